@@ -1,0 +1,1 @@
+"""Engines: what turns prompt token ids into completion token ids."""

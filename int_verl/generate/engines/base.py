@@ -1,0 +1,66 @@
+"""The interface between the generator and whatever samples tokens: token ids in, token ids out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+FinishReason = Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How one completion is drawn.
+
+    Example: ``Sampling(max_tokens=16_384, temperature=0.7, top_p=0.8, top_k=20)``, the paper's setting.
+    """
+
+    max_tokens: int
+    "New tokens at most, the end token included."
+    temperature: float = 1.0
+    top_p: float = 1.0
+    top_k: int = -1
+    "-1: all tokens."
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One completion to draw; equal requests to the same model are the same draw.
+
+    Example: ``Request((1, 42, 7), Sampling(max_tokens=64), seed=1234)``
+    """
+
+    prompt_ids: tuple[int, ...]
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What the engine drew.
+
+    Example: ``Completion((5, 9, 2), "stop")``, where 2 is the end token.
+    """
+
+    token_ids: tuple[int, ...]
+    "Exactly the sampled tokens; the end token is the last one when `finish_reason` is stop."
+    finish_reason: FinishReason
+    "`length` when `max_tokens` were drawn without an end token."
+
+
+class EngineError(RuntimeError):
+    """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """An asynchronous sampler, used as an async context manager.
+
+    `generate` may be awaited any number of times at once and raises `EngineError` when the engine is lost.
+    """
+
+    async def __aenter__(self) -> Engine: ...
+
+    async def __aexit__(self, *exc_info: object) -> None: ...
+
+    async def generate(self, request: Request) -> Completion: ...
