@@ -1,0 +1,190 @@
+"""The rows that stages exchange, as Arrow schemas.
+
+Every generated row has `PROVENANCE`: what was asked of which model under which prompt, so that a row can be traced
+and drawn again. Keys are ids and indices, never positions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+_TOKENS = pa.list_(pa.int32())
+
+PROVENANCE = [
+    pa.field("model", pa.string()),  # path or hub name
+    pa.field("model_revision", pa.string()),  # hash of the weights
+    pa.field("prompt_version", pa.string()),
+    pa.field("temperature", pa.float64()),
+    pa.field("top_p", pa.float64()),
+    pa.field("top_k", pa.int32()),
+    pa.field("max_tokens", pa.int32()),
+    pa.field("seed", pa.int64()),
+    pa.field("prompt_ids", _TOKENS),
+    pa.field("token_ids", _TOKENS),
+    pa.field("prompt_tokens", pa.int32()),
+    pa.field("completion_tokens", pa.int32()),
+    pa.field("finish_reason", pa.string()),
+]
+
+PROBLEM = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("problem", pa.string()),
+        pa.field("answer", pa.string()),
+        pa.field("reference_solution", pa.string()),
+        pa.field("source", pa.string()),
+    ]
+)
+
+# One row an attempt. `outcome`: correct, incorrect, no_answer, timeout, ... (the grader's verdict) or truncated.
+ATTEMPT = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("answer", pa.string()),
+        pa.field("outcome", pa.string()),
+        pa.field("correct", pa.bool_()),
+        pa.field("steps", pa.int32()),
+        *PROVENANCE,
+    ]
+)
+
+# One row a verification. `status`: proposed, or the reason of the rejection.
+PROPOSAL = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("proposal", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("status", pa.string()),
+        pa.field("content", pa.string()),
+        pa.field("location", pa.int32()),
+        *PROVENANCE,
+    ]
+)
+
+# One row a guided rollout. `condition`: intervention, or the control it is measured against: wrong_step, prefix.
+GUIDED = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("proposal", pa.int32()),
+        pa.field("condition", pa.string()),
+        pa.field("rollout", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("answer", pa.string()),
+        pa.field("outcome", pa.string()),
+        pa.field("correct", pa.bool_()),
+        *PROVENANCE,
+    ]
+)
+
+# One row an intervention that was guided. `kept`: at least one guided rollout was correct and the selection took it.
+INTERVENTION = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("proposal", pa.int32()),
+        pa.field("content", pa.string()),
+        pa.field("location", pa.int32()),
+        pa.field("steps", pa.int32()),
+        pa.field("guided", pa.int32()),
+        pa.field("guided_correct", pa.int32()),
+        pa.field("guided_truncated", pa.int32()),
+        pa.field("kept", pa.bool_()),
+    ]
+)
+
+# What SFT trains on. Token columns are what `InterventionSFTDataset` reads; `messages` is verl's own column.
+SFT = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("proposal", pa.int32()),
+        pa.field("prompt_ids", _TOKENS),
+        pa.field("prefix_ids", _TOKENS),
+        pa.field("prefix_exact", pa.int32()),
+        pa.field("intervention_ids", _TOKENS),
+        pa.field("content", pa.string()),
+        pa.field("location", pa.int32()),
+        pa.field(
+            "messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+        ),
+        pa.field("model", pa.string()),
+        pa.field("model_revision", pa.string()),
+        pa.field("prompt_version", pa.string()),
+    ]
+)
+
+# verl's columns (verl/utils/dataset/rl_dataset.py); all files of one trainer run have the same features.
+RL = pa.schema(
+    [
+        pa.field("data_source", pa.string()),
+        pa.field(
+            "prompt", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+        ),
+        pa.field("ability", pa.string()),
+        pa.field("reward_model", pa.struct([pa.field("style", pa.string()), pa.field("ground_truth", pa.string())])),
+        pa.field("extra_info", pa.struct([pa.field("index", pa.int64()), pa.field("id", pa.string())])),
+    ]
+)
+
+
+class RowWriter:
+    """Writes rows to a parquet file in row groups, and puts the file in place only when it is complete.
+
+    Use as a context manager; an exception leaves the earlier file, if any, untouched.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int = 1_000) -> None:
+        self.path, self.schema, self.rows_per_group = path, schema, rows_per_group
+        self.count = 0
+        self._partial = path.with_name(path.name + ".partial")
+        self._rows: list[Mapping[str, Any]] = []
+
+    def __enter__(self) -> RowWriter:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = pq.ParquetWriter(self._partial, self.schema, compression="zstd")
+        return self
+
+    def write(self, row: Mapping[str, Any]) -> None:
+        self._rows.append(row)
+        self.count += 1
+        if len(self._rows) >= self.rows_per_group:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self.schema))
+            self._rows = []
+
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        if exc_type is None:
+            self._flush()
+        self._writer.close()
+        if exc_type is None:
+            os.replace(self._partial, self.path)
+        else:
+            self._partial.unlink(missing_ok=True)
+
+
+def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, Any]]) -> int:
+    """Write all rows atomically and return their number."""
+    with RowWriter(path, schema) as writer:
+        for row in rows:
+            writer.write(row)
+    return writer.count
+
+
+def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of a parquet file, a row group at a time."""
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=1_000, columns=columns):
+            yield from batch.to_pylist()
