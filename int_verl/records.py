@@ -136,6 +136,18 @@ RL = pa.schema(
     ]
 )
 
+# How often each problem was solved by each evaluated model. `problem_set`: for example heldout, hard.
+SCORE = pa.schema(
+    [
+        pa.field("model", pa.string()),
+        pa.field("problem_set", pa.string()),
+        pa.field("problem_id", pa.string()),
+        pa.field("samples", pa.int32()),
+        pa.field("correct", pa.int32()),
+        pa.field("truncated", pa.int32()),
+    ]
+)
+
 
 class RowWriter:
     """Writes rows to a parquet file in row groups, and puts the file in place only when it is complete.
