@@ -42,7 +42,8 @@ PROBLEM = pa.schema(
     ]
 )
 
-# One row an attempt. `outcome`: correct, incorrect, no_answer, timeout, ... (the grader's verdict) or truncated.
+# One row an attempt. `outcome`: the grader's verdict (correct, incorrect, no_answer, timeout, ...) or truncated.
+# `skipped`: why no intervention is asked for it (correct, truncated, duplicate, ...), or empty.
 ATTEMPT = pa.schema(
     [
         pa.field("problem_id", pa.string()),
@@ -52,9 +53,13 @@ ATTEMPT = pa.schema(
         pa.field("outcome", pa.string()),
         pa.field("correct", pa.bool_()),
         pa.field("steps", pa.int32()),
+        pa.field("skipped", pa.string()),
         *PROVENANCE,
     ]
 )
+
+# One row a problem in the two-turn protocol: the model's own solution, written with the reference in view.
+GUIDED_SOLUTION = pa.schema([pa.field("problem_id", pa.string()), pa.field("text", pa.string()), *PROVENANCE])
 
 # One row a verification. `status`: proposed, or the reason of the rejection.
 PROPOSAL = pa.schema(

@@ -1,0 +1,110 @@
+"""A model's tokenizer and chat template, as the generator needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from int_verl.errors import UserError
+
+_HASHED_BYTES = 1 << 20
+
+
+class ChatCodec:
+    """Text to token ids and back, and chat prompts as token ids.
+
+    Args:
+        path: folder of a model in Hugging Face format.
+
+    Raises:
+        UserError: no model or no chat template there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        from transformers import AutoTokenizer
+
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(str(path))
+        except (OSError, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(f"model.path={path}: no tokenizer can be loaded from it ({reason})") from error
+        if not self.tokenizer.chat_template:
+            raise UserError(f"model.path={path}: the tokenizer has no chat template; set one in tokenizer_config.json")
+        self.end_ids = frozenset(end_token_ids(path, self.tokenizer.eos_token_id))
+
+    def encode(self, text: str) -> list[int]:
+        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+
+    def decode(self, token_ids: Sequence[int]) -> str:
+        return str(
+            self.tokenizer.decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        )
+
+    def prompt_ids(self, *contents: str) -> tuple[int, ...]:
+        """Token ids of a chat that alternates user and assistant, ready for the assistant's next turn."""
+        messages = [
+            {"role": "assistant" if i % 2 else "user", "content": content} for i, content in enumerate(contents)
+        ]
+        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        return tuple(self.encode(text))
+
+    def without_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
+        """A completion's tokens without the end token, if it closed with one."""
+        return tuple(token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids)
+
+
+def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:
+    """All tokens that end a turn: the tokenizer's and those of generation_config.json."""
+    ids = {eos_token_id} if eos_token_id is not None else set()
+    file = path / "generation_config.json"
+    if file.is_file():
+        listed = json.loads(file.read_text()).get("eos_token_id")
+        ids |= set(listed) if isinstance(listed, list) else {listed} if listed is not None else set()
+    return ids
+
+
+def local_model(name: str) -> Path:
+    """The folder of a model given by path or by hub name.
+
+    Raises:
+        UserError: neither a folder with a config.json nor a name that the hub or its cache knows.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"model.path={name}: the folder has no config.json; give a Hugging Face checkpoint")
+        return folder.resolve()
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UserError(f"model.path={name}: no such folder; give a checkpoint's folder or a hub name")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise UserError(
+            f"model.path={name}: no such folder here, and the hub does not answer for it "
+            f"({type(error).__name__}); give a local folder"
+        ) from error
+
+
+def model_revision(folder: Path) -> str:
+    """A short hash that changes when the weights, the configuration or the tokenizer change.
+
+    Of large files the size, the first and the last MiB count: a safetensors header is in the first, and any training
+    changes the last.
+    """
+    digest = hashlib.sha256()
+    names = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*", "chat_template*")
+    for file in sorted({file for pattern in names for file in folder.glob(pattern)}):
+        size = file.stat().st_size
+        digest.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            digest.update(stream.read(_HASHED_BYTES))
+            if size > _HASHED_BYTES:
+                stream.seek(max(_HASHED_BYTES, size - _HASHED_BYTES))
+                digest.update(stream.read())
+    return digest.hexdigest()[:16]

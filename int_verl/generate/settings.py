@@ -1,0 +1,86 @@
+"""What can be set in the generator; the sections `sample`, `propose`, `guide` and `select` of the configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from int_verl.generate.engines.base import Sampling
+
+Condition = Literal["intervention", "wrong_step", "prefix"]
+Until = Literal["sample", "propose", "guide"]
+UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSettings:
+    attempts: int
+    "Attempts a problem, K."
+    sampling: Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeSettings:
+    proposals: int
+    "Verifications an attempt."
+    sampling: Sampling
+    outcomes: tuple[str, ...] = ("incorrect", "no_answer")
+    "Attempts with these outcomes are taken for incorrect; add `truncated` to include those cut off by the limit."
+    only_unsolved: bool = False
+    "Ask only for problems that no attempt solved."
+    two_turns: bool = True
+    "First have the model solve the problem with the reference in view, then verify with that in the context."
+    guided_solution_sampling: Sampling | None = None
+    "Sampling of the first turn; by default that of the second."
+    max_content_tokens: int = 2_000
+    "Longer interventions are rejected."
+    after_first_error: Literal["drop", "keep"] = "drop"
+    "What to do with a location that contradicts the verification's own verdicts."
+
+
+@dataclass(frozen=True, slots=True)
+class GuideSettings:
+    rollouts: int
+    "Guided rollouts an intervention, K."
+    sampling: Sampling
+    separator: str = "\n\n"
+    "Put between the intervention and the continuation; not part of what SFT trains on."
+    waves: tuple[int, ...] = ()
+    "Sizes of successive waves, for example (4, 8, 20); empty: all at once."
+    stop_at_first_success: bool = False
+    "No further wave once one rollout of the intervention is correct."
+    controls: tuple[Condition, ...] = ()
+    "Conditions to compare with: wrong_step continues after the original step, prefix before it."
+    control_share: float = 1.0
+    "Share of problems for which the controls are drawn, chosen by a hash of the problem's id."
+
+    def wave_sizes(self) -> list[int]:
+        """Sizes that add up to `rollouts`; what the listed waves leave over is one more wave."""
+        sizes, left = [], self.rollouts
+        for size in self.waves:
+            sizes.append(min(size, left))
+            left -= sizes[-1]
+        return [size for size in [*sizes, left] if size > 0]
+
+
+@dataclass(frozen=True, slots=True)
+class SelectSettings:
+    interventions: Literal["all", "one_per_problem"] = "all"
+    "Keep every intervention that passes, or the one with the most correct rollouts of each problem."
+    need_success: bool = True
+    "Keep an intervention only if at least one guided rollout is correct (the paper's filter)."
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorSettings:
+    seed: int
+    model: str
+    model_revision: str
+    context_length: int
+    "Prompt and completion tokens at most."
+    in_flight: int
+    "Requests in flight at most."
+    sample: SampleSettings
+    propose: ProposeSettings
+    guide: GuideSettings
+    select: SelectSettings

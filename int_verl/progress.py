@@ -1,0 +1,84 @@
+"""Progress: a live line on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+_SECONDS_BETWEEN_PLAIN_LINES = 10.0
+
+
+class StageProgress:
+    """Shows how far a stage is. `advance` to a position, `count` events, `note` a phrase for the end of the line.
+
+    Args:
+        console: where to show it; on a terminal as a live bar, else as plain lines.
+        stage: the stage's name.
+        total: positions, or None where it is not known.
+        lead: the event whose count is the position, if the stage counts events.
+    """
+
+    def __init__(self, console: Console, stage: str, total: int | None = None, lead: str | None = None) -> None:
+        self.console, self.stage, self.total, self.lead = console, stage, total, lead
+        self.counts: Counter[str] = Counter()
+        self._position = 0
+        self._note = ""
+        self._started = time.monotonic()
+        self._last_line = self._started
+        self._last_live = 0.0
+        self._bar: Progress | None = None
+
+    def __enter__(self) -> StageProgress:
+        if self.console.is_terminal:
+            self._bar = Progress(
+                TextColumn("[bold]{task.description}"),
+                BarColumn(bar_width=24),
+                MofNCompleteColumn(),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+                TextColumn("{task.fields[note]}"),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task(self.stage, total=self.total, note="")
+        return self
+
+    def __exit__(
+        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def count(self, what: str, number: int = 1) -> None:
+        self.counts[what] += number
+        self._show()
+
+    def advance(self, position: int, note: str = "") -> None:
+        self._position, self._note = position, note
+        self._show()
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        position = self.counts[self.lead] if self.lead else self._position
+        if self._bar is not None:
+            if now - self._last_live > 0.1 or position == self.total:
+                self._last_live = now
+                self._bar.update(self._task, completed=position, note=self._phrase())
+        elif now - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
+            self._last_line = now
+            of = f"/{self.total}" if self.total is not None else ""
+            seconds = now - self._started
+            self.console.print(
+                f"{self.stage}: {position}{of}, {seconds:.0f} s, {self._phrase()}", highlight=False, soft_wrap=True
+            )
+
+    def _phrase(self) -> str:
+        if self._note:
+            return self._note
+        events = (f"{what} {number}" for what, number in self.counts.items() if what != self.lead)
+        return ", ".join(list(events)[:8])

@@ -1,0 +1,137 @@
+"""A run's folder: where each stage's files lie, its manifests, and the lock that keeps two runs apart."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from int_verl.errors import UserError
+
+Status = Literal["running", "done", "failed"]
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What a stage made, and from what."""
+
+    stage: str
+    status: Status
+    inputs: dict[str, str] = field(default_factory=dict)
+    "Name of an input -> hash of its content."
+    settings: dict[str, Any] = field(default_factory=dict)
+    "Dotted key -> value, of every setting that the outputs depend on."
+    counts: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    "Name of an output -> its path in the run's folder."
+    seconds: float = 0.0
+
+    def changes(self, inputs: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+        """What differs from this manifest, one phrase each."""
+        changed = [
+            f"{key} {_short(self.settings.get(key))} -> {_short(settings.get(key))}"
+            for key in sorted({*self.settings, *settings})
+            if self.settings.get(key) != settings.get(key)
+        ]
+        changed += [
+            f"{name} has changed" for name in sorted({*self.inputs, *inputs}) if self.inputs.get(name) != inputs.get(name)
+        ]
+        return changed
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class RunFolder:
+    """Paths of a run. Nothing is made on disk before `lock` or a write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends.
+
+        Raises:
+            UserError: another process holds it, or the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"run.dir={self.path}: {error.strerror}; choose a folder that can be written") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise UserError(
+                    f"run.dir={self.path}: another run is using this folder; wait for it or choose another run.dir"
+                ) from None
+            yield
+
+    def manifest(self, stage: str) -> Manifest | None:
+        """The stage's manifest, or None where there is none that can be read."""
+        try:
+            return Manifest(**json.loads((self.path / stage / "manifest.json").read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_text(self.path / manifest.stage / "manifest.json", json.dumps(asdict(manifest), indent=2) + "\n")
+
+    def remember(self, config: DictConfig, identity: tuple[str, ...]) -> None:
+        """Write the settings down.
+
+        Raises:
+            UserError: the folder belongs to a run in which one of the `identity` keys had another value.
+        """
+        file = self.path / "config.yaml"
+        if file.is_file():
+            earlier = OmegaConf.load(file)
+            for key in identity:
+                before, now = OmegaConf.select(earlier, key), OmegaConf.select(config, key)
+                if before != now:
+                    raise UserError(
+                        f"run.dir={self.path}: this folder holds a run with {key}={before}, now it is {now}; "
+                        "choose another run.name or run.dir"
+                    )
+        write_text(file, OmegaConf.to_yaml(config))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, or `missing`."""
+    if not path.is_file():
+        return "missing"
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
