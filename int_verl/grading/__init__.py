@@ -1,0 +1,15 @@
+"""The math grader that the generator, RL and evaluation share.
+
+    from int_verl.grading import Grader
+
+    with Grader(workers=4, timeout=2.0) as grader:
+        grader.grade("0.5", "\\\\frac12").correct                    # True
+        grader.grade_response("... \\\\boxed{x = 5}", "5").verdict    # 'correct'
+
+Importing it imports neither math-verify nor sympy; answers that need them are compared in worker processes.
+"""
+
+from int_verl.grading.extract import extract_answer
+from int_verl.grading.grader import VERDICTS, Grade, Grader, shared_grader
+
+__all__ = ["VERDICTS", "Grade", "Grader", "extract_answer", "shared_grader"]
