@@ -1,0 +1,144 @@
+"""`int-verl`: one command a stage, the whole schedule as `run`, and a few helpers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from int_verl import __version__
+from int_verl.errors import UserError
+
+_EPILOG = """
+Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int-verl settings` lists all of them
+with their meaning and default. Run a command again to go on where it stopped: finished stages whose inputs and
+settings have not changed are passed over, interrupted ones go on, and a changed setting reruns what depends on it.
+"""
+
+
+class _Group(click.Group):
+    """Loads a command's module only when the command is asked for, so that --help stays light."""
+
+    lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
+        "doctor": ("int_verl.doctor", "doctor"),
+        "reward": ("int_verl.reward_commands", "reward"),
+    }
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*super().list_commands(ctx), *self.lazy]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in self.lazy:
+            from importlib import import_module
+
+            module, name = self.lazy[cmd_name]
+            command: click.Command = getattr(import_module(module), name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Intervention Training (InT) for verl: attempts, self-proposed interventions, SFT, RL, evaluation."""
+
+
+def _schedule_command(name: str, does: str, target: str | None) -> None:
+    @cli.command(name, help=does, epilog=_EPILOG)
+    @click.option(
+        "--config",
+        "config_file",
+        type=click.Path(path_type=Path),
+        metavar="FILE",
+        help="A recipe's YAML, laid over the defaults.",
+    )
+    @click.option("--dry-run", is_flag=True, help="Print what would be done, with the stock verl commands; do nothing.")
+    @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
+    @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+    def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
+        from rich.console import Console
+
+        from int_verl.configuration import compose
+        from int_verl.run import Run
+
+        console = Console(soft_wrap=not sys.stdout.isatty())
+        run = Run(compose(config_file, overrides), console)
+        from int_verl import schedule
+
+        if dry_run:
+            _print_plan(run, schedule.plan(run, target, force))
+        else:
+            schedule.execute(run, target, force)
+
+
+def _print_plan(run: Any, steps: list[Any]) -> None:
+    run.console.print(f"[bold]{run.folder.path}[/] on {run.platform}", highlight=False)
+    for step in steps:
+        mark = "[green]✓[/]" if step.action == "skip" else "[bold]▸[/]"
+        run.console.print(f"{mark} [bold]{step.stage.name}[/]: {step.stage.does} ({step.reason})", highlight=False)
+        if step.action != "skip":
+            for line in step.stage.plan(run):
+                run.console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
+
+
+for _name, _does, _target in (
+    ("run", "The whole schedule, from problems to report.", None),
+    ("sample", "Draw attempts at every problem and grade them.", "sample"),
+    ("propose", "Have the model find its first error and write an intervention.", "propose"),
+    ("guide", "Continue from every intervention; keep those that can lead to the answer.", "guide"),
+    ("sft", "Train on prefix + intervention.", "sft"),
+    ("rl", "GRPO from the SFT checkpoint.", "rl"),
+    ("eval", "Evaluate every model of the run.", "eval"),
+    ("report", "Write the run's report.html.", "report"),
+):
+    _schedule_command(_name, _does, _target)
+
+
+@cli.command()
+def settings() -> None:
+    """All settings with their meaning and default."""
+    from importlib.resources import files
+
+    click.echo((files("int_verl.config") / "int_run.yaml").read_text(), nl=False)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The console script. Exit codes: 0 done, 1 failed, 2 the user can mend it, 130 stopped."""
+    sys.exit(_guarded(lambda: cli.main(arguments, prog_name="int-verl", standalone_mode=False)))
+
+
+def _guarded(call: Callable[[], Any]) -> int:
+    try:
+        result = call()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except UserError as error:
+        return _complain(str(error), 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _complain("stopped; run the same command to go on", 130)
+    except OSError as error:
+        import errno
+
+        if error.errno != errno.ENOSPC:
+            raise
+        return _complain(f"{error.filename or 'the disk'}: no space left; free some and run the same command again", 2)
+    except RuntimeError as error:
+        # The engine's and the trainers' errors say in one line what happened and where the log is.
+        if type(error).__name__ not in ("EngineError", "TrainerError") or os.environ.get("INT_VERL_TRACEBACK"):
+            raise
+        return _complain(str(error), 1)
+    return result if isinstance(result, int) else 0
+
+
+def _complain(message: str, code: int) -> int:
+    click.echo(f"int-verl: {message}", err=True)
+    return code
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+"""The report as the last stage of the schedule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from int_verl.progress import StageProgress
+from int_verl.run import Run
+from int_verl.run_folder import file_hash
+from int_verl.stage import Stage
+
+
+class ReportStage(Stage):
+    """Tables, curves and rows of the run as one HTML page."""
+
+    name = "report"
+    does = "tables, curves and rows as one HTML page"
+    reads = ("eval",)
+    settings = ("run.name",)
+
+    def inputs(self, run: Run) -> dict[str, str]:
+        return {"results": file_hash(run.folder / "eval/results.json")}
+
+    def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
+        return {"report": "report.html"}
+
+    def total(self, run: Run) -> int | None:  # noqa: ARG002
+        return None
+
+    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:  # noqa: ARG002
+        from int_verl.report import write_report
+
+        path = write_report(run.folder.path)
+        run.console.print(f"report: {path}", highlight=False)
+        return {"bytes": path.stat().st_size}
+
+    def plan(self, run: Run) -> list[str]:
+        return [f"{run.folder / 'report.html'}"]

@@ -1,0 +1,195 @@
+"""One run: its settings, its folder, and what its stages share. Everything heavy is loaded when first asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from omegaconf import DictConfig
+from rich.console import Console
+
+from int_verl.configuration import EngineSettings, EvalSettings, RLSettings, SFTSettings, section
+from int_verl.errors import UserError
+from int_verl.generate.settings import (
+    GeneratorSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    SelectSettings,
+    Until,
+)
+from int_verl.problems import Problem, load_problems
+from int_verl.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.engines.base import Engine
+    from int_verl.generate.prompts import Prompts
+
+Platform = Literal["cpu", "gpu"]
+
+# A folder keeps to one model and one problem set; for others, another folder.
+IDENTITY = ("model.path", "problems.train", "problems.heldout")
+
+
+class Run:
+    """Checked settings and lazily loaded parts of one run.
+
+    Args:
+        config: the composed configuration (`int_verl.configuration.compose`).
+        console: where the run speaks.
+
+    Raises:
+        UserError: a setting of the wrong type.
+    """
+
+    def __init__(self, config: DictConfig, console: Console) -> None:
+        self.config, self.console = config, console
+        self.folder = RunFolder(Path(config.run.dir))
+        self.seed = int(config.run.seed)
+        self.until: Until = "guide"
+        "The last generator stage that is wanted; the dataflow runs up to it at once."
+        self.engine_settings = section(config, "engine", EngineSettings)
+        self.sample = section(config, "sample", SampleSettings)
+        self.propose = section(config, "propose", ProposeSettings)
+        self.guide = section(config, "guide", GuideSettings)
+        self.select = section(config, "select", SelectSettings)
+        self.sft = section(config, "sft", SFTSettings)
+        self.rl = section(config, "rl", RLSettings)
+        self.eval = section(config, "eval", EvalSettings)
+
+    @cached_property
+    def platform(self) -> Platform:
+        asked = str(self.config.platform)
+        if asked not in ("auto", "cpu", "gpu"):
+            raise UserError(f"platform={asked}: expected auto, cpu or gpu")
+        if asked == "auto":
+            return "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+        return "gpu" if asked == "gpu" else "cpu"
+
+    @cached_property
+    def train(self) -> list[Problem]:
+        return self._problems("train", need_reference=True)
+
+    @cached_property
+    def heldout(self) -> list[Problem]:
+        """Raises UserError if a held-out problem is also a training problem."""
+        heldout = self._problems("heldout", need_reference=False)
+        training = {problem.problem for problem in self.train}
+        for number, problem in enumerate(heldout, 1):
+            if problem.problem in training:
+                raise UserError(
+                    f"{self.config.problems.heldout}: row {number} ({problem.id}) is also a training problem; remove it"
+                )
+        return heldout
+
+    def _problems(self, split: str, need_reference: bool) -> list[Problem]:
+        section = self.config.problems
+        return load_problems(section[split], section.columns, section[f"{split}_limit"], need_reference)
+
+    @cached_property
+    def model_folder(self) -> Path:
+        from int_verl.generate.chat import local_model
+
+        return local_model(str(self.config.model.path))
+
+    @cached_property
+    def model_revision(self) -> str:
+        from int_verl.generate.chat import model_revision
+
+        return model_revision(self.model_folder)
+
+    @cached_property
+    def codec(self) -> ChatCodec:
+        from int_verl.generate.chat import ChatCodec
+
+        return ChatCodec(self.model_folder)
+
+    @cached_property
+    def prompts(self) -> Prompts:
+        from int_verl.generate.prompts import load_prompts
+
+        section = self.config.prompts
+        return load_prompts(
+            solve=section.solve, guided_solution=section.guided_solution, verify=section.verify
+        )
+
+    @property
+    def generator_settings(self) -> GeneratorSettings:
+        return GeneratorSettings(
+            seed=self.seed,
+            model=str(self.config.model.path),
+            model_revision=self.model_revision,
+            context_length=self.context_length,
+            in_flight=self.engine_settings.in_flight,
+            sample=self.sample,
+            propose=self.propose,
+            guide=self.guide,
+            select=self.select,
+        )
+
+    @cached_property
+    def context_length(self) -> int:
+        import json
+
+        from_model = json.loads((self.model_folder / "config.json").read_text()).get("max_position_embeddings")
+        limits = [limit for limit in (self.engine_settings.context_length, from_model) if limit]
+        if not limits:
+            raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
+        return int(min(limits))
+
+    def engine(self, model_folder: Path | None = None) -> Engine:
+        """A new engine for a checkpoint, by default the base model; not started yet."""
+        settings = self.engine_settings
+        if settings.name == "scripted":
+            from int_verl.generate.engines.scripted import ScriptedEngine, load_script
+
+            if settings.script is None:
+                raise UserError("engine.script is not set; engine.name=scripted needs path/to/file.py:function")
+            return ScriptedEngine(load_script(settings.script), settings.delay)
+        from int_verl.generate.engines.verl import VerlEngine
+
+        return VerlEngine(
+            model_path=str(model_folder or self.model_folder),
+            context_length=self.context_length,
+            platform=self.platform,
+            nnodes=settings.nnodes,
+            gpus_per_node=settings.gpus_per_node,
+            tensor_parallel=settings.tensor_parallel,
+            gpu_memory_utilization=settings.gpu_memory_utilization,
+            overrides=settings.overrides,
+        )
+
+    def check_problems(self) -> None:
+        """Everything that can be wrong with the problem sets, before any engine is started.
+
+        Raises:
+            UserError: a prompt that does not fit, or a gold answer that does not grade equal to itself.
+        """
+        from int_verl.grading import Grader
+        from int_verl.problems import unusable_answers
+
+        room = self.context_length - self.sample.sampling.max_tokens
+        for number, problem in enumerate(self.train, 1):
+            length = len(self.codec.prompt_ids(self.prompts.solve(problem.problem)))
+            if length > room:
+                raise UserError(
+                    f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long and only {room} "
+                    "fit beside sample.sampling.max_tokens; lower that, raise engine.context_length or drop the row"
+                )
+        with Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout)) as grader:
+
+            def agrees(answer: str) -> str | None:
+                grade = grader.grade(answer, answer)
+                return None if grade.correct else f"{answer!r} does not grade equal to itself ({grade.verdict})"
+
+            for split, problems in (("train", self.train), ("heldout", self.heldout)):
+                faults = unusable_answers(problems, agrees)
+                if faults:
+                    shown = "; ".join(map(str, faults[:5]))
+                    raise UserError(
+                        f"{self.config.problems[split]}: {len(faults)} gold answers cannot be used: {shown}; "
+                        "mend or remove them"
+                    )
+

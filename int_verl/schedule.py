@@ -1,0 +1,126 @@
+"""The schedule: which stages there are, what is still to be done, and doing it.
+
+A stage is done when its manifest says so, its outputs are there, and neither its settings nor the content of its
+inputs have changed since. A changed setting reruns the stages that depend on it, and says so.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from int_verl.evaluation_stage import EvaluationStage
+from int_verl.generate.settings import UNTIL
+from int_verl.generate.stage import GuideStage, ProposeStage, SampleStage
+from int_verl.progress import StageProgress
+from int_verl.report.stage import ReportStage
+from int_verl.rl.stage import RLStage
+from int_verl.run import IDENTITY, Run
+from int_verl.run_folder import Manifest
+from int_verl.sft.stage import SFTStage
+from int_verl.stage import Stage
+
+STAGES: tuple[Stage, ...] = (
+    SampleStage(),
+    ProposeStage(),
+    GuideStage(),
+    SFTStage(),
+    RLStage("rl", "GRPO from the SFT checkpoint (stock verl.trainer.main_ppo)", reads=("sft",)),
+    RLStage("rl_baseline", "the same GRPO from the base model, to compare with", reads=("sample",)),
+    EvaluationStage(),
+    ReportStage(),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage with what is to be done about it, and why."""
+
+    stage: Stage
+    action: Literal["start", "resume", "skip"]
+    reason: str
+
+
+def wanted(run: Run, target: str | None) -> list[Stage]:
+    """All stages, or `target` and the stages it reads from; in order."""
+    names = {stage.name for stage in STAGES} if target is None else _upstream(target)
+    if run.config.baseline.rl and "eval" in names:
+        names.add("rl_baseline")
+    elif target != "rl_baseline":
+        names.discard("rl_baseline")
+    return [stage for stage in STAGES if stage.name in names]
+
+
+def _upstream(name: str) -> set[str]:
+    return {name}.union(*(_upstream(earlier) for earlier in BY_NAME[name].reads))
+
+
+def decide(run: Run, stage: Stage) -> Step:
+    """Whether a stage is done, judged by what lies in the folder now."""
+    manifest = run.folder.manifest(stage.name)
+    if manifest is None:
+        return Step(stage, "start", "not run yet")
+    changes = manifest.changes(stage.inputs(run), stage.settings_in(run))
+    if changes:
+        return Step(stage, "start", "runs again: " + "; ".join(changes))
+    if manifest.status != "done":
+        return Step(stage, "resume", "was interrupted, goes on")
+    missing = [path for path in stage.outputs(run).values() if not (run.folder / path).exists()]
+    if missing:
+        return Step(stage, "resume", f"{missing[0]} is missing")
+    return Step(stage, "skip", f"done in {manifest.seconds:.0f} s, unchanged")
+
+
+def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
+    """What `execute` would do, as far as that can be told before the earlier stages have run."""
+    steps: list[Step] = []
+    running: set[str] = set()
+    for stage in wanted(run, target):
+        step = decide(run, stage)
+        earlier = [name for name in stage.reads if name in running]
+        if step.action == "skip" and force and target in (None, stage.name):
+            step = Step(stage, "start", "forced")
+        elif step.action == "skip" and earlier:
+            step = Step(stage, "start", f"after {' and '.join(earlier)}, unless that leaves the same files")
+        if step.action != "skip":
+            running.add(stage.name)
+        steps.append(step)
+    return steps
+
+
+def execute(run: Run, target: str | None, force: bool = False) -> None:
+    """Run the schedule, or one stage with what it needs. What is done is passed over, what was interrupted goes on."""
+    stages = wanted(run, target)
+    run.until = next(name for name in reversed(UNTIL) if name in {stage.name for stage in stages})
+    with run.folder.lock():
+        run.folder.remember(run.config, IDENTITY)
+        for stage in stages:
+            step = decide(run, stage)
+            if step.action == "skip" and force and target in (None, stage.name):
+                step = Step(stage, "start", "forced")
+            if step.action == "skip":
+                run.console.print(f"[green]✓[/] {stage.name}: {step.reason}", highlight=False)
+                continue
+            run.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({step.reason})", highlight=False)
+            _execute_one(run, step)
+
+
+def _execute_one(run: Run, step: Step) -> None:
+    stage, started = step.stage, time.monotonic()
+    if step.action == "start":
+        stage.start_over(run)
+    before = run.folder.manifest(stage.name)
+    spent = before.seconds if before and step.action == "resume" else 0.0
+    manifest = Manifest(stage.name, "running", stage.inputs(run), stage.settings_in(run), seconds=spent)
+    run.folder.write_manifest(manifest)
+    try:
+        with StageProgress(run.console, stage.name, stage.total(run), stage.counts_events) as progress:
+            manifest.counts = stage.execute(run, progress)
+        manifest.outputs = stage.outputs(run)
+        manifest.status = "done"
+    finally:
+        manifest.seconds = round(spent + time.monotonic() - started, 1)
+        run.folder.write_manifest(manifest)
+    run.console.print(f"[green]✓[/] {stage.name}: {manifest.seconds:.0f} s", highlight=False)

@@ -1,0 +1,62 @@
+"""What every stage of the schedule is."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+from omegaconf import OmegaConf
+
+from int_verl.configuration import flatten
+from int_verl.progress import StageProgress
+from int_verl.run import Run
+
+
+class Stage(ABC):
+    """Reads files of earlier stages, leaves files of its own and a manifest in the folder of its name."""
+
+    name: str
+    does: str
+    "One phrase, for --help and the plan."
+    reads: tuple[str, ...]
+    "Stages whose outputs it reads."
+    settings: tuple[str, ...]
+    "Configuration keys and sections that its outputs depend on."
+    counts_events: ClassVar[str | None] = None
+    "The event whose count is the position of the progress bar."
+
+    @abstractmethod
+    def inputs(self, run: Run) -> dict[str, str]:
+        """Name -> hash of the content of everything it reads."""
+
+    @abstractmethod
+    def outputs(self, run: Run) -> dict[str, str]:
+        """Name -> path in the run's folder."""
+
+    @abstractmethod
+    def total(self, run: Run) -> int | None:
+        """Positions of the progress bar."""
+
+    @abstractmethod
+    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
+        """Do the work, or go on with it, and return the counts for the manifest.
+
+        Raises:
+            UserError: something the user can mend.
+            KeyboardInterrupt: stopped; everything finished so far is kept.
+        """
+
+    @abstractmethod
+    def plan(self, run: Run) -> list[str]:
+        """Lines for --dry-run: commands and figures."""
+
+    def start_over(self, run: Run) -> None:  # noqa: B027 - most stages overwrite their files whole
+        """Remove what an earlier execution with other settings left."""
+
+    def settings_in(self, run: Run) -> dict[str, Any]:
+        """Dotted key -> value of everything that the outputs depend on."""
+        chosen: dict[str, Any] = {}
+        for key in self.settings:
+            value = OmegaConf.select(run.config, key)
+            chosen |= flatten({key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value})
+        return chosen
