@@ -1,0 +1,87 @@
+r"""What a verification text says about the steps: which are wrong, and which one is the first critical error.
+
+Two formats are read, line by line:
+
+- the tiny model's, one line a step: ``Substep 2: times 9, 13 -> 10; second 2 wrong.``
+- the one that the built-in templates ask for, a verdict line under each quoted step and one line for the report:
+
+      Substep 4 verdict: WRONG
+      First critical error: Substep 4
+
+Models decorate such lines (bold type, brackets, "Step" for "Substep"), and the reader looks through that. A step that
+is called wrong *and* recovered (``WRONG, RECOVERED``) is not critical and does not count.
+"""
+
+from __future__ import annotations
+
+import re
+
+_MARKS = str.maketrans("", "", '*`_[]"')
+_STEP = r"(?:sub[\s-]?)?steps?\s*#?\s*([0-9]{1,6})"
+_REPORT = re.compile(
+    r"^\W{0,6}(?:the\s+)?(?:first\s+)?critical\s+error(?:\s+report)?(?:\s+(?:is|occurs|appears))?"
+    r"(?:\s+(?:in|at))?\s*[:\-–=]?\s*"
+    r"(?:is\s+)?(?:in\s+|at\s+)?"
+    + _STEP
+    + r"|^\W{0,6}(?:the\s+)?first\s+(?:critical\s+)?error(?:\s+(?:is|occurs|appears))?(?:\s+(?:in|at))?"
+    r"\s*[:\-–=]?\s*(?:in\s+|at\s+)?" + _STEP,
+    re.IGNORECASE,
+)
+_NO_ERROR = re.compile(r"^\W{0,6}(?:first\s+)?critical\s+error\s*[:\-–=]\s*(?:none|no\b|n/a)", re.IGNORECASE)
+_LINE = re.compile(r"^\W{0,6}" + _STEP + r"\b", re.IGNORECASE)
+_VERDICT = re.compile(r"^\W{0,6}(?:verdict|status|judg(?:e?ment))\s*[:\-–=]\s*(\S.*)$", re.IGNORECASE)
+_STEP_VERDICT = re.compile(r"\bverdict\b\s*[:\-–=]?\s*(\S.*)$", re.IGNORECASE)
+_WRONG = re.compile(r"(?<!not )(?<!no )\b(?:wrong|incorrect|critical error|error|invalid)\b", re.IGNORECASE)
+_RECOVERED = re.compile(
+    r"\b(?:recovered|corrected later|later corrected|fixed later|not critical|minor)\b", re.IGNORECASE
+)
+_TINY = re.compile(r"\bwrong\s*\.?\s*$", re.IGNORECASE)
+
+
+def wrong_steps(text: str) -> list[int]:
+    """1-based numbers of the steps that the text calls wrong, ascending, each once."""
+    return sorted({step for step, _ in _verdicts(text)})
+
+
+def first_error(text: str) -> int | None:
+    """The step that the text reports as its first critical error; without a report, the first that it calls wrong."""
+    reported: int | None = None
+    said_none = False
+    for line in _lines(text):
+        if _NO_ERROR.match(line):
+            reported, said_none = None, True
+        elif (m := _REPORT.match(line)) is not None:
+            reported, said_none = int(m[1] or m[2]), False
+    if reported is not None:
+        return reported or None
+    if said_none:
+        return None
+    return min(wrong_steps(text), default=None)
+
+
+def _lines(text: str) -> list[str]:
+    """The log's lines before the intervention block, without type-setting marks, each at most 2,000 characters."""
+    end = text.find("<intervention>")
+    log = text if end < 0 else text[:end]
+    if "</think>" in log:
+        log = log[log.rfind("</think>") + len("</think>") :]
+    return [line[:2000].translate(_MARKS).strip() for line in log.splitlines()]
+
+
+def _verdicts(text: str) -> list[tuple[int, str]]:
+    found: list[tuple[int, str]] = []
+    step: int | None = None
+    for line in _lines(text):
+        named = _LINE.match(line)
+        if named is not None:
+            step = int(named[1])
+        verdict = _VERDICT.match(line)
+        if verdict is None and named is not None:
+            verdict = _STEP_VERDICT.search(line)
+        if verdict is not None:
+            judged = verdict[1][:120]
+            if step and _WRONG.search(judged) and not _RECOVERED.search(judged):
+                found.append((step, judged))
+        elif named is not None and step and _TINY.search(line):
+            found.append((step, line))
+    return found
