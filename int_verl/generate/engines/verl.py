@@ -1,0 +1,272 @@
+"""verl's own rollout servers as the generator's engine: stock vLLM or SGLang, on any number of nodes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import Any, Literal
+from uuid import uuid4
+
+from int_verl.errors import UserError
+from int_verl.generate.engines.base import Completion, EngineError, Request
+
+_QUIET = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_DEDUP_LOGS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "VLLM_LOGGING_LEVEL": "WARNING",
+}
+_CPU = {
+    "VERL_PLATFORM": "cpu",
+    "OMP_NUM_THREADS": "1",
+    "TORCHDYNAMO_DISABLE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+}
+
+
+class VerlEngine:
+    """Standalone rollout servers of stock verl (verl/workers/rollout/llm_server.py:281), one for each model copy.
+
+        async with VerlEngine(model_path, prompt_length=256, response_length=256, platform="cpu") as engine:
+            completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
+
+    Starts a Ray of its own unless one is running (or `RAY_ADDRESS` names a cluster), and shuts down what it started.
+    Equal requests give equal completions on the CPU; on a GPU as far as vLLM's batching lets them.
+
+    Args:
+        model_path: folder or hub name of the model; its real weights are loaded.
+        prompt_length: longest prompt, in tokens.
+        response_length: most new tokens of any request.
+        platform: `cpu` starts logical GPUs and vLLM's CPU build.
+        nnodes, gpus_per_node, tensor_parallel: `nnodes * gpus_per_node / tensor_parallel` model copies.
+        gpu_memory_utilization: vLLM's share of each GPU; on a CPU of the memory of the machine, for checks only.
+        seed: of the servers; every request brings its own.
+        overrides: Hydra overrides of verl's `ppo_trainer` config, last and strongest.
+        log_path: where the servers' output goes; None: this process's output.
+    """
+
+    def __init__(
+        self,
+        model_path: str | Path,
+        *,
+        prompt_length: int,
+        response_length: int,
+        platform: Literal["cpu", "gpu"] = "gpu",
+        nnodes: int = 1,
+        gpus_per_node: int = 1,
+        tensor_parallel: int = 1,
+        gpu_memory_utilization: float | None = None,
+        seed: int = 0,
+        overrides: tuple[str, ...] = (),
+    ) -> None:
+        copies, rest = divmod(nnodes * gpus_per_node, tensor_parallel)
+        if rest or not copies:
+            raise UserError(
+                f"engine.tensor_parallel={tensor_parallel} does not divide the {nnodes * gpus_per_node} GPUs of "
+                "engine.nnodes * engine.gpus_per_node"
+            )
+        self.model_path = str(model_path)
+        self.prompt_length, self.response_length = prompt_length, response_length
+        self.platform = platform
+        self.nnodes, self.gpus_per_node, self.tensor_parallel = nnodes, gpus_per_node, tensor_parallel
+        self.gpu_memory_utilization = gpu_memory_utilization
+        self.seed = seed
+        self.overrides = overrides
+        self._client: Any = None
+        self._owns_ray = False
+        self._is_vllm = True
+        self._end_ids: frozenset[int] = frozenset()
+
+    async def __aenter__(self) -> VerlEngine:
+        """Starts the servers.
+
+        Raises:
+            UserError: the model is not there.
+            EngineError: the servers did not come up; the message ends with the cause.
+        """
+        if self.model_path.startswith((".", "/")) and not (Path(self.model_path) / "config.json").exists():
+            raise UserError(f"{self.model_path}: no config.json there; model_path must be a folder with a model")
+        try:
+            self._client = await asyncio.to_thread(self._start)
+        except Exception as error:
+            self._stop()
+            raise EngineError(f"verl's rollout servers did not start: {_last_line(error)}") from error
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await asyncio.to_thread(self._stop)
+
+    async def generate(self, request: Request) -> Completion:
+        """Draws one completion.
+
+        Raises:
+            EngineError: the server died or the request cannot be served (too long for the lengths given).
+        """
+        if self._client is None:
+            raise EngineError("the engine is not running; use it as `async with VerlEngine(...)`")
+        sampling = request.sampling
+        if len(request.prompt_ids) > self.prompt_length or sampling.max_tokens > self.response_length:
+            raise EngineError(
+                f"a prompt of {len(request.prompt_ids)} tokens for {sampling.max_tokens} new ones does not fit "
+                f"engine.prompt_length={self.prompt_length}, engine.response_length={self.response_length}"
+            )
+        params: dict[str, Any] = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+        }
+        if self._is_vllm:
+            params |= {"seed": request.seed % 2**63, "detokenize": False, "output_kind": _FinalOnly()}
+        else:
+            params["max_new_tokens"] = params.pop("max_tokens")
+            params["sampling_seed"] = request.seed % 2**31
+        try:
+            output = await self._client.generate(
+                request_id=uuid4().hex, prompt_ids=list(request.prompt_ids), sampling_params=params
+            )
+        except Exception as error:
+            raise EngineError(f"a rollout server failed: {_last_line(error)}") from error
+        tokens = tuple(int(token) for token in output.token_ids)
+        if output.stop_reason not in (None, "completed", "stop", "length"):
+            raise EngineError(f"a rollout server gave up on a request: {output.stop_reason}")
+        # verl says `completed` for the length limit as well (vllm_async_server.py, `stop_reason`).
+        stopped = bool(tokens) and tokens[-1] in self._end_ids
+        if not stopped and len(tokens) < sampling.max_tokens:
+            raise EngineError(f"{len(tokens)} of {sampling.max_tokens} tokens and no end token: the server stopped early")
+        return Completion(tokens, "stop" if stopped else "length")
+
+    def _start(self) -> Any:
+        """Runs in a thread: verl's start-up blocks for as long as its processes import."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        environment = {**_QUIET, **(_CPU if self.platform == "cpu" else {})}
+        for name, value in environment.items():
+            os.environ.setdefault(name, value)
+        with ThreadPoolExecutor(1) as pool:
+            # Ray's daemons start while this process imports verl.
+            ray_started = pool.submit(self._start_ray, {name: os.environ[name] for name in environment})
+            from transformers import AutoConfig, GenerationConfig
+            from verl.workers.rollout.llm_server import LLMServerManager
+
+            config = self._compose()
+            self._owns_ray = ray_started.result()
+        self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
+        self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
+        from int_verl.generate.engines.router import LeastBusyRouter
+
+        manager = LLMServerManager.create(
+            config=config, worker_group=None, rollout_resource_pool=None, load_balancer_cls=LeastBusyRouter
+        )
+        self._manager = manager
+        return manager.get_client()
+
+    def _start_ray(self, environment: dict[str, str]) -> bool:
+        """Whether a Ray was started or joined here, so that it is this engine's to leave."""
+        import ray
+
+        if ray.is_initialized():
+            return False
+        arguments: dict[str, Any] = {"runtime_env": {"env_vars": environment}, "log_to_driver": False}
+        if self.platform == "cpu":
+            arguments |= {"num_cpus": 16, "num_gpus": self.gpus_per_node, "_system_config": _NO_PRESTART}
+        if "RAY_ADDRESS" not in os.environ:
+            arguments["include_dashboard"] = False
+        ray.init(**arguments)
+        return True
+
+    def _compose(self) -> Any:
+        from hydra import compose, initialize_config_module
+        from hydra.core.global_hydra import GlobalHydra
+
+        longest = self.prompt_length + self.response_length
+        rollout = "actor_rollout_ref.rollout"
+        overrides = [
+            *(["+int=cpu_grpo"] if self.platform == "cpu" else []),
+            f"actor_rollout_ref.model.path={self.model_path}",
+            f"{rollout}.name=vllm",
+            f"{rollout}.load_format=auto",
+            f"{rollout}.skip_tokenizer_init=false",
+            f"{rollout}.nnodes={self.nnodes}",
+            f"{rollout}.n_gpus_per_node={self.gpus_per_node}",
+            f"{rollout}.tensor_model_parallel_size={self.tensor_parallel}",
+            f"{rollout}.prompt_length={self.prompt_length}",
+            f"{rollout}.response_length={self.response_length}",
+            f"{rollout}.max_model_len={longest}",
+            f"{rollout}.max_num_batched_tokens={max(longest, 8192)}",
+            f"{rollout}.seed={self.seed}",
+            f"{rollout}.free_cache_engine=false",
+            f"++{rollout}.enable_sleep_mode=false",
+            f"trainer.nnodes={self.nnodes}",
+            f"trainer.n_gpus_per_node={self.gpus_per_node}",
+            *(
+                [f"{rollout}.gpu_memory_utilization={self.gpu_memory_utilization}"]
+                if self.gpu_memory_utilization is not None
+                else []
+            ),
+            *self.overrides,
+        ]
+        outer = GlobalHydra.instance().hydra
+        GlobalHydra.instance().clear()
+        try:
+            with initialize_config_module(version_base=None, config_module="verl.trainer.config"):
+                return compose("int_grpo", overrides=overrides)
+        finally:
+            GlobalHydra.instance().hydra = outer
+
+    def _stop(self) -> None:
+        self._client = None
+        if not self._owns_ray:
+            return
+        self._owns_ray = False
+        import ray
+
+        ray.shutdown()
+
+
+_NO_PRESTART = {"prestart_worker_first_driver": False}
+"Ray would start a Python for each of its logical CPUs."
+
+
+class _FinalOnly:
+    """Unpickles in the server as vLLM's `RequestOutputKind.FINAL_ONLY`, so that this process need not import vLLM.
+
+    One output at the end instead of one a token: less work for the server's single thread.
+    """
+
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        return _attribute, ("vllm.sampling_params", "RequestOutputKind", "FINAL_ONLY")
+
+
+def _attribute(module: str, *names: str) -> Any:
+    import importlib
+
+    value: Any = importlib.import_module(module)
+    for name in names:
+        value = getattr(value, name)
+    return value
+
+
+def _end_ids(model_path: str, config_class: Any, generation_config_class: Any) -> frozenset[int]:
+    """The tokens at which vLLM stops: those of the generation config, else of the config, and the tokenizer's."""
+    ids: set[int] = set()
+    for cls in (config_class, generation_config_class):
+        try:
+            value = cls.from_pretrained(model_path).eos_token_id
+        except OSError:
+            continue
+        ids |= set(value if isinstance(value, list) else [] if value is None else [value])
+    from transformers import AutoTokenizer
+
+    end = AutoTokenizer.from_pretrained(model_path).eos_token_id
+    return frozenset(ids if end is None else ids | {end})
+
+
+def _last_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[-1][:300] if lines else ''}"

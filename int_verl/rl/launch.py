@@ -1,0 +1,247 @@
+"""The RL stage as one exact command of verl's stock trainer.
+
+    python -m verl.trainer.main_ppo --config-name int_grpo [+int=cpu_grpo] data.train_files=... ...
+
+`plan` checks what verl would only fail on later, or silently ignore, and returns the command; `run` starts it;
+`result` says whether the stage is done and where its model lies.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from int_verl import trainer_process
+from int_verl.errors import UserError
+from int_verl.sft.launch import CPU_ENV, check_model, quote
+from int_verl.trainer_process import Progress, TrainerCommand
+
+LEGACY_KEYS = {
+    "custom_reward_function": "reward.custom_reward_function",
+    "reward_model.reward_manager": "reward.reward_manager.name",
+    "reward_model.launch_reward_fn_async": "nothing: rewards are always computed while rollouts run",
+    "reward_model.num_workers": "reward.num_workers",
+    "reward_model": "reward.reward_model",
+    "sandbox_fusion": "reward.sandbox_fusion",
+}
+"Keys of earlier verl versions that 0.9's main_ppo ignores without a word -> today's key."
+
+COLUMNS = ("data_source", "prompt", "ability", "reward_model", "extra_info")
+
+
+@dataclass(frozen=True, slots=True)
+class RLLaunch:
+    """What the RL stage needs to know; the defaults are the paper's.
+
+    Example: ``RLLaunch(Path("sft/huggingface"), (Path("rl.parquet"),), (Path("heldout.parquet"),), Path("runs/x/rl"),
+    total_steps=40, platform="cpu")``
+    """
+
+    model_path: Path
+    train_files: tuple[Path, ...]
+    val_files: tuple[Path, ...]
+    output_dir: Path
+    reward_path: str = "pkg://int_verl.reward_fns.math_answer"
+    "A python file or `pkg://module`, as verl takes it."
+    reward_name: str = "compute_score"
+    prompts_per_step: int = 32
+    rollouts: int = 8
+    "Rollouts of one prompt: a group."
+    mini_batch: int = 16
+    "Prompts of one optimizer step."
+    learning_rate: float = 1e-6
+    total_steps: int = 400
+    max_prompt_length: int = 2048
+    max_response_length: int = 16_384
+    micro_batch_tokens: int = 0
+    "Tokens of one forward pass on one GPU; 0: one rollout of full length, on a CPU at least 1024."
+    temperature: float = 1.0
+    val_rollouts: int = 8
+    val_temperature: float = 0.7
+    val_top_p: float = 0.8
+    val_top_k: int = 20
+    val_before_train: bool = True
+    test_freq: int = 25
+    "Validate every so many steps and after the last; -1: never."
+    validation_data_dir: Path | None = None
+    "Where verl writes `{step}.jsonl` with every validation rollout."
+    rollout_data_dir: Path | None = None
+    "Where verl writes `{step}.jsonl` with every training rollout."
+    save_freq: int = 25
+    seed: int = 1
+    gpus_per_node: int = 1
+    nnodes: int = 1
+    tensor_parallel: int = 1
+    platform: Literal["cpu", "gpu"] = "gpu"
+    overrides: tuple[str, ...] = ()
+    "Hydra overrides, last and strongest."
+
+
+@dataclass(frozen=True, slots=True)
+class RLResult:
+    """A finished RL stage."""
+
+    model_path: Path
+    "A folder that transformers, vLLM and verl load."
+    steps: int
+
+
+def plan(cfg: RLLaunch) -> TrainerCommand:
+    """The command, checked.
+
+    Raises:
+        UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, or an
+            override is one that verl 0.9 ignores.
+    """
+    if not (cfg.model_path / "config.json").exists():
+        raise UserError(f"{cfg.model_path}: no config.json there; model_path must be a folder with a model")
+    check_overrides(cfg.overrides)
+    _check_data(cfg)
+    if cfg.prompts_per_step % cfg.mini_batch:
+        raise UserError(f"rl.prompts_per_step={cfg.prompts_per_step} is no multiple of rl.mini_batch={cfg.mini_batch}")
+    if cfg.save_freq <= 0:
+        raise UserError(f"rl.save_freq={cfg.save_freq}: must be positive, or the trained model is not kept")
+    _check_reward(cfg)
+    longest = cfg.max_prompt_length + cfg.max_response_length
+    micro_batch = max(cfg.micro_batch_tokens or (1024 if cfg.platform == "cpu" else longest), longest)
+    rollout = "actor_rollout_ref.rollout"
+    settings: dict[str, object] = {
+        "actor_rollout_ref.model.path": cfg.model_path,
+        "data.train_files": _list(cfg.train_files),
+        "data.val_files": _list(cfg.val_files),
+        "data.train_batch_size": cfg.prompts_per_step,
+        "data.max_prompt_length": cfg.max_prompt_length,
+        "data.max_response_length": cfg.max_response_length,
+        "data.seed": cfg.seed,
+        "actor_rollout_ref.actor.ppo_mini_batch_size": cfg.mini_batch,
+        "actor_rollout_ref.actor.ppo_max_token_len_per_gpu": micro_batch,
+        "actor_rollout_ref.actor.optim.lr": cfg.learning_rate,
+        "actor_rollout_ref.actor.data_loader_seed": cfg.seed,
+        "actor_rollout_ref.actor.fsdp_config.seed": cfg.seed,
+        f"{rollout}.n": cfg.rollouts,
+        f"{rollout}.seed": cfg.seed,
+        f"{rollout}.temperature": cfg.temperature,
+        f"{rollout}.max_model_len": longest,
+        f"{rollout}.max_num_batched_tokens": max(longest, 8192),
+        f"{rollout}.tensor_model_parallel_size": cfg.tensor_parallel,
+        f"{rollout}.val_kwargs.n": cfg.val_rollouts,
+        f"{rollout}.val_kwargs.do_sample": cfg.val_temperature > 0,
+        f"{rollout}.val_kwargs.temperature": cfg.val_temperature,
+        f"{rollout}.val_kwargs.top_p": cfg.val_top_p,
+        f"{rollout}.val_kwargs.top_k": cfg.val_top_k,
+        "reward.custom_reward_function.path": cfg.reward_path,
+        "reward.custom_reward_function.name": cfg.reward_name,
+        "trainer.total_training_steps": cfg.total_steps,
+        "trainer.val_before_train": cfg.val_before_train,
+        "trainer.test_freq": cfg.test_freq,
+        "trainer.save_freq": cfg.save_freq,
+        "trainer.nnodes": cfg.nnodes,
+        "trainer.n_gpus_per_node": cfg.gpus_per_node,
+        "trainer.default_local_dir": cfg.output_dir.resolve(),
+        "hydra.run.dir": cfg.output_dir.resolve() / "hydra",
+    }
+    for key, folder in (("validation", cfg.validation_data_dir), ("rollout", cfg.rollout_data_dir)):
+        if folder is not None:
+            settings[f"trainer.{key}_data_dir"] = folder.resolve()
+    argv = [
+        *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "int_grpo"),
+        *(["+int=cpu_grpo"] if cfg.platform == "cpu" else []),
+        *(f"{key}={quote(value)}" for key, value in settings.items()),
+        *cfg.overrides,
+    ]
+    env = {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if cfg.platform == "cpu" else {})}
+    return TrainerCommand(argv, env, cfg.output_dir, cfg.total_steps)
+
+
+def run(
+    cfg: RLLaunch,
+    on_progress: Callable[[Progress], None] | None = None,
+    hang_seconds: float = trainer_process.HANG_SECONDS,
+) -> RLResult:
+    """Trains, resuming from the last checkpoint, and returns the finished model; does nothing where it is finished.
+
+    Raises:
+        UserError: see `plan` and `result`.
+        TrainerError: see `trainer_process.run`.
+    """
+    command = plan(cfg)
+    if trainer_process.checkpointed_step(cfg.output_dir) != command.expected_step:
+        trainer_process.run(command, on_progress, hang_seconds)
+    finished = result(cfg, command)
+    if finished is None:
+        raise trainer_process.TrainerError(f"RL ended without a model; see {command.log_path}")
+    return finished
+
+
+def result(cfg: RLLaunch, command: TrainerCommand) -> RLResult | None:
+    """The finished stage, or None while verl's last checkpoint is not that of the last step.
+
+    Raises:
+        UserError: the model has another tokenizer than the one it started from, or the same weights.
+    """
+    if trainer_process.checkpointed_step(cfg.output_dir) != command.expected_step:
+        return None
+    model = cfg.output_dir / f"global_step_{command.expected_step}" / "actor" / "huggingface"
+    check_model(model, cfg.model_path)
+    return RLResult(model, command.expected_step)
+
+
+def check_overrides(overrides: tuple[str, ...]) -> None:
+    """Refuses keys that verl 0.9's main_ppo ignores, and those that the stage must know about.
+
+    Raises:
+        UserError: naming the key and the right one.
+    """
+    for override in overrides:
+        key = override.lstrip("+~").partition("=")[0]
+        for legacy, today in LEGACY_KEYS.items():
+            if key == legacy or key.startswith(f"{legacy}."):
+                right = today + key[len(legacy) :] if today.startswith("reward.") else today
+                raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
+        if key in _SETTING:
+            raise UserError(f"{override}: set rl.{_SETTING[key]} instead, so that the stage knows when it is done")
+
+
+_SETTING = {
+    "trainer.total_training_steps": "total_steps",
+    "trainer.default_local_dir": "output_dir",
+    "trainer.save_freq": "save_freq",
+}
+
+
+def _check_data(cfg: RLLaunch) -> None:
+    import pyarrow.parquet as pq
+
+    rows, first = 0, None
+    for file in (*cfg.train_files, *cfg.val_files):
+        if not file.exists():
+            raise UserError(f"{file}: no such file")
+        schema = pq.read_schema(file)
+        for name in COLUMNS:
+            if name not in schema.names:
+                raise UserError(f"{file}: column {name} is missing; verl's RL rows have {', '.join(COLUMNS)}")
+        if first is None:
+            first = schema
+        elif not schema.equals(first, check_metadata=False):
+            raise UserError(f"{file}: its columns differ from those of {cfg.train_files[0]}; verl needs them equal")
+        if file in cfg.train_files:
+            rows += pq.read_metadata(file).num_rows
+    if rows < cfg.prompts_per_step:
+        raise UserError(
+            f"{cfg.train_files[0]}: {rows} rows are fewer than one batch of {cfg.prompts_per_step}; "
+            "lower rl.prompts_per_step"
+        )
+    if not cfg.val_files:
+        raise UserError("rl.val_files: verl's trainer needs a validation file, even with test_freq=-1")
+
+
+def _check_reward(cfg: RLLaunch) -> None:
+    if not cfg.reward_path.startswith("pkg://") and not Path(cfg.reward_path).is_file():
+        raise UserError(f"{cfg.reward_path}: no such file; rl.reward_path is a python file or pkg://module")
+
+
+def _list(files: tuple[Path, ...]) -> str:
+    return "[" + ",".join(quote(file) for file in files) + "]"

@@ -1,0 +1,128 @@
+"""GRPO as a stage of the schedule: from the SFT checkpoint, or from the base model to compare with."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import fields
+from typing import Any
+
+from int_verl.errors import UserError
+from int_verl.generate.chat import model_revision
+from int_verl.problems import Problem
+from int_verl.progress import StageProgress
+from int_verl.records import RL, read_rows, write_rows
+from int_verl.rl import launch
+from int_verl.rl.data import rl_rows
+from int_verl.run import Run
+from int_verl.run_folder import file_hash, text_hash, write_text
+from int_verl.sft.stage import MODEL, trained_model, trainer_progress, write_metrics
+from int_verl.stage import Stage
+
+ATTEMPTS = "sample/attempts.parquet"
+FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
+
+
+class RLStage(Stage):
+    """Runs verl's stock PPO trainer with GRPO; validates before and after.
+
+    Args:
+        name: `rl` starts from the SFT checkpoint, `rl_baseline` from the base model.
+    """
+
+    settings = ("run.seed", "problems", "prompts.solve", "rl", "eval")
+
+    def __init__(self, name: str, does: str, reads: tuple[str, ...]) -> None:
+        self.name, self.does, self.reads = name, does, reads
+        self.from_base = name == "rl_baseline"
+
+    def inputs(self, run: Run) -> dict[str, str]:
+        if self.from_base:
+            start = run.model_revision
+        else:
+            start = model_revision(trained_model(run)) if (run.folder / MODEL).is_file() else "missing"
+        return {
+            "start": start,
+            "train": text_hash(repr(run.train)),
+            "heldout": text_hash(repr(run.heldout)),
+            "attempts": file_hash(run.folder / ATTEMPTS),
+        }
+
+    def outputs(self, run: Run) -> dict[str, str]:
+        return {
+            "model": f"{self.name}/model.txt",
+            "metrics": f"{self.name}/metrics.jsonl",
+            "before": f"{self.name}/validation/0.jsonl",
+            "after": f"{self.name}/validation/{run.rl.total_steps}.jsonl",
+        }
+
+    def total(self, run: Run) -> int:
+        return run.rl.total_steps
+
+    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
+        counts = self._write_data(run)
+        done = launch.run(self._launch(run), trainer_progress(progress, "critic/rewards/mean", "response_length/mean"))
+        write_metrics(run.folder / self.name / "checkpoints", run.folder / self.name / "metrics.jsonl")
+        write_text(run.folder / self.name / "model.txt", f"{done.model_path}\n")
+        return {"steps": done.steps, **counts}
+
+    def plan(self, run: Run) -> list[str]:
+        ready = (run.folder / ATTEMPTS).is_file() and (self.from_base or (run.folder / MODEL).is_file())
+        if not ready:
+            return [f"{run.rl.total_steps} steps; the command depends on what the earlier stages leave"]
+        self._write_data(run)
+        return [launch.plan(self._launch(run)).shell()]
+
+    def start_over(self, run: Run) -> None:
+        for leftover in ("checkpoints", "validation"):
+            shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
+
+    def _launch(self, run: Run) -> launch.RLLaunch:
+        own = {"problems", "test_freq"}
+        settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
+        home = run.folder / self.name
+        return launch.RLLaunch(
+            model_path=run.model_folder if self.from_base else trained_model(run),
+            train_files=(home / FILES["train"],),
+            val_files=tuple(home / FILES[name] for name in ("heldout", "hard") if (home / FILES[name]).is_file()),
+            output_dir=home / "checkpoints",
+            val_rollouts=run.eval.samples,
+            val_temperature=run.eval.temperature,
+            val_top_p=run.eval.top_p,
+            val_top_k=run.eval.top_k,
+            test_freq=run.rl.test_freq or run.rl.total_steps,
+            validation_data_dir=home / "validation",
+            seed=run.seed + 1,
+            platform=run.platform,
+            **settings,
+        )
+
+    def _write_data(self, run: Run) -> dict[str, int]:
+        """verl's rows for training and validation; returns the number of each."""
+        unsolved = unsolved_problems(run)
+        sets = {
+            "train": run.train if run.rl.problems == "all" else unsolved,
+            "heldout": run.heldout,
+            "hard": hard_problems(run),
+        }
+        if not sets["train"]:
+            raise UserError("rl.problems=unsolved: every training problem was solved; use rl.problems=all")
+        counts = {}
+        for name, problems in sets.items():
+            file = run.folder / self.name / FILES[name]
+            if problems:
+                counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
+            else:
+                file.unlink(missing_ok=True)
+        return counts
+
+
+def unsolved_problems(run: Run) -> list[Problem]:
+    """Training problems that none of the run's attempts solved."""
+    attempts = read_rows(run.folder / ATTEMPTS, ["problem_id", "correct"])
+    solved = {row["problem_id"] for row in attempts if row["correct"]}
+    return [problem for problem in run.train if problem.id not in solved]
+
+
+def hard_problems(run: Run) -> list[Problem]:
+    """The hard set of the evaluation: the first `eval.hard_limit` unsolved training problems."""
+    return unsolved_problems(run)[: run.eval.hard_limit]
