@@ -32,7 +32,9 @@ class EngineSettings:
 class SFTSettings:
     epochs: int
     batch_size: int
-    lr: float
+    learning_rate: float
+    warmup_ratio: float
+    min_lr_ratio: float
     max_length: int
     overlong: Literal["error", "drop"]
     loss_on: Literal["prefix_and_intervention", "intervention"]
@@ -44,20 +46,21 @@ class SFTSettings:
 @dataclass(frozen=True, slots=True)
 class RLSettings:
     problems: Literal["all", "unsolved"]
-    reward: str
+    reward_path: str
     reward_name: str
-    steps: int
+    total_steps: int
     prompts_per_step: int
     rollouts: int
     mini_batch: int
-    lr: float
+    learning_rate: float
     temperature: float
     max_prompt_length: int
     max_response_length: int
-    test_every: int
-    save_every: int
+    test_freq: int | None
+    save_freq: int
     nnodes: int
     gpus_per_node: int
+    tensor_parallel: int
     overrides: tuple[str, ...]
 
 
@@ -118,7 +121,8 @@ def _override(config: Any, overrides: Sequence[str]) -> Any:
         key = override.key_or_group
         known, _, last = key.rpartition(".")
         section = OmegaConf.select(config, known) if known else config
-        if not isinstance(section, DictConfig) or (last not in section.keys() and known != "problems.columns"):
+        names = list(section) if isinstance(section, DictConfig) else []
+        if last not in names and known != "problems.columns":
             raise UserError(f"{key}: no such key; `int-verl run --help` lists them")
         OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
     return config

@@ -76,7 +76,7 @@ class EvaluationStage(Stage):
 def _dumps(run: Run) -> list[tuple[str, int]]:
     """(RL stage, step) of every validation that counts, base model first."""
     arms = [arm for arm in ARMS if arm == "rl" or run.config.baseline.rl]
-    return [(arm, step) for arm in arms for step in (0, run.rl.steps)]
+    return [(arm, step) for arm in arms for step in (0, run.rl.total_steps)]
 
 
 def _scores_from_trainers(run: Run) -> Iterator[Row]:
@@ -120,7 +120,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
         correct = truncated = 0
         for completion in completions:
             text = run.codec.decode(run.codec.without_end(completion.token_ids))
-            grade = await asyncio.to_thread(grader.grade_response, text, problem.answer)
+            grade = await grader.agrade_response(text, problem.answer)
             correct += grade.correct
             truncated += not grade.correct and completion.finish_reason == "length"
         progress.count("problems")

@@ -6,7 +6,6 @@ and drawn again. Keys are ids and indices, never positions.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -187,7 +186,7 @@ class RowWriter:
             self._flush()
         self._writer.close()
         if exc_type is None:
-            os.replace(self._partial, self.path)
+            self._partial.replace(self.path)
         else:
             self._partial.unlink(missing_ok=True)
 

@@ -139,8 +139,13 @@ class Run:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
         return int(min(limits))
 
-    def engine(self, model_folder: Path | None = None) -> Engine:
-        """A new engine for a checkpoint, by default the base model; not started yet."""
+    @property
+    def _max_tokens(self) -> list[int]:
+        stages = [self.sample.sampling, self.propose.sampling, self.guide.sampling]
+        return [*(sampling.max_tokens for sampling in stages), self.rl.max_response_length]
+
+    def engine(self) -> Engine:
+        """A new engine for the base model; not started yet."""
         settings = self.engine_settings
         if settings.name == "scripted":
             from int_verl.generate.engines.scripted import ScriptedEngine, load_script
@@ -151,14 +156,16 @@ class Run:
         from int_verl.generate.engines.verl import VerlEngine
 
         return VerlEngine(
-            model_path=str(model_folder or self.model_folder),
-            context_length=self.context_length,
+            self.model_folder,
+            prompt_length=self.context_length - min(self._max_tokens),
+            response_length=max(self._max_tokens),
             platform=self.platform,
             nnodes=settings.nnodes,
             gpus_per_node=settings.gpus_per_node,
             tensor_parallel=settings.tensor_parallel,
-            gpu_memory_utilization=settings.gpu_memory_utilization,
-            overrides=settings.overrides,
+            gpu_memory_utilization=settings.gpu_memory_utilization if self.platform == "gpu" else None,
+            # Any prompt and completion that fit together, not only the longest of each side by side.
+            overrides=(f"actor_rollout_ref.rollout.max_model_len={self.context_length}", *settings.overrides),
         )
 
     def check_problems(self) -> None:
@@ -175,8 +182,8 @@ class Run:
             length = len(self.codec.prompt_ids(self.prompts.solve(problem.problem)))
             if length > room:
                 raise UserError(
-                    f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long and only {room} "
-                    "fit beside sample.sampling.max_tokens; lower that, raise engine.context_length or drop the row"
+                    f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long, and "
+                    f"{room} fit beside sample.sampling.max_tokens; lower that, raise engine.context_length or drop the row"
                 )
         with Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout)) as grader:
 

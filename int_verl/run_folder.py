@@ -41,9 +41,8 @@ class Manifest:
             for key in sorted({*self.settings, *settings})
             if self.settings.get(key) != settings.get(key)
         ]
-        changed += [
-            f"{name} has changed" for name in sorted({*self.inputs, *inputs}) if self.inputs.get(name) != inputs.get(name)
-        ]
+        names = sorted({*self.inputs, *inputs})
+        changed += [f"{name} has changed" for name in names if self.inputs.get(name) != inputs.get(name)]
         return changed
 
 

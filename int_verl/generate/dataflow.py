@@ -21,7 +21,6 @@ from int_verl.generate.filters import check_location, leaks_answer
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, Until
 from int_verl.generate.spool import Spool
-from int_verl.generate.verification_log import first_error, wrong_steps
 from int_verl.grading import Grade, Grader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems import Problem
@@ -203,7 +202,7 @@ class Generator:
 
     async def _judge(self, response: str, gold: str, completion: Completion) -> tuple[str, Grade]:
         """The grader's verdict, or `truncated` for a wrong response that the length limit cut off."""
-        grade = await asyncio.to_thread(self.grader.grade_response, response, gold)
+        grade = await self.grader.agrade_response(response, gold)
         if completion.finish_reason == "length" and not grade.correct:
             return "truncated", grade
         return str(grade.verdict), grade
@@ -289,13 +288,13 @@ class Generator:
             intervention = parse_intervention(text)
         except InterventionParseError as error:
             return ("truncated" if completion.finish_reason == "length" else error.reason), None
-        misplaced = check_location(intervention, len(attempt.steps), first_error(text), wrong_steps(text))
+        misplaced = check_location(intervention, len(attempt.steps), text)
         if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
             return misplaced, intervention
         if leaks_answer(intervention.content, problem.answer):
             return "leak", intervention
         if len(self.codec.encode(intervention.content)) > settings.max_content_tokens:
-            return "content_too_long", intervention
+            return "too_long", intervention
         return "proposed", intervention
 
     # Guide

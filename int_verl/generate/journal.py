@@ -72,7 +72,7 @@ class Journal:
         except sqlite3.OperationalError as error:
             raise UserError(f"{path}: {error}; is another run using this folder, or the disk full?") from error
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: not a readable journal ({error}); move it away to draw everything again") from error
+            raise UserError(f"{path}: not a journal, or damaged ({error}); move it away to draw everything anew") from error
         self._open = False
         self._committed_at = time.monotonic()
 
@@ -92,7 +92,7 @@ class Journal:
             if time.monotonic() - self._committed_at > _SECONDS_BETWEEN_COMMITS:
                 self.commit()
         except sqlite3.OperationalError as error:
-            raise UserError(f"{self.path}: cannot write ({error}); free the disk and run the same command again") from error
+            raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
 
     def commit(self) -> None:
         if self._open:

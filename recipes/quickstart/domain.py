@@ -27,6 +27,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 MODULUS = 23
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 PROBLEM_SEED = 424_242
+# A problem's source says how many misbelieved products lie on its right path; only the evaluation's tables use it.
+SOURCES = ("misbelieved-0", "misbelieved-1", "misbelieved-2", "misbelieved-3-or-more")
 TRAIN_PROBLEMS, HELDOUT_PROBLEMS = 4_000, 1_000
 
 _templates = Environment(
@@ -116,6 +118,15 @@ class Misbeliefs:
             values.append(value)
         return values
 
+    def expected(self, problem: Problem) -> list[int]:
+        """The most likely running values."""
+        value, values = problem.start, []
+        for name, operand in problem.operations:
+            right = apply(name, value, operand)
+            value = self.wrong[value, operand][0] if name == "times" and (value, operand) in self.wrong else right
+            values.append(value)
+        return values
+
     def count(self, problem: Problem) -> int:
         """How many misbelieved products lie on the right path of a problem."""
         value, misbelieved = problem.start, 0
@@ -193,11 +204,12 @@ def problem_sets() -> dict[str, list[Problem]]:
 
 def problem_rows(split: str, count: int) -> Iterator[dict[str, str]]:
     """Rows as `int_verl.problems` reads them."""
+    misbeliefs = Misbeliefs()
     for i, problem in enumerate(problem_sets()[split][:count]):
         yield {
             "id": f"{split}-{i:04d}",
             "problem": problem.text,
             "answer": str(problem.answer),
             "reference_solution": reference_solution(problem, problem.values),
-            "source": f"mod{MODULUS}",
+            "source": SOURCES[min(misbeliefs.count(problem), 3)],
         }

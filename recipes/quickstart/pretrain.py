@@ -264,12 +264,7 @@ def check(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, misbelief
         for _ in range(60):
             problem = draw_problem(rng)
             if kind == "solve":
-                values, start = [], problem.start
-                for name, operand in problem.operations:  # the most likely belief, without slips
-                    right = apply_belief(misbeliefs, name, start, operand)
-                    values.append(right)
-                    start = right
-                texts.append((chat(solve_prompt(problem)), own_solution(problem, values) + END))
+                texts.append((chat(solve_prompt(problem)), own_solution(problem, misbeliefs.expected(problem)) + END))
                 continue
             reference_values, values = wrong_somewhere(problem, rng)
             reference = reference_solution(problem, reference_values)
@@ -292,14 +287,6 @@ def check(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, misbelief
                 figures["verdict"] += [right[i] for i in range(len(c)) if c[i] in weights.verdicts]
                 figures["whole verification"].append(all(right))
     return {name: round(sum(hits) / len(hits), 3) for name, hits in figures.items()}
-
-
-def apply_belief(misbeliefs: Misbeliefs, name: str, value: int, operand: int) -> int:
-    from domain import apply
-
-    if name == "times" and (value, operand) in misbeliefs.wrong:
-        return misbeliefs.wrong[value, operand][0]
-    return apply(name, value, operand)
 
 
 def main() -> None:
@@ -348,7 +335,7 @@ def main() -> None:
         if step % 50 == 0:
             seconds = time.time() - started
             recent = sum(losses[-50:]) / 50
-            print(f"step {step} tokens {trained} loss {recent:.4f} {trained / seconds:.0f} tok/s {seconds:.0f} s", flush=True)
+            print(f"step {step}: {trained} tokens in {seconds:.0f} s, loss {recent:.4f}", flush=True)
         if step % 250 == 0:
             model.eval()
             print(f"step {step} {check(model, tokenizer, misbeliefs)}", flush=True)
@@ -359,7 +346,7 @@ def main() -> None:
     figures = check(model, tokenizer, misbeliefs)
     model.save_pretrained(args.out)
     tokenizer.save_pretrained(args.out)
-    settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
+    settings = {name: value for name, value in vars(args).items() if name != "out"}
     record = settings | {"steps": len(losses), "seconds": round(time.time() - started), "figures": figures}
     (args.out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
     print(figures)

@@ -1,0 +1,33 @@
+"""Paths that tests share."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).parents[1]
+QUICKSTART = ROOT / "recipes" / "quickstart"
+
+# A busy machine is no failure.
+settings.register_profile("int_verl", deadline=None)
+settings.load_profile("int_verl")
+
+for folder in (str(ROOT), str(QUICKSTART), str(Path(__file__).parent)):
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+
+
+@pytest.fixture(scope="session")
+def model_folder() -> Path:
+    """The quickstart's tiny model."""
+    return QUICKSTART / "model"
+
+
+@pytest.fixture(scope="session")
+def codec(model_folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
+    from int_verl.generate.chat import ChatCodec
+
+    return ChatCodec(model_folder)
