@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
@@ -44,7 +45,6 @@ class VerlEngine:
         gpu_memory_utilization: vLLM's share of each GPU; on a CPU of the memory of the machine, for checks only.
         seed: of the servers; every request brings its own.
         overrides: Hydra overrides of verl's `ppo_trainer` config, last and strongest.
-        log_path: where the servers' output goes; None: this process's output.
     """
 
     def __init__(
@@ -75,6 +75,9 @@ class VerlEngine:
         self.seed = seed
         self.overrides = overrides
         self._client: Any = None
+        self._manager: Any = None
+        # Ray ties its daemons' lives to the thread that started them.
+        self._ray_thread = ThreadPoolExecutor(1, thread_name_prefix="ray")
         self._owns_ray = False
         self._is_vllm = True
         self._end_ids: frozenset[int] = frozenset()
@@ -143,42 +146,37 @@ class VerlEngine:
 
     def _start(self) -> Any:
         """Runs in a thread: verl's start-up blocks for as long as its processes import."""
-        from concurrent.futures import ThreadPoolExecutor
-
         environment = {**_QUIET, **(_CPU if self.platform == "cpu" else {})}
         for name, value in environment.items():
             os.environ.setdefault(name, value)
-        with ThreadPoolExecutor(1) as pool:
-            # Ray's daemons start while this process imports verl.
-            ray_started = pool.submit(self._start_ray, {name: os.environ[name] for name in environment})
-            from transformers import AutoConfig, GenerationConfig
-            from verl.workers.rollout.llm_server import LLMServerManager
+        # Ray's daemons start while this thread imports verl.
+        ray_started = self._ray_thread.submit(self._start_ray, {name: os.environ[name] for name in environment})
+        from transformers import AutoConfig, GenerationConfig
+        from verl.workers.rollout.llm_server import LLMServerManager
 
-            config = self._compose()
-            self._owns_ray = ray_started.result()
+        config = self._compose()
+        ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
         from int_verl.generate.engines.router import LeastBusyRouter
 
-        manager = LLMServerManager.create(
+        self._manager = LLMServerManager.create(
             config=config, worker_group=None, rollout_resource_pool=None, load_balancer_cls=LeastBusyRouter
         )
-        self._manager = manager
-        return manager.get_client()
+        return self._manager.get_client()
 
-    def _start_ray(self, environment: dict[str, str]) -> bool:
-        """Whether a Ray was started or joined here, so that it is this engine's to leave."""
+    def _start_ray(self, environment: dict[str, str]) -> None:
         import ray
 
         if ray.is_initialized():
-            return False
+            return
         arguments: dict[str, Any] = {"runtime_env": {"env_vars": environment}, "log_to_driver": False}
         if self.platform == "cpu":
             arguments |= {"num_cpus": 16, "num_gpus": self.gpus_per_node, "_system_config": _NO_PRESTART}
         if "RAY_ADDRESS" not in os.environ:
             arguments["include_dashboard"] = False
+        self._owns_ray = True
         ray.init(**arguments)
-        return True
 
     def _compose(self) -> Any:
         from hydra import compose, initialize_config_module
@@ -220,13 +218,13 @@ class VerlEngine:
             GlobalHydra.instance().hydra = outer
 
     def _stop(self) -> None:
-        self._client = None
-        if not self._owns_ray:
-            return
-        self._owns_ray = False
-        import ray
+        self._client = self._manager = None
+        if self._owns_ray:
+            self._owns_ray = False
+            import ray
 
-        ray.shutdown()
+            self._ray_thread.submit(ray.shutdown).result()
+        self._ray_thread.shutdown()
 
 
 _NO_PRESTART = {"prestart_worker_first_driver": False}
