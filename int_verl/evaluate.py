@@ -361,8 +361,9 @@ def format_table(table: Mapping[str, Any], style: str = "markdown") -> str | Tab
 
 def _final_cells(table: Mapping[str, Any]) -> tuple[str, list[str], list[list[str]], list[str]]:
     heldout, hard, k = table["heldout_set"], table["hard_set"], table["k"]
-    heads = ["model", f"{heldout} pass@1"]
-    heads += [f"{heldout} pass@{k}"] if k > 1 else []
+    shown = "held-out" if heldout == "heldout" else heldout
+    heads = ["model", f"{shown} pass@1"]
+    heads += [f"{shown} pass@{k}"] if k > 1 else []
     heads += [f"zero-advantage ratio ({hard})", "truncated"]
     rows = []
     for entry in table["models"]:
@@ -376,8 +377,8 @@ def _final_cells(table: Mapping[str, Any]) -> tuple[str, list[str], list[list[st
     if sizes := {s["problems"] for m in table["models"] if (s := m["sets"].get(heldout))}:
         samples = min(s["samples"] for m in table["models"] if (s := m["sets"].get(heldout)))
         notes.append(
-            f"{'/'.join(map(str, sorted(sizes)))} {heldout} problems, {samples} samples each; "
-            f"{table['confidence']:.0%} intervals over problems; groups of {table['group']}."
+            f"{'/'.join(map(str, sorted(sizes)))} {shown} problems, {samples} samples each; "
+            f"{table['confidence'] * 100:.0f} % intervals over problems; groups of {table['group']}."
         )
     for entry in table["differences"][:1]:
         gain = entry["pass_at_1"]

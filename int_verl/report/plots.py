@@ -1,0 +1,182 @@
+"""Plots as inline SVG that take ink and font from the page around them, in light and in dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from int_verl.evaluate import Estimate
+from int_verl.report.curves import Curve, downsample, smooth
+
+COLOURS = {"base": "#8a94a3", "base + RL": "#d97706", "InT SFT": "#0d9488", "InT SFT + RL": "#4f6df5"}
+COLOURS |= {"training": COLOURS["InT SFT"], "validation": COLOURS["base + RL"]}
+OTHERS = ("#b45309", "#7c3aed", "#be185d", "#0369a1", "#4d7c0f")
+# Written by matplotlib, replaced by the page's variables.
+_INK, _GRID = "#010203", "#040506"
+_STYLE: Any = {
+    "text.parse_math": False,
+    "svg.fonttype": "none",
+    "font.size": 10,
+    "text.color": _INK,
+    "axes.edgecolor": _GRID,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "legend.frameon": False,
+}
+
+
+def colour(model: str) -> str:
+    return COLOURS.get(model) or OTHERS[sum(model.encode()) % len(OTHERS)]
+
+
+def curves_plot(name: str, curves: Mapping[str, Curve], what: str, *, percent: bool = False) -> Markup:
+    """Curves over training steps, one colour a model: the values pale, their moving average strong.
+
+    Values with confidence intervals are drawn as points with bars instead.
+    """
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes()
+        for model, values in curves.items():
+            if values.intervals:
+                low = [v - interval[0] for v, interval in zip(values.values, values.intervals, strict=True)]
+                high = [interval[1] - v for v, interval in zip(values.values, values.intervals, strict=True)]
+                axes.errorbar(
+                    values.steps,
+                    values.values,
+                    yerr=[low, high],
+                    color=colour(model),
+                    label=model,
+                    marker="o",
+                    markersize=4.5,
+                    linewidth=1.6,
+                    elinewidth=1,
+                    capsize=2.5,
+                )
+                continue
+            values = downsample(values)
+            few = len(values.steps) < 12
+            axes.plot(values.steps, values.values, color=colour(model), alpha=1 if few else 0.28, linewidth=1)
+            strong = values if few else smooth(values)
+            axes.plot(
+                strong.steps,
+                strong.values,
+                color=colour(model),
+                label=model,
+                linewidth=2,
+                marker="o" if few else None,
+                markersize=4,
+            )
+        axes.set_xlabel("training step")
+        if len(steps := {step for values in curves.values() for step in values.steps}) == 1:
+            axes.set_xlim(min(steps) - 1, max(steps) + 1)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
+        if percent:
+            axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        _legend(figure, axes)
+        return _svg(figure, name, f"{what} over training steps")
+
+
+def pass_at_k_plot(name: str, models: Sequence[tuple[str, Mapping[str, Estimate]]]) -> Markup:
+    """pass@k over k on a logarithmic axis, with bands of confidence."""
+    with matplotlib.rc_context(_STYLE):
+        figure, axes = _axes()
+        for model, estimates in models:
+            ks = [int(k) for k in estimates]
+            axes.plot(
+                ks,
+                [e["value"] for e in estimates.values()],
+                color=colour(model),
+                label=model,
+                marker="o",
+                markersize=4,
+                linewidth=2,
+            )
+            axes.fill_between(
+                ks,
+                [e["low"] for e in estimates.values()],
+                [e["high"] for e in estimates.values()],
+                color=colour(model),
+                alpha=0.13,
+                linewidth=0,
+            )
+        axes.set_xscale("log", base=2)
+        ticks = sorted({int(k) for _, estimates in models for k in estimates})
+        axes.set_xticks(ticks, [str(k) for k in ticks])
+        axes.minorticks_off()
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("k")
+        axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
+        _legend(figure, axes)
+        return _svg(figure, name, "held-out pass@k of each model over k")
+
+
+def histogram_plot(name: str, counts: Mapping[int, int], xlabel: str, what: str, *, bins: int = 24) -> Markup:
+    """Bars over whole numbers; neighbours are joined where there are more than `bins` of them."""
+    with matplotlib.rc_context({**_STYLE, "axes.grid.axis": "y"}):
+        figure, axes = _axes(height=2.5)
+        low, high = min(counts), max(counts)
+        width = max(1, -(-(high - low + 1) // bins))
+        joined: dict[int, int] = {}
+        for value, count in counts.items():
+            start = low + (value - low) // width * width
+            joined[start] = joined.get(start, 0) + count
+        axes.bar(
+            [start + (width - 1) / 2 for start in joined],
+            list(joined.values()),
+            width=width * 0.82,
+            color=COLOURS["InT SFT + RL"],
+        )
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        axes.set_xlabel(xlabel)
+        return _svg(figure, name, f"{what} by {xlabel}")
+
+
+def _axes(height: float = 2.9) -> tuple[Figure, Axes]:
+    """Fixed margins of 0.56, 0.12, 0.34 and 0.46 inches: matplotlib's own layout takes as long as the drawing."""
+    width = 5.6
+    figure = Figure(figsize=(width, height))
+    return figure, figure.add_axes((0.56 / width, 0.46 / height, 1 - 0.68 / width, 1 - 0.80 / height))
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.legend(
+            handles, labels, loc="upper left", ncols=4, borderaxespad=0.1, fontsize=9.5, handlelength=1.4, borderpad=0
+        )
+
+
+def _svg(figure: Figure, name: str, description: str) -> Markup:
+    """The figure as an SVG element whose ids are its own and whose size is the page's business."""
+    with matplotlib.rc_context({"svg.hashsalt": name}):
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
+    svg = svg.replace(_INK, "var(--muted)").replace(_GRID, "var(--line)")
+    label = Markup("<svg role='img' aria-label='{}'").format(description)
+    return Markup(svg.replace("<svg", label, 1))

@@ -1,0 +1,154 @@
+"""Interventions to look at: the attempt, where it goes wrong, the better step, and what came of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from int_verl.report.run_folder import RunFolder
+from int_verl.steps import split_steps
+
+MAX_KEPT, MAX_OTHERS = 36, 12
+MAX_CHARACTERS = 4_000
+STEPS_AROUND = 6
+
+_COLUMNS = ["problem_id", "attempt", "proposal", "content", "location"]
+Key = tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of an attempt; `role`: before the location, wrong (at it), after it, or elided (a gap)."""
+
+    number: int | None
+    text: str
+    role: str
+
+
+@dataclass(slots=True)
+class ViewerRow:
+    """One intervention with everything around it."""
+
+    problem_id: str
+    attempt: int
+    proposal: int
+    content: str
+    location: int
+    kept: bool | None
+    "None if it was proposed, but not guided yet."
+    problem: str = ""
+    answer: str = ""
+    reference_solution: str = ""
+    steps: list[Step] = field(default_factory=list)
+    outcomes: dict[str, list[str]] = field(default_factory=dict)
+    "Outcomes of the guided rollouts by condition."
+    continuation: str = ""
+    "A guided rollout from the intervention, a correct one if there is one."
+    continuation_outcome: str = ""
+
+
+def viewer_rows(folder: RunFolder) -> tuple[list[ViewerRow], int]:
+    """A bounded choice of interventions, spread over problems, and how many there are in all."""
+    candidates = [ViewerRow(**row) for row in folder.rows("guide/interventions.parquet", [*_COLUMNS, "kept"])]
+    if not candidates:
+        candidates = [
+            ViewerRow(**{column: row[column] for column in _COLUMNS}, kept=None)
+            for row in folder.rows("propose/proposals.parquet", [*_COLUMNS, "status"])
+            if row["status"] == "proposed"
+        ]
+    kept = _spread([row for row in candidates if row.kept is not False], MAX_KEPT)
+    others = _spread([row for row in candidates if row.kept is False], MAX_OTHERS)
+    chosen = [*kept, *others]
+    _add_problems(folder, chosen)
+    _add_attempts(folder, chosen)
+    _add_rollouts(folder, chosen)
+    return chosen, len(candidates)
+
+
+def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
+    """A text with its middle left out if it is longer than `limit` characters."""
+    if len(text) <= limit:
+        return text
+    half = limit // 2
+    return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
+
+
+def attempt_steps(text: str, location: int) -> list[Step]:
+    """The steps of an attempt around a location (1-based), with far ones left out.
+
+    >>> [(s.number, s.role) for s in attempt_steps("a\\n\\nb\\n\\nc", 2)]
+    [(1, 'before'), (2, 'wrong'), (3, 'after')]
+    """
+    texts = split_steps(text)
+    shown = []
+    for i, step in enumerate(texts, 1):
+        role = "before" if i < location else "wrong" if i == location else "after"
+        near = i == 1 or i == len(texts) or abs(i - location) <= STEPS_AROUND
+        if near:
+            shown.append(Step(i, shorten(step, MAX_CHARACTERS // 2), role))
+        elif not shown or shown[-1].role != "elided":
+            gap = range(2, location - STEPS_AROUND) if role == "before" else range(i, len(texts))
+            shown.append(Step(None, f"steps {gap.start} to {gap.stop - 1} left out", "elided"))
+    return shown
+
+
+def _spread(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:
+    """At most `limit` rows: one of every problem before a second of any, evenly over the problems."""
+    rounds: dict[int, list[ViewerRow]] = defaultdict(list)
+    seen: dict[str, int] = defaultdict(int)
+    for row in rows:
+        rounds[seen[row.problem_id]].append(row)
+        seen[row.problem_id] += 1
+    chosen: list[ViewerRow] = []
+    for _, candidates in sorted(rounds.items()):
+        wanted = limit - len(chosen)
+        if len(candidates) > wanted:
+            candidates = [candidates[i * len(candidates) // wanted] for i in range(wanted)]
+        chosen += candidates
+        if len(chosen) >= limit:
+            break
+    return chosen
+
+
+def _add_problems(folder: RunFolder, rows: list[ViewerRow]) -> None:
+    by_problem: dict[str, list[ViewerRow]] = defaultdict(list)
+    for row in rows:
+        by_problem[row.problem_id].append(row)
+    columns = ["id", "problem", "answer", "reference_solution"]
+    for problem in folder.rows("problems/train.parquet", columns) if rows else ():
+        for row in by_problem.get(problem["id"], ()):
+            row.problem = shorten(problem["problem"] or "")
+            row.answer = shorten(problem["answer"] or "", 200)
+            row.reference_solution = shorten(problem["reference_solution"] or "")
+
+
+def _add_attempts(folder: RunFolder, rows: list[ViewerRow]) -> None:
+    by_attempt: dict[Key, list[ViewerRow]] = defaultdict(list)
+    for row in rows:
+        by_attempt[row.problem_id, row.attempt].append(row)
+        row.content = shorten(row.content or "")
+    for attempt in folder.rows("sample/attempts.parquet", ["problem_id", "attempt", "text"]) if rows else ():
+        for row in by_attempt.get((attempt["problem_id"], attempt["attempt"]), ()):
+            row.steps = attempt_steps(attempt["text"] or "", row.location)
+
+
+def _add_rollouts(folder: RunFolder, rows: list[ViewerRow]) -> None:
+    by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
+    columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
+    for rollout in folder.rows("guide/guided.parquet", columns) if rows else ():
+        row = by_proposal.get((rollout["problem_id"], rollout["attempt"], rollout["proposal"]))
+        if row is not None:
+            _add_rollout(row, rollout)
+
+
+def _add_rollout(row: ViewerRow, rollout: dict[str, Any]) -> None:
+    outcome = "correct" if rollout["correct"] else "truncated" if rollout["outcome"] == "truncated" else "wrong"
+    outcomes = row.outcomes.setdefault(rollout["condition"], [])
+    if len(outcomes) < 64:
+        outcomes.append(outcome)
+    if rollout["condition"] == "intervention" and (
+        not row.continuation or (outcome == "correct" != row.continuation_outcome)
+    ):
+        row.continuation = shorten(rollout["text"] or "", MAX_CHARACTERS // 2)
+        row.continuation_outcome = outcome
