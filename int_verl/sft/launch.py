@@ -46,7 +46,7 @@ class SFTLaunch:
     min_lr_ratio: float = 0.1
     "The cosine ends here."
     seed: int = 1
-    "Of the data order on one GPU it has no effect beyond verl's own sampler; of the engine it is the seed."
+    "Of the engine; verl shuffles the rows with a fixed seed of its own."
     overlong: Literal["error", "drop"] = "error"
     loss_on: Literal["prefix_and_intervention", "intervention"] = "prefix_and_intervention"
     train_suffix: bool = False

