@@ -18,6 +18,10 @@ from int_verl.generate.mathtext import FUNCTIONS, Token
 Node = tuple[Any, ...]
 
 
+_RANGES = ((1.1, 2.9), (3.0, 5.0), (7.0, 40.0))
+_CLOSING = (r"\rfloor", r"\rceil")
+
+
 class NoExpression(Exception):
     pass
 
@@ -67,7 +71,7 @@ class _Parser:
                 node = (token.text, node, ("neg", right) if negative else right)
                 continue
             token = self.peek()
-            if token is None or token.kind not in ("num", "var", "cmd", "open"):
+            if token is None or token.kind not in ("num", "var", "cmd", "open") or token.text in _CLOSING:
                 return node
             if token.kind == "open" and token.text == r"\{":
                 return node
@@ -236,7 +240,8 @@ def _evaluate(node: Node, point: int) -> Fraction | complex:
 
 @lru_cache(maxsize=4096)
 def _variable(name: str, point: int) -> complex:
-    return complex(random.Random(f"{name}/{point}").uniform(1.1, 2.9))
+    low, high = _RANGES[point]
+    return complex(random.Random(f"{name}/{point}").uniform(low, high))
 
 
 def _gamma(z: complex) -> complex:
@@ -273,10 +278,19 @@ def _function(name: str, x: complex) -> complex:
 
 
 def sample_values(node: Node) -> list[Fraction | complex] | None:
-    try:
-        return [_evaluate(node, point) for point in range(2)]
-    except (NoExpression, ArithmeticError, ValueError, RecursionError):
-        return None
+    """Values at three points: near 1, at middling and at larger coordinates; NaN where the last one overflows.
+
+    None for what has no value near 1, is too large to compute, or cannot be computed.
+    """
+    values: list[Fraction | complex] = []
+    for point in range(len(_RANGES)):
+        try:
+            values.append(_evaluate(node, point))
+        except (NoExpression, ArithmeticError, ValueError, RecursionError):
+            if point < len(_RANGES) - 1:
+                return None
+            values.append(complex("nan"))
+    return values
 
 
 def same_value(a: Fraction | complex, b: Fraction | complex) -> bool:
@@ -286,6 +300,8 @@ def same_value(a: Fraction | complex, b: Fraction | complex) -> bool:
         x, y = complex(a), complex(b)
     except OverflowError:
         return False
+    if cmath.isnan(x) and cmath.isnan(y):
+        return True
     return abs(x - y) <= 1e-9 * max(abs(x), abs(y), 1e-12)
 
 
@@ -298,6 +314,9 @@ def is_literal(node: Node) -> bool:
         return is_literal(node[1])
     if kind == "/":
         return is_literal(node[1]) and is_literal(node[2])
+    if kind == "*":  # 3 * 10^8
+        power = node[2]
+        return node[1][0] == "num" and power[0] == "^" and power[1] == ("num", Fraction(10)) and is_literal(power[2])
     if kind == "+":  # a mixed number; 1 + 1/2 parses alike and reads alike
         return node[1][0] == "num" and node[2][0] == "/" and is_literal(node[2]) and 0 < _ratio(node[2]) < 1
     return False

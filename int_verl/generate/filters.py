@@ -23,14 +23,14 @@ data, dropping one proposal does not.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal, get_args
 
 from int_verl.generate.expressions import Node, is_literal, parse_expression, same_value, sample_values
-from int_verl.generate.mathtext import PROSE_IN_MATH, UNICODE, Side, Token, tokenize
+from int_verl.generate.mathtext import PROSE_IN_MATH, UNICODE, Side, Token, cut_sides, tokenize
 from int_verl.generate.mentions import MathText, word_value
 from int_verl.generate.verification_log import first_error, wrong_steps
 from int_verl.interventions import Intervention
@@ -80,6 +80,8 @@ class _Answer:
     values: list[Fraction | complex] | None = None
     variables: frozenset[str] = frozenset()
     members: list[_Answer] = field(default_factory=list)
+    relations: list[str] = field(default_factory=list)
+    """Signs between the members of an inequality."""
     brackets: str = ""
     """Opening and closing mark around the members; empty for a bare list."""
     words: list[str] = field(default_factory=list)
@@ -123,9 +125,15 @@ def _is_balanced(text: str) -> bool:
     return depth == 0
 
 
+_UNIT = re.compile(
+    r"(?<=[0-9}])\s*(?:\\[,;: ]\s*)?\\(?:text|mathrm|mbox|textrm)\s*\{\s*[^{}0-9]{1,30}\}(?:\^\{?[0-9]\}?)?\s*$"
+)
+_JOINED = re.compile(r"\s(?:and|or)\s|\\text\s*\{\s*(?:and|or)\s*\}")
+
+
 @lru_cache(maxsize=1024)
 def _read_answer(source: str) -> _Answer:
-    text = _unwrap(source)
+    text = _UNIT.sub("", _unwrap(source))
     answer = _Answer(text, letters=_squeeze(text))
     tokens = [t for t in tokenize(f"${text}$" if not PROSE_IN_MATH.search(text + " ") else text) if t.text != "$"]
     prose = [t for t in tokenize(text) if t.text not in ("$", "text")]
@@ -141,6 +149,8 @@ def _read_answer(source: str) -> _Answer:
             return answer
         answer.words = words
         return answer
+    if _JOINED.search(text) and not PROSE_IN_MATH.search(text + " "):
+        tokens = [t for t in tokenize(f"${_JOINED.sub(' , ', text)}$") if t.text != "$"]
     members, brackets = _split_members(tokens)
     if members:
         answer.members = [_member(piece) for piece in members]
@@ -149,7 +159,13 @@ def _read_answer(source: str) -> _Answer:
     # "x = 5", "f(x) = x + 1": what follows the last equals sign; "12 cm": the number
     last = max((i for i, t in enumerate(tokens) if t.kind == "rel" and t.text == "="), default=-1)
     inequality = any(t.kind == "rel" and t.text != "=" for t in tokens)
-    if last >= 0 and not inequality:
+    if inequality:
+        sides = [s for s in cut_sides(tokens) if s.tokens]
+        if len(sides) == len(sides[0].chain) + 1 if sides else False:
+            answer.members = [_fill(_Answer(""), s.tokens) for s in sides]
+            answer.relations = list(sides[0].chain)
+        return answer
+    if last >= 0:
         tokens = tokens[last + 1 :]
     cut = next((i for i, t in enumerate(prose) if t.kind in ("word", "sep")), None)
     if cut and last < 0 and all(t.kind in ("word", "sep") for t in prose[cut:]) and prose[0].kind != "word":
@@ -218,8 +234,12 @@ def leaks_answer(content: str, answer: str) -> bool:
 
 
 def _leaks(text: MathText, content: str, gold: _Answer) -> bool:
+    if gold.relations:
+        return _leaks_chain(text, [gold.relations], [gold.members]) or _leaks_verbatim(content, gold)
     if gold.members:
         return _leaks_members(text, gold)
+    if gold.letters in (r"\infty", r"+\infty") or gold.words[:1] in (["infinite"], ["infinitely"], ["infinity"]):
+        return _leaks_infinity(text, content)
     if gold.number is not None:
         return _leaks_number(text, gold)
     if gold.words:
@@ -228,7 +248,7 @@ def _leaks(text: MathText, content: str, gold: _Answer) -> bool:
         return _leaks_letter(text, content, gold.letters)
     if gold.values is not None and any(_is_expression(text, side, gold) for side in text.sides):
         return True
-    if gold.node is not None:
+    if gold.values is not None:
         return False
     return _leaks_verbatim(content, gold)
 
@@ -283,14 +303,12 @@ def _leaks_members(text: MathText, gold: _Answer) -> bool:
         return True
     if any(m.values is None for m in gold.members):
         return False
-    return all(_leaks_stated(text, member) for member in gold.members)
+    return all(_is_result(text, member) for member in gold.members)
 
 
-def _leaks_stated(text: MathText, member: _Answer) -> bool:
-    """Whether one member is given as a result; a number also where it stands alone."""
-    if member.number is not None:
-        return _leaks_number(text, member)
-    return any(_is_expression(text, side, member) for side in text.sides)
+def _is_result(text: MathText, member: _Answer) -> bool:
+    """Whether one member is given as a result."""
+    return any(text.is_stated(side) and _is_expression(text, side, member) for side in text.sides)
 
 
 def _bare_lists(text: MathText) -> Iterator[list[Side]]:
@@ -331,35 +349,50 @@ def _side_is(side: Side, member: _Answer) -> bool:
     return values is not None and all(same_value(a, b) for a, b in zip(values, member.values, strict=True))
 
 
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
+
+
 def _leaks_inequality(text: MathText, gold: _Answer) -> bool:
     r"""Whether an interval is written as ``0 \le x < 1`` or ``x > 3``."""
     low, high = gold.members
     marks = {"[": "<=", "(": "<", "]": "<=", ")": "<"}
-    flip = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-    below = None if "infty" in low.letters else marks[gold.brackets[0]]
-    above = None if "infty" in high.letters else marks[gold.brackets[1]]
+    below, above = marks[gold.brackets[0]], marks[gold.brackets[1]]
+    if "infty" in low.letters:
+        return _leaks_chain(text, [[above]], [[None, high]])
+    if "infty" in high.letters:
+        return _leaks_chain(text, [[below]], [[low, None]])
+    return _leaks_chain(text, [[below, above]], [[low, None, high]])
+
+
+def _leaks_chain(text: MathText, signs: list[list[str]], members: Sequence[Sequence[_Answer | None]]) -> bool:
+    """Whether an inequality stands in the text, in either direction; None is any expression with a variable."""
     chains: dict[int, list[Side]] = {}
     for side in text.sides:
         chains.setdefault(side.chain_start, []).append(side)
     for sides in chains.values():
         relations = sides[0].chain
-        if len(relations) + 1 != len(sides):
-            continue
         for direction in (1, -1):
             parts = sides[::direction]
-            signs = relations if direction == 1 else [flip.get(r, r) for r in reversed(relations)]
-            if below and above and signs == [below, above] and _side_is(parts[0], low) and _side_is(parts[2], high):
-                return True
-            if below and not above and signs == [flip[below]] and _side_is(parts[1], low) and parts[0].variables:
-                return True
-            if above and not below and signs == [above] and _side_is(parts[1], high) and parts[0].variables:
-                return True
+            here = relations if direction == 1 else [_FLIPPED.get(r, r) for r in reversed(relations)]
+            for wanted, wanted_members in zip(signs, members, strict=True):
+                if here == wanted and len(parts) == len(wanted_members):
+                    pairs = zip(parts, wanted_members, strict=True)
+                    if all(bool(part.variables) if m is None else _side_is(part, m) for part, m in pairs):
+                        return True
     return False
+
+
+def _leaks_infinity(text: MathText, content: str) -> bool:
+    if re.search(r"\binfinite(?:ly many)?\b|\binfinity\b", content, re.IGNORECASE):
+        return True
+    return any(
+        side.tokens[-1].text == r"\infty" and len(side.tokens) <= 2 and side.before == "=" for side in text.sides
+    )
 
 
 def _leaks_words(content: str, words: list[str]) -> bool:
     plain = re.sub(r"\\[A-Za-z]+|[${}*_`]", " ", content)
-    if words in (["yes"], ["no"]):
+    if words in (["yes"], ["no"], ["true"], ["false"]):
         before = r"(?:\banswer(?: \w+){0,4}? (?:is|=|:)|\bis|:|=|\n|^|[.!?])\s{0,9}[\"'(]?"
         after = r"\b[\"')]?\s{0,9}(?:[.,;!:)]|$|\n)"
         stated = re.search(before + words[0] + after, plain, re.IGNORECASE)
@@ -383,7 +416,10 @@ def _leaks_letter(text: MathText, content: str, letter: str) -> bool:
     if re.search(r"(?i:\banswer\b(?: (?:is|must be|should be|choice))?:?)" + bare, content):
         return True
     return any(
-        len(side.tokens) == 1 and side.tokens[0].text == letter and side.before == "=" and not side.after
+        len(side.tokens) == 1
+        and side.tokens[0].text == letter
+        and (side.before == "=" or text.is_stated(side))
+        and not side.after
         for side in text.sides
     )
 
@@ -396,7 +432,10 @@ def _leaks_verbatim(content: str, gold: _Answer) -> bool:
     haystack = _squeeze(content)
     position = haystack.find(needle)
     while position >= 0:
-        before, after = haystack[position - 1 : position] if position else "", haystack[position + len(needle) :][:1]
+        before, after = (
+            haystack[position - 1 : position] if position else "",
+            haystack[position + len(needle) : position + len(needle) + 1],
+        )
         inside = (before.isalnum() and needle[0].isalnum()) or (after.isalnum() and needle[-1].isalnum())
         if not inside and before not in ("^", "_", "\\"):
             return True

@@ -57,7 +57,10 @@ UNICODE = str.maketrans(
 )  # fmt: skip
 _COMMAND_REPLACED = re.compile(r"\\[A-Za-z]+")
 _SPACES = re.compile(r"\\[,!;: >]|\\(?:quad|qquad|thinspace|hfill|hspace\*?\{[^{}]{0,20}\})(?![A-Za-z])|~")
-_DROPPED = re.compile(r"\\(?:tag\*?|label|ref|eqref|cite|color)\s?\{[^{}]{0,60}\}|\\\\\[[^\]\n]{0,10}\]|<[^<>\n]{0,0}>")
+_DROPPED = re.compile(
+    r"\\(?:tag\*?|label|ref|eqref|cite|color)\s?\{[^{}]{0,60}\}|\\\\\[[^\]\n]{0,10}\]"
+    r"|\\(?:begin|end)\s?\{[^{}]{0,30}\}(?:\{[lcr|]{1,20}\})?"
+)
 _TEXT = re.compile(r"\\(?:text[a-z]{0,6}|mbox|textnormal|emph|underline)\s?\{([^{}]{0,300})\}")
 _FONT = re.compile(
     r"\\(?:mathrm|mathbf|mathit|mathsf|mathcal|mathbb|mathfrak|boldsymbol|bm|operatorname\*?)\s?\{([^{}]{0,60})\}"
@@ -105,15 +108,13 @@ _LEXEME = re.compile(
 
 def _normalize(text: str) -> str:
     text = text.translate(UNICODE)
+    text = _GROUPED.sub(lambda m: m[1] + re.sub("[^0-9]", "", m[2]), text)
     if "\\" in text:
-        text = _GROUPED.sub(lambda m: m[1] + re.sub("[^0-9]", "", m[2]), text)
-        text = _DROPPED.sub(" ", text)
+        text = _DROPPED.sub(r" \\relax ", text)
         text = _COMMAND_REPLACED.sub(lambda m: _REPLACED.get(m[0], m[0]), text)
         text = _FONT.sub(r" \1 ", text)
         text = _TEXT.sub(r" \\relax \1 \\relax ", text)
         text = _SPACES.sub(" ", text)
-    else:
-        text = _GROUPED.sub(lambda m: m[1] + m[2].replace(",", ""), text)
     return text
 
 
@@ -175,7 +176,8 @@ def tokenize(source: str) -> list[Token]:
                 position = _subscript(text, position, tokens)
                 tight = True
                 continue
-            if lexeme == "**" and not (tokens and tokens[-1].kind in ("num", "var", "close") and tight):
+            is_power = tight and tokens and tokens[-1].kind in ("num", "var", "close")
+            if lexeme == "**" and not (is_power and re.match(r"[-(]?[0-9A-Za-z(]", text[position : position + 2])):
                 continue  # bold type
             new.append(Token("op", "^" if lexeme == "**" else lexeme))
         elif kind in ("open", "close", "comma"):
@@ -360,25 +362,28 @@ def _balanced_pieces(tokens: list[Token], start: int, end: int, partner: dict[in
 
 def _mark_groups(tokens: list[Token], sides: list[Side], partner: dict[int, int]) -> None:
     """Note for every side inside a bracket with commas what kind of bracket that is."""
-    groups: list[tuple[int, int, str]] = []
-    for opened, closed in partner.items():
-        if opened > closed:
+    enclosing: list[int] = []  # for each token the innermost opened bracket before it that closes, or -1
+    current = -1
+    for i, token in enumerate(tokens):
+        if token.kind == "close" and current >= 0 and partner.get(i) == current:
+            current = enclosing[current]
+        enclosing.append(current)
+        if token.kind == "open" and i in partner:
+            current = i
+    with_comma = {enclosing[i] for i, token in enumerate(tokens) if token.kind == "comma"}
+    kinds: dict[int, tuple[str, int]] = {-1: ("", -1)}
+    for opened, token in enumerate(tokens):
+        if token.kind != "open" or opened not in partner:
             continue
-        has_comma, depth = False, 0
-        for token in tokens[opened + 1 : min(closed, opened + 200)]:
-            depth += (token.kind == "open") - (token.kind == "close")
-            if token.kind == "comma" and depth == 0:
-                has_comma = True
-                break
         before = tokens[opened - 1] if opened else None
-        attached = before is not None and before.kind in ("var", "cmd") and tokens[opened].text in "(["
-        attached = attached or (before is not None and before.kind == "word" and tokens[opened].tight)
-        if attached and before is not None and (has_comma or before.kind == "cmd" or before.kind == "word"):
-            groups.append((opened, closed, "args"))
-        elif has_comma:
-            groups.append((opened, closed, tokens[opened].text + tokens[closed].text))
+        attached = before is not None and (
+            (before.kind in ("var", "cmd") and token.text in "([") or (before.kind == "word" and token.tight)
+        )
+        if attached and before is not None and (opened in with_comma or before.kind in ("cmd", "word")):
+            kinds[opened] = ("args", opened)
+        elif opened in with_comma:
+            kinds[opened] = (token.text + tokens[partner[opened]].text, opened)
+        else:
+            kinds[opened] = kinds[enclosing[opened]]
     for side in sides:
-        inner = -1
-        for opened, closed, kind in groups:
-            if opened < side.start and side.end <= closed and opened > inner:
-                inner, side.bracket, side.group_start = opened, kind, opened
+        side.bracket, side.group_start = kinds[enclosing[side.start]]

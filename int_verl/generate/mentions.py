@@ -189,6 +189,8 @@ class MathText:
                 numeral_next = tokens[side.end + 1].kind == "num" and tokens[side.end + 2].kind != "rel"
                 if numeral_next and words and words[-1] in ("for", "with", "where", "when", "each"):
                     return True
+        if side.before == "=" and len(side.tokens) == 1 and side.tokens[0].value == 0 and self._is_sum(side.start - 2):
+            return True  # p(x) = 0 is an equation to solve
         if side.before == "in" or side.bracket in ("args", r"\{\}", "{}", "[]", "[)", "(]"):
             return True
         if side.bracket == "()":
@@ -198,6 +200,18 @@ class MathText:
             words = self.words_before(side.chain_start, 1)
             return bool(words) and words[-1] in ("as", "when", "letting")
         return False
+
+    def _is_sum(self, index: int) -> bool:
+        """Whether the expression that ends at a token adds or subtracts terms with a variable."""
+        tokens, depth = [], 0
+        while index >= 0 and self.tokens[index].kind in ("num", "var", "cmd", "op", "open", "close"):
+            tokens.append(self.tokens[index])
+            index -= 1
+        has_sign = False
+        for token in tokens:
+            depth += (token.kind == "close") - (token.kind == "open")
+            has_sign = has_sign or (depth == 0 and token.text in ("+", "-"))
+        return has_sign and any(token.kind == "var" for token in tokens)
 
     def is_stated(self, side: Side) -> bool:
         """Given as a result: after an equals sign or arrow, after "is", in a box."""
@@ -226,7 +240,8 @@ class MathText:
             tokens = side.tokens
             if tokens and tokens[-1].text in ("-", "*", "/", "+"):
                 tokens = tokens[:-1] if len(tokens) == 2 and tokens[-1].text == "-" and not tokens[-1].tight else []
-            node = parse_expression(tokens)
+            plus_minus = bool(tokens) and tokens[0].text in (r"\pm", r"\mp")
+            node = parse_expression(tokens[1:] if plus_minus else tokens)
             values = sample_values(node) if node is not None else None
             if node is None or values is None:
                 continue
@@ -235,6 +250,8 @@ class MathText:
             if self.word_after(side.end) in ("percent", "per-cent"):
                 yield value / 100, side, node
             yield (-value if negated else value), side, node
+            if plus_minus:
+                yield -value, side, node
 
     def _core(self, side: Side) -> tuple[int, int]:
         """The side's bounds without brackets around all of it."""

@@ -31,7 +31,9 @@ _NO_ERROR = re.compile(r"^\W{0,6}(?:first\s+)?critical\s+error\s*[:\-–=]\s*(?:
 _LINE = re.compile(r"^\W{0,6}" + _STEP + r"\b", re.IGNORECASE)
 _VERDICT = re.compile(r"^\W{0,6}(?:verdict|status|judg(?:e?ment))\s*[:\-–=]\s*(\S.*)$", re.IGNORECASE)
 _STEP_VERDICT = re.compile(r"\bverdict\b\s*[:\-–=]?\s*(\S.*)$", re.IGNORECASE)
-_WRONG = re.compile(r"(?<!not )(?<!no )\b(?:wrong|incorrect|critical error|error|invalid)\b", re.IGNORECASE)
+_WRONG = re.compile(
+    r"(?<!not )(?<!no )\b(?:wrong|incorrect|critical error|(?<!critical )error|invalid)\b", re.IGNORECASE
+)
 _RECOVERED = re.compile(
     r"\b(?:recovered|corrected later|later corrected|fixed later|not critical|minor)\b", re.IGNORECASE
 )
