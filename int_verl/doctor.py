@@ -129,9 +129,7 @@ def _entry_points() -> Check:
     if not {"int_verl", "int_verl_cpu"} <= names:
         return Check("entry points", False, "int_verl is not installed as a package", "pip install -e .")
     if policy != "auto" and not {"int_verl", "int_verl_cpu"} <= {name.strip() for name in policy.split(",")}:
-        return Check(
-            "entry points", False, f"VERL_USE_EXTERNAL_PLUGINS={policy}", "unset VERL_USE_EXTERNAL_PLUGINS"
-        )
+        return Check("entry points", False, f"VERL_USE_EXTERNAL_PLUGINS={policy}", "unset VERL_USE_EXTERNAL_PLUGINS")
     return Check("entry points", True, "int_verl, int_verl_cpu")
 
 

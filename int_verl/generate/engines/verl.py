@@ -141,7 +141,9 @@ class VerlEngine:
         # verl says `completed` for the length limit as well (vllm_async_server.py, `stop_reason`).
         stopped = bool(tokens) and tokens[-1] in self._end_ids
         if not stopped and len(tokens) < sampling.max_tokens:
-            raise EngineError(f"{len(tokens)} of {sampling.max_tokens} tokens and no end token: the server stopped early")
+            raise EngineError(
+                f"{len(tokens)} of {sampling.max_tokens} tokens and no end token: the server stopped early"
+            )
         return Completion(tokens, "stop" if stopped else "length")
 
     def _start(self) -> Any:
