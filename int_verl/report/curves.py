@@ -12,6 +12,7 @@ import numpy as np
 
 from int_verl.evaluate import Estimate, bootstrap
 from int_verl.report.run_folder import RunFolder
+from int_verl.trainer_process import read_metrics
 
 ARMS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
 MAX_POINTS = 300
@@ -37,11 +38,17 @@ class Curve:
     "Confidence interval of each value, or empty."
 
 
-def metric_log(folder: RunFolder, relative: str) -> dict[int, dict[str, float]]:
-    """Metrics by step; of a step logged twice, as by a resumed run, the later line counts."""
+def metric_log(folder: RunFolder, stage: str) -> dict[int, dict[str, float]]:
+    """Metrics by step; of a step logged twice, as by a resumed run, the later line counts.
+
+    A stage that is still running has its metrics beside its checkpoints, a file for each start.
+    """
     log: dict[int, dict[str, float]] = {}
-    for row in folder.json_lines(relative):
-        step, data = row.get("step"), row.get("data")
+    if folder.has(f"{stage}/metrics.jsonl"):
+        entries = ((row.get("step"), row.get("data")) for row in folder.json_lines(f"{stage}/metrics.jsonl"))
+    else:
+        entries = ((row.get("step"), row) for row in read_metrics(folder.path / stage / "checkpoints"))
+    for step, data in entries:
         if isinstance(step, int) and isinstance(data, dict):
             finite = {k: float(v) for k, v in data.items() if isinstance(v, int | float) and math.isfinite(v)}
             log.setdefault(step, {}).update(finite)
@@ -64,7 +71,7 @@ def rl_curves(folder: RunFolder) -> dict[str, dict[str, Curve]]:
     """Curves by what they show, then by model: ``{"reward": {"base + RL": Curve(...)}}``."""
     curves: dict[str, dict[str, Curve]] = defaultdict(dict)
     for stage, model in ARMS.items():
-        log = metric_log(folder, f"{stage}/metrics.jsonl")
+        log = metric_log(folder, stage)
         for what, names in RL_METRICS.items():
             if found := curve(log, names):
                 curves[what][model] = found
@@ -84,7 +91,7 @@ def validation_curve(folder: RunFolder, stage: str, log: dict[int, dict[str, flo
     """pass@1 on the held-out problems over steps, with intervals over problems where verl dumped the samples."""
     estimates: dict[int, Estimate] = {
         step: bootstrap([np.mean([score > 0 for score in scores]) for scores in groups], resamples=1_000)
-        for step, groups in _dumped_groups(folder, f"{stage}/validation")
+        for step, groups in _dumped_groups(folder, f"{stage}/validation", f"{stage}/heldout.parquet")
     }
     if not estimates:
         logged = {
@@ -121,12 +128,18 @@ def smooth(values: Curve) -> Curve:
     return Curve(values.steps, tuple(means))
 
 
-def _dumped_groups(folder: RunFolder, relative: str) -> list[tuple[int, list[list[float]]]]:
-    """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps."""
+def _dumped_groups(folder: RunFolder, relative: str, only: str | None = None) -> list[tuple[int, list[list[float]]]]:
+    """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps.
+
+    Args:
+        only: file with the RL rows that count; the trainer validates on the hard problems in the same breath.
+    """
     directory = folder.path / relative
     files = (
         sorted((int(f.stem), f) for f in directory.glob("*.jsonl") if f.stem.isdigit()) if directory.is_dir() else []
     )
+    messages = folder.rows(only, ["prompt"]) if files and only else ()
+    prompts = {message["content"] for row in messages for message in row["prompt"]}
     steps = []
     for step, file in files:
         groups: dict[tuple[str, str], list[float]] = defaultdict(list)
@@ -134,9 +147,25 @@ def _dumped_groups(folder: RunFolder, relative: str) -> list[tuple[int, list[lis
             score = _score(row)
             if score is not None:
                 groups[str(row.get("input")), str(row.get("gts"))].append(score)
+        if prompts:
+            kept = _of_prompts([prompt for prompt, _ in groups], prompts)
+            groups = defaultdict(list, {key: scores for key, scores in groups.items() if key[0] in kept})
         if groups:
             steps.append((step, list(groups.values())))
     return steps
+
+
+def _of_prompts(inputs: list[str], prompts: set[str]) -> set[str]:
+    """Those of verl's decoded inputs that hold one of `prompts` between what the chat template puts around it.
+
+    >>> sorted(_of_prompts(["user\\na\\nassistant", "user\\nb\\nassistant"], {"a", "c"}))
+    ['user\\na\\nassistant']
+    """
+    for text in inputs:
+        if longest := max((prompt for prompt in prompts if prompt in text), key=len, default=""):
+            before, _, after = text.partition(longest)
+            return {t for t in inputs if t.startswith(before) and t[len(before) : len(t) - len(after)] in prompts}
+    return set()
 
 
 def _score(row: dict[str, Any]) -> float | None:

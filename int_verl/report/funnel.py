@@ -37,9 +37,11 @@ def generation_funnel(folder: RunFolder) -> list[Block]:
     problems = sum(1 for _ in folder.rows("problems/train.parquet", ["id"]))
 
     attempts: Counter[str] = Counter()
+    seen: set[str] = set()
     failed: set[str] = set()
     for row in folder.rows("sample/attempts.parquet", ["problem_id", "outcome", "skipped"]):
         attempts[row["skipped"] or VERIFIED] += 1
+        seen.add(row["problem_id"])
         if not row["skipped"]:
             failed.add(row["problem_id"])
 
@@ -65,6 +67,7 @@ def generation_funnel(folder: RunFolder) -> list[Block]:
         else:
             interventions["not selected" if row["guided_correct"] else "no guided rollout was correct"] += 1
 
+    problems = problems or len(seen)
     if problems:
         counts = Counter({"all": problems})
         if attempts:

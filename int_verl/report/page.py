@@ -61,7 +61,12 @@ def write_report(run_dir: Path) -> Path:
         UserError: `run_dir` is not a folder.
     """
     folder = RunFolder(Path(run_dir))
-    stages = folder.stages()
+    settings = folder.settings()
+    stages = [
+        stage
+        for stage in folder.stages()
+        if not (stage.name == "rl_baseline" and stage.status == "missing" and settings.get("baseline.rl") == "false")
+    ]
     curves = rl_curves(folder)
     summary = _tried(folder, "eval/scores.parquet", lambda: _summary(folder))
     conditioning = _tried(folder, "guide/guided.parquet", lambda: _conditioning(folder))
@@ -85,7 +90,7 @@ def write_report(run_dir: Path) -> Path:
         stages=stages,
         total_seconds=sum(stage.seconds or 0 for stage in stages),
         versions=_versions(stages),
-        settings=folder.settings(),
+        settings=settings,
         paper_url=PAPER_URL,
         final=_with_paper(summary, "models", "model", PAPER_FINAL, ["average score", "zero-advantage ratio"]),
         conditioning=_with_paper(conditioning, "conditions", "condition", PAPER_CONDITIONING, ["accuracy", "coverage"]),
@@ -210,7 +215,7 @@ def _figures(
     ):
         if curves.get(name):
             figures[name] = plots.curves_plot(name, curves[name], what, percent=percent)
-    sft_log = metric_log(folder, "sft/metrics.jsonl")
+    sft_log = metric_log(folder, "sft")
     losses = {"training": curve(sft_log, ["train/loss"]), "validation": curve(sft_log, ["val/loss"])}
     if present := {label: loss for label, loss in losses.items() if loss}:
         figures["sft"] = plots.curves_plot("sft", present, "loss a token (nats)")

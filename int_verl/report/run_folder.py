@@ -18,7 +18,6 @@ from int_verl.errors import UserError
 from int_verl.records import read_rows
 
 STAGES = {
-    "problems": "Problems",
     "sample": "Sample",
     "propose": "Propose",
     "guide": "Guide",

@@ -75,7 +75,6 @@ def write_problems(run: Path, count: int) -> None:
         for i in range(count)
     ]
     write(run / "problems/train.parquet", records.PROBLEM, rows)
-    manifest(run, "problems", seconds=0.4)
 
 
 def write_generation(run: Path, count: int, rng: random.Random) -> None:
@@ -139,8 +138,8 @@ def write_generation(run: Path, count: int, rng: random.Random) -> None:
     write(run / "guide/guided.parquet", records.GUIDED, guided)
     write(run / "guide/interventions.parquet", records.INTERVENTION, interventions)
     manifest(run, "sample", seconds=95, counts={"attempts": len(attempts), "outcomes": {"correct": 100}})
-    manifest(run, "propose", seconds=20)
-    manifest(run, "guide", seconds=38)
+    manifest(run, "propose", seconds=0)
+    manifest(run, "guide", seconds=0)
 
 
 def write_training(run: Path, steps: int, rng: random.Random) -> None:
@@ -164,13 +163,16 @@ def write_training(run: Path, steps: int, rng: random.Random) -> None:
         for s in (0, steps):
             rate = start + gain * s / steps
             lines = [
-                {"input": f"p{p}", "output": "o", "gts": "1", "score": float(rng.random() < rate), "uid": f"{p}-{g}"}
+                {"input": f"user\n{name} {p}\nassistant\n", "output": "", "gts": "1", "score": float(solved)}
+                for name, share in (("heldout", rate), ("hard", 0.0))
                 for p in range(60)
-                for g in range(4)
+                for solved in (rng.random() < share for _ in range(4))
             ]
             path = run / stage / "validation" / f"{s}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        rows = [{"prompt": [{"role": "user", "content": f"heldout {p}"}]} for p in range(60)]
+        write(run / stage / "heldout.parquet", records.RL, rows)
         manifest(run, stage, seconds=290)
 
 
