@@ -18,13 +18,15 @@ def warm_up() -> None:
 def judge(gold: str, answer: str) -> tuple[str, str]:
     """Verdict on two normalised answers, and by which means it was reached."""
     try:
-        wanted, given = structure.read(gold), structure.read(answer)
-        return ("correct" if structure.same(wanted, given) else "incorrect"), "engine"
+        same = structure.same(structure.read(gold), structure.read(answer))
+        if not same and (structure.ambiguous(gold) or structure.ambiguous(answer)):
+            same = structure.same(structure.read(gold, False), structure.read(answer, False))
+        return ("correct" if same else "incorrect"), "engine"
     except TooLarge as problem:
         return "too_large", str(problem)
     except (structure.Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
         pass
-    same = symbolic.same(gold, answer)
-    if same is None:
+    verdict = symbolic.same(gold, answer)
+    if verdict is None:
         return "gold_unparsable", "math-verify"
-    return ("correct" if same else "incorrect"), "math-verify"
+    return ("correct" if verdict else "incorrect"), "math-verify"

@@ -86,7 +86,11 @@ _SPACES = re.compile(r"\s+")
 _INVISIBLE = dict.fromkeys(
     [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD, *range(9), *range(14, 32)]
 )
-_WRAPPERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+_WRAPPERS = (
+    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("``", "''"),
+)  # fmt: skip
+_REPEATING = re.compile(r"([0-9]{0,12})\.([0-9]{0,12})\\(?:overline|bar|dot)\s?\{\s?([0-9]{1,12})\s?\}")
+_OPEN_INTERVAL = re.compile(r"([\[\](])([^\[\]()]*,[^\[\]()]*)([\[\])])")
 _PLAIN = re.compile(r"[A-Za-z0-9 ()\[\]+*/=<>|.,:'_^-]*")
 
 
@@ -103,7 +107,7 @@ def normalise(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = _from_unicode(text)
     text = _unwrap(text)
-    if _PLAIN.fullmatch(text) and "<=" not in text and ">=" not in text:
+    if _PLAIN.fullmatch(text) and "<=" not in text and ">=" not in text and text[:1] != "]" and text[-1:] != "[":
         return _SPACES.sub(" ", text)
     if "box" in text:
         text = _unwrap(strip_boxes(text))
@@ -113,8 +117,11 @@ def normalise(text: str) -> str:
         text = _DOTTED_DELIMITER.sub("", text)
         text = _LAYOUT.sub(" ", text)
         text = _THIN.sub(" ", text)
+        text = _REPEATING.sub(_repeating, text)
     for pattern, new in _RENAME:
         text = pattern.sub(new, text)
+    if text.startswith("]") or text.endswith("["):
+        text = _OPEN_INTERVAL.sub(_interval, text)
     return _unwrap(_SPACES.sub(" ", text).strip())
 
 
@@ -138,6 +145,20 @@ def _root(match: re.Match[str]) -> str:
         if radicand
         else "\\sqrt" + index
     )
+
+
+def _repeating(match: re.Match[str]) -> str:
+    """``0.1\\overline{6}`` as the fraction that it is."""
+    whole, fixed, period = match.groups()
+    bottom = (10 ** len(period) - 1) * 10 ** len(fixed)
+    value = Fraction(int((whole or "0") + fixed + period) - int((whole or "0") + fixed), bottom)
+    return f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _interval(match: re.Match[str]) -> str:
+    """``]0,1[`` as ``(0,1)``."""
+    left, inner, right = match.groups()
+    return ("[" if left == "[" else "(") + inner + ("]" if right == "]" else ")")
 
 
 def _unwrap(text: str) -> str:
@@ -174,6 +195,7 @@ def key(normal: str) -> str:
 _INTEGER = re.compile(r"[+-]?\s?[0-9]+")
 _NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")
 _GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
+_SPACED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?: [0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
 _FRACTION = re.compile(
     r"(?P<sign>[+-]?)\s?(?P<whole>[0-9]+(?= ?\\frac))?\s?(?:\\frac\s?(?:\{\s?(?P<s2>[+-]?)\s?(?P<a>[0-9]+)\s?\}|(?P<a1>[0-9]))\s?"
     r"(?:\{\s?(?P<b>[0-9]+)\s?\}|(?P<b1>[0-9]))|(?:(?P<whole2>[0-9]+) )?(?P<c>[0-9]+)\s?/\s?(?P<d>[0-9]+))"
@@ -198,7 +220,7 @@ def rational(normal: str) -> tuple[Fraction, int | None] | None:
         return None
     if _INTEGER.fullmatch(normal):
         return Fraction(int(normal.replace(" ", ""))), None
-    match = _NUMBER.fullmatch(normal) or _GROUPED.fullmatch(normal)
+    match = _NUMBER.fullmatch(normal) or _GROUPED.fullmatch(normal) or _SPACED.fullmatch(normal)
     if match:
         whole = match["int"].replace(",", "").replace(" ", "")
         decimals = match["dec"] or ""

@@ -156,7 +156,9 @@ class Evaluator:
                 raise Undefined("0^0")
             if type(x) is Fraction:
                 bits = max(x.numerator.bit_length(), x.denominator.bit_length())
-                if abs(x) == 1 or x == 0 or bits * abs(exponent) <= 4 * MAX_EXACT_BITS:
+                if abs(x) == 1 or x == 0 or bits * abs(exponent) <= (
+                    4 * MAX_EXACT_BITS if x.denominator == 1 else MAX_EXACT_BITS // 4
+                ):
                     return x if x == 0 else (x**exponent if abs(x) != 1 else (x if exponent % 2 else Fraction(1)))
             if exponent.bit_length() > 64:
                 raise TooLarge("exponent")
@@ -274,7 +276,7 @@ class Evaluator:
         if function is None:
             raise Unsupported(name)
         argument = _mp(x)
-        if _magnitude(argument) > 4_000:
+        if name not in _UNBOUNDED and _magnitude(argument) > 4_000:
             raise TooLarge(name)
         if name in _GROWING and _magnitude(argument) > 50:
             raise TooLarge(name)
@@ -306,7 +308,7 @@ def _mp(x: Value) -> Any:
 
 def _bounded(x: Fraction) -> Value:
     """``x``, or its floating-point value where it is too long to keep exactly."""
-    if x.numerator.bit_length() + x.denominator.bit_length() > 8 * MAX_EXACT_BITS:
+    if x.numerator.bit_length() + x.denominator.bit_length() > (8 if x.denominator == 1 else 1) * MAX_EXACT_BITS:
         return _mp(x)
     return x
 
@@ -381,6 +383,7 @@ _FUNCTIONS: dict[str, Any] = {
     "arctanh": mp.atanh, "arsinh": mp.asinh, "arcosh": mp.acosh, "artanh": mp.atanh, "Re": mp.re, "Im": mp.im,
     "sgn": mp.sign, "sign": mp.sign,
 }  # fmt: skip
+_UNBOUNDED = frozenset("sqrt abs ln log lg Re Im sgn sign".split())
 _GROWING = frozenset("exp sinh cosh tanh coth sech csch".split())
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -75,13 +75,15 @@ def cut(text: str, separators: frozenset[str]) -> list[tuple[str, str]]:
 
 _CONNECTIVE = re.compile(
     r"\\(?:text|mathrm|textrm|mbox|textbf|textit)\s*\{\s*[,;]?\s*(?:and|or|or else|and also)\s*[,;]?\s*\}|"
-    r"(?<![A-Za-z\\])(?:and|or|OR|AND)(?![A-Za-z])|\\(?:lor|vee)(?![A-Za-z])"
+    r"(?<=[\s$,;)}\]])(?<![A-Za-z\\])(?:and|or|OR|AND)(?=[\s$(\[{])|\\(?:lor|vee)(?![A-Za-z])"
 )
 _TEXT_COMMA = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*([,;:])\s*\}")
 _LISTING_TEXT = re.compile(r"\\(?:text|mathrm|textrm|textbf|mbox)\s*\{([^{}]*(?:,| and | or )[^{}]*)\}")
 _MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
 _BLANK_TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*\}")
-_STATEMENT = re.compile(r".*(?:\b(?:is|are|equals?|be|answer|total|value|result)\b\s*:?|[=:])\s*\$*(?:\\\(|\$)?\s*(?P<math>[^$]+?)\s*(?:\\\)|\$)?\s*\$*\.?", re.DOTALL)
+_STATEMENT = re.compile(
+    r".*\b(?:is|are|equals?|be)\b\s*:?\s*\$*(?:\\\()?\s*(?P<math>[^$]+?)\s*(?:\\\))?\s*\$*\.?", re.DOTALL
+)
 _LEAD = re.compile(
     r"(?:\\(?:text|textbf|mathrm|mbox)\s*\{[^{}]*?(?:\b(?:is|are|answer|equals?)|[:=])\s*\}|\\(?:text|textbf|mbox)\s*\{\s*"
     r"(?:about|approximately|approx\.?|exactly|roughly|answer|total|maximum|minimum|max|min)\s*:?\s*\}|"
@@ -131,19 +133,34 @@ def is_prose(text: str) -> bool:
     """Whether words make up an item rather than symbols."""
     bare = _COMMANDS.sub(" ", text)
     words = [word for word in _WORD_RUN.findall(bare) if word.lower() not in FUNCTIONS and word not in ("sqrt", "gcd", "lcm", "max", "min", "mod", "lim", "red")]
+    words = [word for word in words if len(word) > 4 or not word.isupper()]
     return len(words) >= 2 or (len(words) == 1 and not re.search(r"[0-9+=^_/\\<>-]", re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox)", "", text)))
 
 
 # -- reading
 
 
+_GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
+
+
+def ambiguous(text: str) -> bool:
+    """Whether commas in ``text`` may separate thousands or values: ``1,234``."""
+    return _GROUPED.search(text) is not None
+
+
 @lru_cache(maxsize=4096)
-def read(text: str) -> tuple[Item, ...]:
+def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
     """The items of a normalised answer.
+
+    Args:
+        text: the answer.
+        grouped: read ``1,234`` as one number; else as two values.
 
     Raises:
         TooLarge: beyond the limits of the parser.
     """
+    if grouped:
+        text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     text = _MATH_DOLLARS.sub(" ", text).strip() if "$" in text or "\\(" in text or "\\[" in text else text
     if not is_prose(text):
         text = _LISTING_TEXT.sub(lambda m: m.group(1), text)
@@ -194,7 +211,7 @@ def _group_names(items: list[Item]) -> tuple[Item, ...]:
 
 
 _RELATIONS = frozenset(["=", "<", ">", "\\le", "\\ge", "\\ne", "\\in", "\\approx", "\\equiv", "\\simeq", "\\cong", "\\sim", "\\notin", "\\subset", "\\subseteq", "\\iff", "\\Rightarrow", "\\implies", "\\Leftrightarrow", "\\to", "\\mapsto", "\\rightarrow", "\\colon"])
-_BASE = re.compile(r"\{?\s*([0-9A-Za-z]+)\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?")
+_BASE = re.compile(r"[{(]?\s*([0-9A-Za-z]+)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?")
 _ORDER = {"<": ("<", 1), ">": ("<", -1), "\\le": ("<=", 1), "\\ge": ("<=", -1)}
 
 
@@ -213,12 +230,20 @@ def _item(text: str) -> list[Item]:
     return _value(text)
 
 
+_WORDS_ONLY = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|mathit|emph|operatorname)\s*\{\s*\(?[A-Za-z][A-Za-z' -]*[A-Za-z]\)?\s*\}"
+)
+
+
 def _value(text: str, name: str = "") -> list[Item]:
+    if _WORDS_ONLY.fullmatch(text.strip()) and plain_words(text) not in _WORD_VALUES:
+        return [Item("text", text, plain_words(text), name)]
     text = _unwrapped(text.strip().rstrip(".").strip())
     number = quantity(text)
     if number is not None:
         tree: Node = ("num", number.value)
-        return [Item("expr", text, ("percent", tree) if number.mark == "%" else tree, name, number)]
+        marked = {"%": ("percent", tree), "degree": ("degree", tree)}
+        return [Item("expr", text, marked.get(number.mark, tree), name, number)]
     base = _BASE.fullmatch(text)
     if base and base[1][0].isdigit():
         return [Item("base", text, (base[1].upper(), base[2] or base[3]), name)]
@@ -232,7 +257,7 @@ def _value(text: str, name: str = "") -> list[Item]:
         if kind == "\\{\\}" or (kind == "{}" and len(pieces) > 1):
             if any(separator in ("|", "\\mid", ":") for separator, _ in cut(inner, frozenset(["|", "\\mid", ":"]))[1:]):
                 return [Item("unknown", text, None, name)]
-            found = read(inner)
+            found = read(inner, False)
             return [Item("set", text, found, name)]
         if len(pieces) > 1:
             if len(pieces) > MAX_ITEMS:
@@ -262,23 +287,20 @@ def _expression(text: str, name: str) -> list[Item]:
             tree = None
         if tree is not None and not _ends_in_unit(core):
             if any(node[0] in ("pm", "mp") for node in walk(tree)):
-                return [
-                    Item("expr", core, _with_sign(tree, sign), name) for sign in (1, -1)
-                ]
-            number = quantity(core)
-            return [Item("expr", core, tree, name, number)]
+                return [Item("expr", text, _with_sign(tree, sign), name) for sign in (1, -1)]
+            return [Item("expr", text, tree, name, quantity(core))]
         shorter = _without_unit(core)
         if shorter is None:
             break
         core = shorter
         number = quantity(core)
         if number is not None:
-            return [Item("expr", core, ("num", number.value), name, number)]
+            return [Item("expr", text, ("num", number.value), name, number)]
         inner = _bracketed(core)
         if inner is not None and len(cut(inner[1], frozenset(",;"))) > 1:
             return _value(core, name)
     if tree is not None:
-        return [Item("expr", core, tree, name)]
+        return [Item("expr", text, tree, name)]
     words = plain_words(text)
     if words in _WORD_VALUES:
         return _value(_WORD_VALUES[words], name)
@@ -571,7 +593,7 @@ def _squeeze(text: str) -> str:
 def _equalities(text: str, sides: list[str]) -> list[Item]:
     """``a = b = ... = z``."""
     left, last = sides[0], sides[-1]
-    values = _value(last, _squeeze(left) if is_name(left) else "")
+    values = _value(last, _squeeze(left) if is_name(left) and left[:1] != "(" else "")
     if _contradicts(sides):
         return [Item("contradiction", text)]
     left_bracket = _bracketed(left)
@@ -691,7 +713,12 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         return False
     # a = 1, b = 2 against 1, 2
     for one, other in ((gold, answer), (answer, gold)):
-        if len(one) == 1 and one[0].kind == "named" and len(other) == len(one[0].tree) and all(i.kind == "expr" and not i.name for i in other):
+        if len(one) == 1 and one[0].kind == "named" and len({name.partition("_")[0] for name, _ in one[0].tree}) == 1:
+            # x_1 = 1, x_2 = 2 against 2, 1
+            if all(i.kind == "expr" and not i.name for i in other):
+                values = tuple(replace(item, name="") for _, item in one[0].tree)
+                return _same_set(values, other) if one is gold else _same_set(other, values)
+        elif len(one) == 1 and one[0].kind == "named" and len(other) == len(one[0].tree) and all(i.kind == "expr" and not i.name for i in other):
             return all(same_item(*((named, item) if one is gold else (item, named))) for (_, named), item in zip(one[0].tree, other, strict=True))
     # 1, 2 against (1, 2)
     for one, other in ((gold, answer), (answer, gold)):
@@ -743,7 +770,7 @@ def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     return True
 
 
-_OPTION = re.compile(r"\(?\s*([a-j])\s*(?:[).:]\s*.*)?", re.DOTALL)
+_OPTION = re.compile(r"(?:option|choice)?\s*(?:\(\s*([A-Ja-j])\s*\)\s*[^()+*/^=-]*|([A-Ja-j])\s*[).:](?!\s*[0-9]+\s*$).*|([A-Ja-j]))", re.DOTALL | re.I)
 
 
 def same_item(gold: Item, answer: Item) -> bool:
@@ -752,6 +779,9 @@ def same_item(gold: Item, answer: Item) -> bool:
         raise Undecided("the gold contradicts itself")
     if answer.kind == "contradiction":
         return False
+    chosen = _option(gold, answer)
+    if chosen is not None:
+        return chosen
     handler = _HANDLERS.get((gold.kind, answer.kind))
     if handler is not None:
         return handler(gold, answer)
@@ -766,11 +796,22 @@ def _same_text(gold: Item, answer: Item) -> bool:
     wanted, given = plain_words(gold.text), plain_words(answer.text)
     if wanted == given or re.sub(r"[\s.,;:]", "", wanted) == re.sub(r"[\s.,;:]", "", given):
         return True
-    option = re.fullmatch(r"\(?([a-j])\)?", wanted)
-    if option:
-        said = _OPTION.fullmatch(given)
-        return bool(said and said[1] == option[1])
+    if re.search(r"[,;]|\b(?:and|or)\b", wanted):
+        return _parts(wanted) == _parts(given)
     return False
+
+
+def _parts(words: str) -> frozenset[str]:
+    return frozenset(part.strip() for part in re.split(r"[,;]|\b(?:and|or)\b", words) if part.strip())
+
+
+def _option(gold: Item, answer: Item) -> bool | None:
+    """For a gold that is one letter of a multiple choice: whether the answer picks it; None if it is none or picks none."""
+    wanted = re.fullmatch(r"\(?([A-J])\)?", re.sub(r"\\(?:text|textbf|mathrm|mathbf)|[{}\s]", "", gold.text))
+    if wanted is None:
+        return None
+    said = _OPTION.fullmatch(re.sub(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]", "", answer.text).strip())
+    return None if said is None else (said[1] or said[2] or said[3]).upper() == wanted[1]
 
 
 def _same_expr(gold: Item, answer: Item) -> bool:
@@ -790,7 +831,9 @@ def _same_expr(gold: Item, answer: Item) -> bool:
         b = _with_argument_of(gold.name, answer.name, b)
     if _either_infinite(a, b):
         return bool(_without_plus(a) == _without_plus(b))
-    a, b = _degrees_dropped(a), _degrees_dropped(b)
+    if (a[0] == "degree") == (b[0] == "degree") or ("const", "pi") not in (*walk(a), *walk(b)):
+        # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
+        a, b = _degrees_dropped(a), _degrees_dropped(b)
     try:
         if numeric.equal(a, b):
             return True
@@ -809,7 +852,7 @@ def _percent_as_unit(gold: Item, answer: Item) -> bool:
 
 
 def _function_name(name: str) -> str:
-    match = re.match(r"\\(sin|cos|tan|cot|sec|csc|log|ln)(?![a-z])", name)
+    match = re.match(r"\\(sin|cos|tan|cot|sec|csc|log|ln)", name)
     return match[1] if match else ""
 
 
@@ -983,11 +1026,16 @@ def _tuple_and_expr(gold: Item, answer: Item) -> bool:
         raise Undecided(str(problem)) from problem
 
 
+_CLOCK = re.compile(r":\s*0")
+
+
 def _same_ratio(gold: Item, answer: Item) -> bool:
     if len(gold.tree) != len(answer.tree):
         return False
     try:
         (a, *rest), (b, *others) = gold.tree, answer.tree
+        if _CLOCK.search(gold.text) or _CLOCK.search(answer.text):
+            return all(numeric.equal(x, y) for x, y in zip(gold.tree, answer.tree, strict=True))
         return all(numeric.equal(("mul", a, y), ("mul", b, x)) for x, y in zip(rest, others, strict=True))
     except ArithmeticError:
         return False
