@@ -1,0 +1,88 @@
+# The two commands of this repository are `make quickstart` and `make test`. Each makes .venv first if need be.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.SILENT:
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test test-fast lint report venv
+
+# Another interpreter: make venv PYTHON=/path/to/python3.12
+PYTHON ?=
+# Another seed gets a run folder of its own: make quickstart SEED=1
+SEED ?= 0
+NAME ?= $(if $(filter 0,$(SEED)),quickstart,quickstart-$(SEED))
+# More settings for int-verl: make quickstart ARGS="rl.total_steps=60"
+ARGS ?=
+RUN ?= runs/$(NAME)
+TORCH := 2.13.0+cpu
+PY := .venv/bin/python
+
+# More threads spin against each other: one is faster, by far, for models this small.
+export OMP_NUM_THREADS ?= 1
+
+help:
+	echo "make quickstart   the whole schedule on a machine without a GPU; tables, and runs/quickstart/report.html"
+	echo "                  SEED=1 for another seed, ARGS=\"key=value ...\" for other settings"
+	echo "make test         everything: ruff, mypy, all tests"
+	echo "make test-fast    the tests that need no trainer and no engine"
+	echo "make lint         ruff and mypy"
+	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
+	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.10 to 3.12)"
+
+quickstart: venv
+	$(PY) recipes/quickstart/make_problems.py --out "runs/$(NAME)/problem_sets"
+	$(PY) -m int_verl.cli run --config recipes/quickstart/quickstart.yaml run.name=$(NAME) run.seed=$(SEED) $(ARGS)
+
+test: lint
+	$(PY) -m pytest
+
+test-fast: venv
+	$(PY) -m pytest -m "not verl and not e2e"
+
+lint: venv
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+	$(PY) -m mypy
+
+report: venv
+	$(PY) -m int_verl.report "$(RUN)"
+
+# .venv/.complete holds what was installed and where; .venv/.incomplete marks what an interruption left half made.
+# A .venv with neither mark is somebody's own: it is installed into, and never removed.
+venv:
+	wanted=$$(cat requirements/cpu.txt pyproject.toml <(echo $(TORCH)) | sha256sum | cut -c1-64)
+	installed= place=
+	if [ -e .venv/.complete ]; then read -r installed place < .venv/.complete || true; fi
+	fits='import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))'
+	if [ "$$installed $$place" = "$$wanted $(CURDIR)" ] && $(PY) -c "$$fits" 2>/dev/null; then exit 0; fi
+	if [ -e .venv/.incomplete ] || [ "$${place:-$(CURDIR)}" != "$(CURDIR)" ]; then rm -rf .venv; fi
+	rmdir .venv 2>/dev/null || true
+	if [ ! -e .venv ]; then
+		python=
+		for candidate in $(or $(PYTHON),python3.11 python3.12 python3 python3.10 python); do
+			if "$$candidate" -c "$$fits" >/dev/null 2>&1; then python=$$candidate; break; fi
+		done
+		if [ -z "$$python" ]; then
+			echo "make: no Python 3.10, 3.11 or 3.12 with the venv module found; name one with PYTHON=/path/to/python" >&2
+			exit 2
+		fi
+		mkdir .venv
+		touch .venv/.incomplete
+		echo "making .venv with $$("$$python" --version): a download of about 1 GB, then some minutes" >&2
+		"$$python" -m venv .venv
+	elif ! $(PY) -c "$$fits" 2>/dev/null; then
+		echo "make: .venv does not hold a working Python 3.10, 3.11 or 3.12; remove it and run make again" >&2
+		exit 2
+	elif [ -e .venv/.complete ]; then
+		mv .venv/.complete .venv/.incomplete
+	fi
+	install="$(PY) -m pip --disable-pip-version-check install --quiet --no-input --no-deps"
+	if ! $(PY) -c "import importlib.metadata as m, sys; sys.exit(m.version('torch') != '$(TORCH)')" 2>/dev/null; then
+		$$install "torch==$(TORCH)" 2>/dev/null ||
+			$$install "torch==$(TORCH)" --index-url https://download.pytorch.org/whl/cpu
+	fi
+	$$install --requirement requirements/cpu.txt
+	$$install --editable .
+	echo "$$wanted $(CURDIR)" > .venv/.complete
+	rm -f .venv/.incomplete
