@@ -180,7 +180,7 @@ class Evaluator:
     def _fact(self, a: Node, steps: int) -> Value:
         x = self(a)
         if type(x) is not Fraction:
-            raise Unsupported("factorial")
+            raise TooLarge("factorial") if not isinstance(x, tuple) and _magnitude(x) > 20 else Unsupported("factorial")
         if x.denominator != 1:
             return mp.gamma(_mp(x) + 1) if steps == 1 and abs(x) < 10_000 else _unsupported("factorial")
         n = x.numerator
@@ -250,7 +250,7 @@ class Evaluator:
             return _rounded(name, values[0])
         if name in ("gcd", "lcm", "mod"):
             if not all(type(v) is Fraction and v.denominator == 1 for v in values):
-                raise Unsupported(name)
+                raise TooLarge(name) if any(_magnitude(v) > 64 for v in values) else Unsupported(name)
             integers = [v.numerator for v in values]
             if name == "mod":
                 if integers[1] == 0:

@@ -1,7 +1,8 @@
 """The processes in which answers are compared symbolically.
 
 ``serve`` runs in a *nursery*: a small process that has imported math-verify once and forks a worker whenever the pool
-asks (10 ms, against the half second that the imports cost). A worker answers one request after another over its own
+asks (10 ms, against the half second that the imports cost). The first worker is forked before math-verify is imported,
+so that the first answer need not wait for it; such a worker answers ``cold`` where it would be needed. A worker answers one request after another over its own
 socket. A comparison that hangs is ended from outside with SIGKILL; nothing here relies on alarms.
 
 No process outlives its owner: the nursery leaves when its control socket closes or its parent is gone, and workers die
@@ -77,12 +78,16 @@ def serve(control_fd: int, memory_mb: int) -> None:
     sys.setrecursionlimit(5_000)
     from int_verl.grading import judge
 
-    judge.warm_up()
-    gc.collect()
-    gc.freeze()
+    judge.warm_up_engine()
     children: set[int] = set()
-    send(control, {"ready": os.getpid()})
+    _reply(control, {"ready": os.getpid()})
+    warm = False
     while True:
+        if children and not warm:
+            judge.warm_up()
+            gc.collect()
+            gc.freeze()
+            warm = True
         readable, _, _ = select.select([control], [], [], _POLL_SECONDS)
         _reap(children)
         if os.getppid() != parent:
@@ -100,11 +105,15 @@ def serve(control_fd: int, memory_mb: int) -> None:
                 os._exit(0)
             os.close(worker_fd)
             children.add(pid)
-            send(control, {"pid": pid})
+            _reply(control, {"pid": pid})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
     for pid in list(children):
         _kill(children, pid)
+
+
+def _reply(control: socket.socket, message: dict[str, Any]) -> None:
+    control.send(json.dumps(message).encode())
 
 
 def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
@@ -165,6 +174,8 @@ def _work(channel: socket.socket, memory_mb: int) -> None:
         gold, answer = request
         try:
             verdict, how = judge.judge(gold, answer)
+        except judge.Cold:
+            verdict, how = "cold", ""
         except MemoryError:
             # The heap may be left in pieces; the pool starts a fresh worker.
             send(channel, ["too_large", "memory"])
