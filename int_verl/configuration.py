@@ -99,7 +99,9 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
             if file is not None:
                 if not file.is_file():
                     raise UserError(f"--config {file}: no such file")
-                config = OmegaConf.merge(config, OmegaConf.load(file))
+                merged = OmegaConf.merge(config, OmegaConf.load(file))
+                assert isinstance(merged, DictConfig)
+                config = merged
             config = _override(config, overrides)
         OmegaConf.resolve(config)
     except (HydraException, OmegaConfBaseException) as error:

@@ -118,9 +118,7 @@ SFT = pa.schema(
         pa.field("intervention_ids", _TOKENS),
         pa.field("content", pa.string()),
         pa.field("location", pa.int32()),
-        pa.field(
-            "messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
-        ),
+        pa.field("messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))),
         pa.field("model", pa.string()),
         pa.field("model_revision", pa.string()),
         pa.field("prompt_version", pa.string()),
@@ -131,9 +129,7 @@ SFT = pa.schema(
 RL = pa.schema(
     [
         pa.field("data_source", pa.string()),
-        pa.field(
-            "prompt", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
-        ),
+        pa.field("prompt", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))),
         pa.field("ability", pa.string()),
         pa.field("reward_model", pa.struct([pa.field("style", pa.string()), pa.field("ground_truth", pa.string())])),
         pa.field("extra_info", pa.struct([pa.field("index", pa.int64()), pa.field("id", pa.string())])),

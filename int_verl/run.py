@@ -111,9 +111,7 @@ class Run:
         from int_verl.generate.prompts import load_prompts
 
         section = self.config.prompts
-        return load_prompts(
-            solve=section.solve, guided_solution=section.guided_solution, verify=section.verify
-        )
+        return load_prompts(solve=section.solve, guided_solution=section.guided_solution, verify=section.verify)
 
     @property
     def generator_settings(self) -> GeneratorSettings:
@@ -199,4 +197,3 @@ class Run:
                         f"{self.config.problems[split]}: {len(faults)} gold answers cannot be used: {shown}; "
                         "mend or remove them"
                     )
-

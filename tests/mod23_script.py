@@ -16,7 +16,7 @@ from pathlib import Path
 QUICKSTART = Path(__file__).parents[1] / "recipes" / "quickstart"
 sys.path.insert(0, str(QUICKSTART))
 
-from domain import Misbeliefs, Problem, own_solution, verification  # noqa: E402
+from domain import MODULUS, Misbeliefs, Problem, own_solution, verification  # noqa: E402
 
 from int_verl.generate.chat import ChatCodec  # noqa: E402
 from int_verl.generate.engines.base import Completion, Request  # noqa: E402
@@ -42,9 +42,13 @@ def script(request: Request) -> Completion:
     head = user.split("###")[1] if "### Reference" in user else user
     problem = Problem(int(start[1]), tuple((name, int(operand)) for name, operand in _OPERATION.findall(head)))
     if "### Attempt" in user:
-        reference, attempt = user.split("### Reference solution")[1].split("### Attempt")
+        reference, attempt = user.rpartition("### Reference solution")[2].split("### Attempt")
+        reference_values = [int(value) for value in _REFERENCE_VALUE.findall(reference)]
         values = [int(value) for value in _VALUE.findall(attempt)]
-        answer = verification(problem, [int(value) for value in _REFERENCE_VALUE.findall(reference)], values)
+        values += [(value + 1) % MODULUS for value in reference_values[len(values) :]]  # of an attempt cut short
+        answer = verification(problem, reference_values, values)
+    elif "### Reference solution" in user:
+        answer = own_solution(problem, [int(value) for value in _REFERENCE_VALUE.findall(user)])
     elif begun:
         values = [int(value) for value in _VALUE.findall(begun)]
         value = values[-1]

@@ -53,6 +53,13 @@ def request_seed(run_seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
+def _raise_first(done: Iterable[asyncio.Task[None]]) -> None:
+    """Raise what one of the tasks raised; what the others raised beside it counts as seen."""
+    errors = [error for task in done if (error := task.exception()) is not None]
+    if errors:
+        raise errors[0]
+
+
 def _share_has(share: float, problem_id: str) -> bool:
     return int.from_bytes(hashlib.sha256(problem_id.encode()).digest()[:4], "big") < share * 2**32
 
@@ -120,13 +127,11 @@ class Generator:
             for number, problem in enumerate(problems):
                 if len(running) >= self.settings.in_flight:
                     done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
+                    _raise_first(done)
                 running.add(asyncio.create_task(one(number, problem)))
             while running:
                 done, running = await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
-                for task in done:
-                    task.result()
+                _raise_first(done)
         finally:
             for task in running:
                 task.cancel()

@@ -72,7 +72,9 @@ class Journal:
         except sqlite3.OperationalError as error:
             raise UserError(f"{path}: {error}; is another run using this folder, or the disk full?") from error
         except sqlite3.DatabaseError as error:
-            raise UserError(f"{path}: not a journal, or damaged ({error}); move it away to draw everything anew") from error
+            raise UserError(
+                f"{path}: not a journal, or damaged ({error}); move it away to draw everything anew"
+            ) from error
         self._open = False
         self._committed_at = time.monotonic()
 

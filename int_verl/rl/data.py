@@ -30,9 +30,7 @@ def rl_rows(problems: Iterable[Problem], solve: Any, ability: str = "math") -> I
         }
 
 
-def validation_scores(
-    dump: Path, model: str, keys: Mapping[str, tuple[str, str]], is_truncated: Any
-) -> Iterator[Row]:
+def validation_scores(dump: Path, model: str, keys: Mapping[str, tuple[str, str]], is_truncated: Any) -> Iterator[Row]:
     """Scores per problem from a file that `trainer.validation_data_dir` holds, as `records.SCORE` rows.
 
     Args:
