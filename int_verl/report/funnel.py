@@ -34,7 +34,7 @@ class Block:
 def generation_funnel(folder: RunFolder) -> list[Block]:
     """Blocks in the order of the stages, for the stages that have written rows."""
     blocks = []
-    problems = sum(1 for _ in folder.rows("problems/train.parquet", ["id"]))
+    problems = sum(1 for _ in folder.problems())
 
     attempts: Counter[str] = Counter()
     seen: set[str] = set()

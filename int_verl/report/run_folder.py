@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from int_verl.errors import UserError
+from int_verl.problems import load_problems
 from int_verl.records import read_rows
 
 STAGES = {
@@ -105,6 +106,22 @@ class RunFolder:
             yield from read_rows(path, [*columns, *(column for column in optional if column in present)])
         except (OSError, pa.ArrowException) as error:
             self.remarks.append(f"{relative} cannot be read: {str(error).splitlines()[0]}")
+
+    def problems(self) -> Iterator[dict[str, Any]]:
+        """Training problems as the run has kept them, or else as they now lie in the file that its settings name."""
+        if self.has("problems/train.parquet"):
+            yield from self.rows("problems/train.parquet", ["id", "problem", "answer", "reference_solution"])
+            return
+        settings = self.settings()
+        file, limit = settings.get("problems.train", ""), settings.get("problems.train_limit", "null")
+        columns = {k.rpartition(".")[2]: v for k, v in settings.items() if k.startswith("problems.columns.")}
+        if Path(file).is_file():
+            try:
+                problems = load_problems(file, columns, int(limit) if limit.isdigit() else None, need_reference=False)
+            except UserError as error:
+                self.remarks.append(str(error))
+                return
+            yield from (problem.row() for problem in problems)
 
     def has(self, relative: str) -> bool:
         return (self.path / relative).is_file()

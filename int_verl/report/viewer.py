@@ -115,8 +115,7 @@ def _add_problems(folder: RunFolder, rows: list[ViewerRow]) -> None:
     by_problem: dict[str, list[ViewerRow]] = defaultdict(list)
     for row in rows:
         by_problem[row.problem_id].append(row)
-    columns = ["id", "problem", "answer", "reference_solution"]
-    for problem in folder.rows("problems/train.parquet", columns) if rows else ():
+    for problem in folder.problems() if rows else ():
         for row in by_problem.get(problem["id"], ()):
             row.problem = shorten(problem["problem"] or "")
             row.answer = shorten(problem["answer"] or "", 200)

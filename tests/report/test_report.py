@@ -320,8 +320,14 @@ def test_a_running_trainer_has_its_metrics_beside_its_checkpoints(tmp_path):
 
 
 def test_problems_are_counted_without_their_file(run):
-    (run / "problems/train.parquet").unlink()
+    kept = [row.problem for row in viewer_rows(RunFolder(run))[0]]
+    (run / "problems/train.parquet").rename(run / "elsewhere.parquet")
     assert generation_funnel(RunFolder(run))[0].total == 6
+    assert not any(row.problem for row in viewer_rows(RunFolder(run))[0])
+    (run / "config.yaml").write_text(
+        f"problems:\n  train: {run}/elsewhere.parquet\n  train_limit: null\n  columns: {{}}\n"
+    )
+    assert [row.problem for row in viewer_rows(RunFolder(run))[0]] == kept
 
 
 def test_zero_advantage_from_dumped_rollouts(run):
