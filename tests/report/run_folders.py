@@ -66,7 +66,7 @@ def write_problems(run: Path, count: int) -> None:
     rows = [
         {
             "id": f"train-{i:04d}",
-            "problem": f"Problem {i}. Work modulo 23. Start with 16.\nStep 1: times 8\nStep 2: minus 2\nStep 3: times 5",
+            "problem": f"No. {i}: work modulo 23. Start with 16.\nStep 1: times 8\nStep 2: minus 2\nStep 3: times 5",
             "answer": "9",
             "reference_solution": "From 16, times 8: first 13. From 13, minus 2: second 11. From 11, times 5: third 9. "
             "Hence \\boxed{9}.",
