@@ -7,6 +7,7 @@ was written raw: its backslashes stand for themselves, ``\n`` stays a newline un
 
 from __future__ import annotations
 
+import json
 import re
 
 
@@ -78,7 +79,7 @@ def unescape(raw: str) -> str:
     if "\\" not in raw:
         return _well_formed(raw)
     matches = list(_ESCAPE.finditer(raw))
-    invalid = False
+    invalid = judged = False
     raw_count = doubled_count = 0
     singles: set[str] = set()
     doubles: set[str] = set()
@@ -91,7 +92,9 @@ def unescape(raw: str) -> str:
                 if len(word) == 5 and word[0] == "u" and word[1:].strip("0123456789abcdefABCDEF") == "":
                     continue
                 invalid = invalid or word[0] not in "bfnrt"
-                raw_count += word[0] not in "bfnrt" or _is_raw_command(word[:40])
+                is_command = word[0] not in "bfnrt" or _is_raw_command(word[:40])
+                raw_count += is_command
+                judged = judged or is_command or word in _N_DOUBTFUL
             elif following and following not in "\"'/":
                 invalid = True
                 singles.add(following)
@@ -100,6 +103,11 @@ def unescape(raw: str) -> str:
         elif not word and following:
             doubles.add(following)
             doubled_count += following in "()[]{},;!|"
+    if not (invalid or judged):
+        try:
+            return _well_formed(json.loads(f'"{raw}"', strict=False))
+        except ValueError:
+            pass  # quotes that JSON would escape
     is_raw = invalid or raw_count > doubled_count
     pieces: list[str] = []
     end = 0
@@ -172,7 +180,7 @@ def _is_doubtful_command(raw: str, m: re.Match[str], in_math: bool, escaped_styl
         return in_math and before in (" ", "}", ")")
     if word == "ne":
         return True
-    return in_math or not (before.isalpha() or before in ".,:;!?)\"'")
+    return in_math or not (before.isalpha() or before in ".,:;!?)$\"'")
 
 
 def _well_formed(text: str) -> str:

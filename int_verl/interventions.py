@@ -37,6 +37,7 @@ Reason = Literal[
 ]
 REASONS: tuple[Reason, ...] = get_args(Reason)
 MAX_LOCATION = 10**6
+MAX_QUOTES = 5_000  # unescaped ones in a content; a content with more is no text
 
 
 class InterventionParseError(ValueError):
@@ -148,7 +149,11 @@ def _is_inline_code(text: str, tag: re.Match[str]) -> bool:
 def _is_mention(body: str) -> bool:
     """Whether a tagged piece is prose about the block: no brace, no key, and not a way to say "none"."""
     inner = body.strip(_FRAME)
-    return bool(inner) and "{" not in inner and not (_KEY.search(inner) or _XML.search(inner) or _says_nothing(inner))
+    return (
+        bool(inner.strip("[]\"'"))
+        and "{" not in inner
+        and not (_KEY.search(inner) or _XML.search(inner) or _says_nothing(inner))
+    )
 
 
 def _says_nothing(inner: str) -> bool:
@@ -225,11 +230,13 @@ def _build(values: dict[str, str | None]) -> Intervention:
 
 def _walk(body: str, *, closed: bool) -> dict[str, str | None]:
     """Key by key through the object; the last object of a list counts."""
-    position = body.find("{")
-    if position < 0:
-        raise _Malformed
+    position = body.find("{") + 1
+    if position == 0:
+        key = _KEY.search(body)
+        if key is None or not (key[0][0] in "\"'" or _STRING_OPEN.match(body, _skip(body, key.end()))):
+            raise _Malformed
+        position = key.start()
     values: dict[str, str | None] = {}
-    position += 1
     while True:
         position = _skip(body, position, extra=",")
         if position >= len(body):
@@ -280,13 +287,15 @@ def _string_end(body: str, start: int, quote: str, *, closed: bool) -> int:
     """
     fallback = -1
     position = start
-    while True:
+    candidates = 0
+    while candidates < MAX_QUOTES:
         position = body.find(quote, position)
         if position < 0:
             break
         if _escaped(body, position, start):
             position += 1
             continue
+        candidates += 1
         if len(quote) == 3:
             while body.startswith(quote, position + 1):
                 position += 1

@@ -293,8 +293,8 @@ def _leaks_members(text: MathText, gold: _Answer) -> bool:
         gold.brackets == "()" and any("infty" in m.letters for m in gold.members)
     )
     for members in groups.values():
-        same_brackets = not is_interval or members[0].bracket == gold.brackets
-        if same_brackets and _same_members(members, gold):
+        brackets = members[0].bracket
+        if gold.brackets in ("", brackets, brackets.replace("\\", "")) and _same_members(members, gold):
             return True
     if is_interval:
         return len(gold.members) == 2 and _leaks_inequality(text, gold)
@@ -315,6 +315,8 @@ def _bare_lists(text: MathText) -> Iterator[list[Side]]:
     """Runs of sides joined by commas, "and" and "or" outside of brackets."""
     run: list[Side] = []
     for side in text.sides:
+        if side.group_start >= 0:
+            continue
         joined = bool(run) and all(
             t.kind == "comma" or t.text.lower() in ("and", "or", "$") for t in text.tokens[run[-1].end : side.start]
         )

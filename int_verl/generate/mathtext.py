@@ -65,7 +65,7 @@ _TEXT = re.compile(r"\\(?:text[a-z]{0,6}|mbox|textnormal|emph|underline)\s?\{([^
 _FONT = re.compile(
     r"\\(?:mathrm|mathbf|mathit|mathsf|mathcal|mathbb|mathfrak|boldsymbol|bm|operatorname\*?)\s?\{([^{}]{0,60})\}"
 )
-_GROUPED = re.compile(r"(?<![0-9.])([0-9]{1,3})((?:(?:\{,\}|\\,|\\!,|,\\!|,)[0-9]{3})+)(?![0-9])")
+_GROUPED = re.compile(r"(?<![0-9.])([0-9]{1,3})((?:(?:\{,\}|\\,|\\!,|,\\!|[,\u2009\u202f])[0-9]{3})+)(?![0-9])")
 _MATH_SPAN = re.compile(r"\$\$|\$|\\\(|\\\)|\\\[|\\\]")
 PROSE_IN_MATH = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}[,.;]?\s+[a-z]{2,}[\s,.;]")
 
@@ -90,6 +90,7 @@ _GREEK = word_set(
     " upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Sigma Upsilon Phi Psi Omega ell"
 )
 _UNITS = word_set("cm mm km kg mg ml mph km/h hrs min sec dollars cents")
+_EXCLAMATION = re.compile(r"\s+[A-Z]")
 _LEXEME = re.compile(
     r"""(?P<space>[ \t\r]+)|(?P<newline>\n)
     |(?P<ordinal>[0-9]+(?:st|nd|rd|th)(?![A-Za-z]))
@@ -107,8 +108,7 @@ _LEXEME = re.compile(
 
 
 def _normalize(text: str) -> str:
-    text = text.translate(UNICODE)
-    text = _GROUPED.sub(lambda m: m[1] + re.sub("[^0-9]", "", m[2]), text)
+    text = _GROUPED.sub(lambda m: m[1] + re.sub("[^0-9]", "", m[2]), text).translate(UNICODE)
     if "\\" in text:
         text = _DROPPED.sub(r" \\relax ", text)
         text = _COMMAND_REPLACED.sub(lambda m: _REPLACED.get(m[0], m[0]), text)
@@ -171,6 +171,8 @@ def tokenize(source: str) -> list[Token]:
             new, position = _command(text, lexeme, position)
         elif kind == "rel":
             new.append(Token("rel", _RELATIONS[lexeme]))
+        elif lexeme == "!" and not in_math and _EXCLAMATION.match(text, position):
+            new.append(Token("sep", "!"))
         elif kind == "op":
             if lexeme == "_":
                 position = _subscript(text, position, tokens)

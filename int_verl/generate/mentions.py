@@ -111,9 +111,9 @@ class MathText:
         after = tokens[end] if end < len(tokens) else None
         opened = start > 0 and tokens[start - 1].kind == "open" and tokens[start - 1].text == "("
         closed = after is not None and after.kind == "close" and after.text == ")"
-        if (first.line_start or (opened and tokens[start - 1].line_start)) and after is not None and after.tight and (
-            closed or (after.kind == "sep" and after.text in (".", ":"))
-        ):  # fmt: skip
+        at_line_start = first.kind == "num" and (first.line_start or (opened and tokens[start - 1].line_start))
+        marked = after is not None and after.tight and (closed or after.text in (".", ":"))
+        if at_line_start and marked and self._line_goes_on(end + 1):
             return True
         i = start - 1
         for _ in range(8):  # back over "1, 2 and" and "(", "#", "**" to a label word
@@ -138,6 +138,15 @@ class MathText:
         if opened and closed and start >= 2 and end - start == 1:
             before = tokens[start - 2]
             return before.kind == "word" and before.text.lower() not in _ASSERTING and not tokens[start - 1].tight
+        return False
+
+    def _line_goes_on(self, index: int) -> bool:
+        """Whether something readable follows on the same line."""
+        for token in self.tokens[index : index + 4]:
+            if token.kind != "sep":
+                return True
+            if token.text == "\n":
+                return False
         return False
 
     def is_operand(self, start: int, end: int) -> bool:
@@ -281,6 +290,9 @@ class MathText:
                 if token.text.lower() == "half" and before in ("a", "is", "equals"):
                     yield Fraction(1, 2)
                 continue
+            if before in ("negative", "minus") and (len(previous) < 2 or previous[0] in _ASSERTING):
+                yield -value
+                continue
             if following in _PARTS and token.text.lower() in _SMALL:
                 yield value / _PARTS[following]
                 continue
@@ -296,4 +308,4 @@ class MathText:
                 continue
             if following in ("percent", "per-cent"):
                 yield value / 100
-            yield -value if before in ("negative", "minus") else value
+            yield value
