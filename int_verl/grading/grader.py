@@ -82,7 +82,7 @@ class Grader:
         self._pool.close()
 
     def warm(self) -> None:
-        """Start the worker processes now rather than at the first answer that needs one."""
+        """Start a worker process with all its imports now, rather than at the first answer that needs one."""
         self._pool.warm()
 
     def grade(self, answer: Any, gold: Any) -> Grade:

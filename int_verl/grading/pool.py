@@ -41,6 +41,8 @@ class PoolError(Exception):
 class _Worker:
     pid: int
     channel: socket.socket
+    warm: bool
+    """Whether it was forked with math-verify imported."""
 
 
 class WorkerPool:
@@ -68,6 +70,8 @@ class WorkerPool:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._closed = False
+        self._all_warm = False
+        self._warming = False
 
     def ask(self, gold: str, answer: str) -> tuple[str, str]:
         """Have a worker judge a pair.
@@ -79,14 +83,16 @@ class WorkerPool:
             PoolError: no worker could be started, or two in a row died.
         """
         deaths = 0
-        first = 0.0
+        need_warm = False
+        deadline = 0.0
         while deaths < 2:
-            worker = self._acquire()
-            reply: Any = None
+            worker = self._acquire(need_warm, deadline)
+            if worker is None:
+                return "timeout", "still importing math-verify"
+            # Waiting for the imports counts, so that the whole call keeps to the limit.
             now = time.monotonic()
-            first = first or now
-            # Waiting for a colder worker's successor counts, so that the whole call keeps to the limit.
-            deadline = max(first + self._timeout, now + self._timeout / 4)
+            deadline = max(deadline, now + self._timeout * (0.1 if need_warm else 1.0))
+            reply: Any = None
             try:
                 worker.channel.settimeout(deadline - now)
                 send(worker.channel, [gold, answer])
@@ -99,14 +105,16 @@ class WorkerPool:
             except BaseException:
                 self._discard(worker)
                 raise
-            if reply is None or reply[0] == "cold" or reply[1] == "memory":
+            if reply is None or reply[1] == "memory":
                 self._discard(worker)
             else:
                 self._release(worker)
-            if reply is not None and reply[0] != "cold":
+            if reply is None:
+                deaths += 1
+            elif reply[0] == "cold":
+                need_warm = True
+            else:
                 return reply[0], reply[1]
-            # A cold worker is no failure: the next one is forked with all imports done.
-            deaths += reply is None
         raise PoolError("two grading workers died under the same answer")
 
     @staticmethod
@@ -115,8 +123,14 @@ class WorkerPool:
         return receive(channel)
 
     def warm(self) -> None:
-        """Start the nursery and one worker now."""
-        self._release(self._acquire())
+        """Start the nursery and one worker with all imports done, and wait for them."""
+        worker = self._acquire(False, 0.0)
+        assert worker is not None
+        self._release(worker)
+        if not worker.warm:
+            worker = self._acquire(True, time.monotonic() + _START_SECONDS)
+            if worker is not None:
+                self._release(worker)
 
     def pids(self) -> list[int]:
         """Process ids of the nursery and of the idle workers."""
@@ -139,32 +153,66 @@ class WorkerPool:
 
     # -- workers
 
-    def _acquire(self) -> _Worker:
+    def _acquire(self, need_warm: bool, deadline: float) -> _Worker | None:
+        """A worker of one's own; None if a warm one is needed and there is none before the deadline."""
         if self._pid != os.getpid():
             self._abandon()
         with self._condition:
             while True:
                 if self._closed:
                     raise PoolError("the grader is closed")
-                if self._idle:
-                    return self._idle.pop()
-                if self._started < self._size:
+                for k in reversed(range(len(self._idle))):
+                    if self._idle[k].warm or not need_warm:
+                        return self._idle.pop(k)
+                if self._started < self._size and (self._all_warm or not need_warm):
                     self._started += 1
                     break
-                self._condition.wait()
+                if not need_warm:
+                    self._condition.wait()
+                    continue
+                if not self._all_warm and not self._warming:
+                    self._warming = True
+                    threading.Thread(target=self._replace_cold, name="int-verl-grading", daemon=True).start()
+                if not self._condition.wait(max(deadline - time.monotonic(), 0.0)) and time.monotonic() >= deadline:
+                    return None
         try:
             return self._spawn()
         except BaseException:
             self._forget()
             raise
 
+    def _replace_cold(self) -> None:
+        """Wait for the nursery's imports, add a worker that has them and retire those that have not."""
+        worker = None
+        with contextlib.suppress(PoolError):
+            worker = self._spawn()
+        with self._condition:
+            self._warming = False
+            if worker is not None:
+                self._all_warm = worker.warm
+                self._started += 1
+                kept = []
+                for idle in self._idle:
+                    if idle.warm:
+                        kept.append(idle)
+                    else:
+                        idle.channel.close()
+                        self._started -= 1
+                self._idle = kept
+                if self._closed:
+                    worker.channel.close()
+                else:
+                    self._idle.append(worker)
+            self._condition.notify_all()
+
     def _release(self, worker: _Worker) -> None:
         with self._condition:
-            if not self._closed:
+            if self._closed or (self._all_warm and not worker.warm):
+                worker.channel.close()
+                self._started -= 1
+            else:
                 self._idle.append(worker)
-                self._condition.notify()
-                return
-        worker.channel.close()
+            self._condition.notify_all()
 
     def _discard(self, worker: _Worker) -> None:
         worker.channel.close()
@@ -175,14 +223,14 @@ class WorkerPool:
     def _forget(self) -> None:
         with self._condition:
             self._started -= 1
-            self._condition.notify()
+            self._condition.notify_all()
 
     def _spawn(self) -> _Worker:
         for attempt in range(2):
             ours, theirs = socket.socketpair()
             try:
                 reply = self._command({"do": "spawn"}, theirs)
-                return _Worker(reply["pid"], ours)
+                return _Worker(reply["pid"], ours, reply["warm"])
             except (PoolError, OSError) as problem:
                 ours.close()
                 if attempt or self._closed:
@@ -247,6 +295,7 @@ class WorkerPool:
         finally:
             theirs.close()
         self._control = ours
+        self._all_warm = False
         ours.settimeout(_START_SECONDS)
         try:
             ready = json.loads(ours.recv(4096) or b"null")

@@ -105,7 +105,7 @@ def serve(control_fd: int, memory_mb: int) -> None:
                 os._exit(0)
             os.close(worker_fd)
             children.add(pid)
-            _reply(control, {"pid": pid})
+            _reply(control, {"pid": pid, "warm": warm})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
     for pid in list(children):
