@@ -211,7 +211,7 @@ def _figures(
         ("reward", "mean reward", False),
         ("zero_advantage", "zero-advantage ratio", False),
         ("length", "response tokens", False),
-        ("entropy", "entropy (nats)", False),
+        ("entropy", "entropy", False),
     ):
         if curves.get(name):
             figures[name] = plots.curves_plot(name, curves[name], what, percent=percent)

@@ -13,6 +13,7 @@ import pytest
 from int_verl import records
 from int_verl.errors import UserError
 from int_verl.report import write_report
+from int_verl.report.__main__ import main
 from int_verl.report.curves import Curve, curve, downsample, metric_log, rl_curves, smooth
 from int_verl.report.funnel import generation_funnel
 from int_verl.report.page import duration, estimate
@@ -344,3 +345,11 @@ def test_small_texts():
     assert [duration(s) for s in (0.41, 59.6, 75, 7_322)] == ["0.4 s", "60 s", "1 min 15 s", "2 h 02 min"]
     assert estimate("41.2 % [36.0, 46.5]") == "41.2 % <small>36.0 – 46.5</small>"
     assert estimate("<b> [1") == "&lt;b&gt; [1"
+
+
+def test_the_report_as_a_command(run, capsys):
+    assert main([str(run)]) == 0
+    assert capsys.readouterr().out == f"{run / 'report.html'}\n"
+    assert main([str(run / "nothing")]) == 2
+    assert "no such run folder" in capsys.readouterr().err
+    assert main([]) == 2
