@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,7 +60,12 @@ class TrainerCommand:
 
     def shell(self) -> str:
         """The command as a line for a terminal."""
-        return shlex.join([*(f"{name}={value}" for name, value in self.env.items()), *self.argv])
+        return shell(self.env, self.argv)
+
+
+def shell(env: Mapping[str, str], argv: Sequence[str]) -> str:
+    """A command with its environment as a line for a terminal."""
+    return " ".join([*(f"{name}={shlex.quote(value)}" for name, value in env.items()), shlex.join(argv)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,6 +96,17 @@ def plan(cfg: RLLaunch) -> TrainerCommand:
         UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, or an
             override is one that verl 0.9 ignores.
     """
+    _check(cfg)
+    return TrainerCommand(arguments(cfg), environment(cfg.platform), cfg.output_dir, cfg.total_steps)
+
+
+def environment(platform: str) -> dict[str, str]:
+    """What the trainer needs in its environment."""
+    return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if platform == "cpu" else {})}
+
+
+def _check(cfg: RLLaunch) -> None:
+    """What `plan` raises."""
     if not (cfg.model_path / "config.json").exists():
         raise UserError(f"{cfg.model_path}: no config.json there; model_path must be a folder with a model")
     check_overrides(cfg.overrides)
@@ -105,6 +116,10 @@ def plan(cfg: RLLaunch) -> TrainerCommand:
     if cfg.save_freq <= 0:
         raise UserError(f"rl.save_freq={cfg.save_freq}: must be positive, or the trained model is not kept")
     _check_reward(cfg)
+
+
+def arguments(cfg: RLLaunch) -> list[str]:
+    """The command line, unchecked: the files that it names need not be there yet."""
     longest = cfg.max_prompt_length + cfg.max_response_length
     micro_batch = max(cfg.micro_batch_tokens or (1024 if cfg.platform == "cpu" else longest), longest)
     rollout = "actor_rollout_ref.rollout"
@@ -146,15 +161,12 @@ def plan(cfg: RLLaunch) -> TrainerCommand:
     for key, folder in (("validation", cfg.validation_data_dir), ("rollout", cfg.rollout_data_dir)):
         if folder is not None:
             settings[f"trainer.{key}_data_dir"] = folder.resolve()
-    argv = [
+    return [
         *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "int_grpo"),
         *(["+int=cpu_grpo"] if cfg.platform == "cpu" else []),
         *(f"{key}={quote(value)}" for key, value in settings.items()),
         *cfg.overrides,
     ]
-    env = {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if cfg.platform == "cpu" else {})}
-    return TrainerCommand(argv, env, cfg.output_dir, cfg.total_steps)
-
 
 def run(
     cfg: RLLaunch,

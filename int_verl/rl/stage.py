@@ -6,6 +6,7 @@ import shutil
 from dataclasses import fields
 from typing import Any
 
+from int_verl import trainer_process
 from int_verl.errors import UserError
 from int_verl.generate.chat import model_revision
 from int_verl.problems import Problem
@@ -66,11 +67,8 @@ class RLStage(Stage):
         return {"steps": done.steps, **counts}
 
     def plan(self, run: Run) -> list[str]:
-        ready = (run.folder / ATTEMPTS).is_file() and (self.from_base or (run.folder / MODEL).is_file())
-        if not ready:
-            return [f"{run.rl.total_steps} steps; the command depends on what the earlier stages leave"]
-        self._write_data(run)
-        return [launch.plan(self._launch(run)).shell()]
+        cfg = self._launch(run)
+        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
         for leftover in ("checkpoints", "validation"):
@@ -80,10 +78,12 @@ class RLStage(Stage):
         own = {"problems", "test_freq"}
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
         home = run.folder / self.name
+        # verl takes no empty file, and before the attempts are there the hard problems are not known.
+        sets = ("heldout", "hard") if not (run.folder / ATTEMPTS).is_file() or hard_problems(run) else ("heldout",)
         return launch.RLLaunch(
             model_path=run.model_folder if self.from_base else trained_model(run),
             train_files=(home / FILES["train"],),
-            val_files=tuple(home / FILES[name] for name in ("heldout", "hard") if (home / FILES[name]).is_file()),
+            val_files=tuple(home / FILES[name] for name in sets),
             output_dir=home / "checkpoints",
             val_rollouts=run.eval.samples,
             val_temperature=run.eval.temperature,
@@ -109,10 +109,7 @@ class RLStage(Stage):
         counts = {}
         for name, problems in sets.items():
             file = run.folder / self.name / FILES[name]
-            if problems:
-                counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
-            else:
-                file.unlink(missing_ok=True)
+            counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
         return counts
 
 

@@ -72,6 +72,18 @@ def plan(cfg: SFTLaunch) -> TrainerCommand:
     Raises:
         UserError: a file is missing or too small for the batch, or an override would make verl fail or do nothing.
     """
+    rows = _check(cfg)
+    steps = _steps_per_epoch(rows, cfg.batch_size, cfg.gpus_per_node * cfg.nnodes) * cfg.epochs
+    return TrainerCommand(arguments(cfg), environment(cfg.platform), cfg.output_dir, steps)
+
+
+def environment(platform: str) -> dict[str, str]:
+    """What the trainer needs in its environment."""
+    return dict(CPU_ENV) if platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
+
+
+def _check(cfg: SFTLaunch) -> int:
+    """What `plan` raises; returns the rows to train on."""
     if not (cfg.model_path / "config.json").exists():
         raise UserError(f"{cfg.model_path}: no config.json there; model_path must be a folder with a model")
     _check_overrides(cfg)
@@ -85,6 +97,11 @@ def plan(cfg: SFTLaunch) -> TrainerCommand:
     world = cfg.gpus_per_node * cfg.nnodes
     if cfg.batch_size % world:
         raise UserError(f"sft.batch_size={cfg.batch_size} is no multiple of the {world} GPUs")
+    return rows
+
+
+def arguments(cfg: SFTLaunch) -> list[str]:
+    """The command line, unchecked: the files that it names need not be there yet."""
     settings = {
         "model.path": cfg.model_path,
         "data.train_files": cfg.train_file,
@@ -117,16 +134,13 @@ def plan(cfg: SFTLaunch) -> TrainerCommand:
             f"--master-port={os.environ.get('MASTER_PORT', '29500')}",
         ]
     )
-    argv = [
+    return [
         *(sys.executable, "-m", "torch.distributed.run", *rendezvous, f"--nproc-per-node={cfg.gpus_per_node}"),
         *("-m", "verl.trainer.sft_trainer", "--config-name", "int_sft"),
         *(["+int=cpu_sft"] if cfg.platform == "cpu" else []),
         *(f"{key}={quote(value)}" for key, value in settings.items()),
         *cfg.overrides,
     ]
-    steps = _steps_per_epoch(rows, cfg.batch_size, world) * cfg.epochs
-    env = dict(CPU_ENV) if cfg.platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
-    return TrainerCommand(argv, env, cfg.output_dir, steps)
 
 
 def run(

@@ -37,7 +37,7 @@ class SFTStage(Stage):
         return {"model": MODEL, "metrics": "sft/metrics.jsonl"}
 
     def total(self, run: Run) -> int | None:
-        return self._command(run).expected_step if (run.folder / DATA).is_file() else None
+        return launch.plan(_launch(run)).expected_step if (run.folder / DATA).is_file() else None
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         if not any(True for _ in read_rows(run.folder / DATA, ["problem_id"])):
@@ -51,15 +51,11 @@ class SFTStage(Stage):
         return {"steps": done.steps}
 
     def plan(self, run: Run) -> list[str]:
-        if not (run.folder / DATA).is_file():
-            return [f"the command depends on the rows of {run.folder / DATA}; ask again when they are there"]
-        return [self._command(run).shell()]
+        cfg = _launch(run)
+        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
         shutil.rmtree(run.folder / CHECKPOINTS, ignore_errors=True)
-
-    def _command(self, run: Run) -> trainer_process.TrainerCommand:
-        return launch.plan(_launch(run))
 
 
 def _launch(run: Run) -> launch.SFTLaunch:
@@ -77,8 +73,9 @@ def _launch(run: Run) -> launch.SFTLaunch:
 
 
 def trained_model(run: Run) -> Path:
-    """The SFT checkpoint that RL starts from."""
-    return Path((run.folder / MODEL).read_text().strip())
+    """The SFT checkpoint that RL starts from; before SFT has run, a name that says so."""
+    file = run.folder / MODEL
+    return Path(file.read_text().strip()) if file.is_file() else run.folder / CHECKPOINTS / "LAST_STEP/huggingface"
 
 
 def trainer_progress(progress: StageProgress, *shown: str) -> Any:

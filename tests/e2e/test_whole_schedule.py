@@ -1,0 +1,136 @@
+"""The whole schedule on stock verl with its vLLM engine, reduced: from problems to the report, killed on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from conftest import QUICKSTART, ROOT
+from domain import problem_rows
+from safetensors import safe_open
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
+
+REDUCED = (
+    "problems.train_limit=40",
+    "problems.heldout_limit=8",
+    "sample.attempts=2",
+    "guide.rollouts=2",
+    "guide.control_share=1.0",
+    "sft.epochs=1",
+    "sft.batch_size=2",
+    "rl.total_steps=2",
+    "rl.prompts_per_step=4",
+    "rl.mini_batch=4",
+    "rl.rollouts=4",
+    "rl.save_freq=1",
+    "eval.samples=2",
+    "eval.hard_limit=4",
+    "baseline.rl=false",
+)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("schedule")
+    for split, count in (("train", 40), ("heldout", 8)):
+        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
+        (folder / f"{split}.jsonl").write_text(rows)
+    return folder
+
+
+def command(folder: Path) -> list[str]:
+    places = (
+        f"run.dir={folder / 'run'}",
+        f"problems.train={folder / 'train.jsonl'}",
+        f"problems.heldout={folder / 'heldout.jsonl'}",
+    )
+    config = str(QUICKSTART / "quickstart.yaml")
+    return [sys.executable, "-m", "int_verl.cli", "run", "--config", config, *places, *REDUCED]
+
+
+def manifest(folder: Path, stage: str) -> dict[str, object]:
+    file = folder / "run" / stage / "manifest.json"
+    return dict(json.loads(file.read_text())) if file.is_file() else {}
+
+
+def weights(model: Path) -> dict[str, object]:
+    with safe_open(model / "model.safetensors", "np") as tensors:
+        return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
+
+
+def test_killed_in_sft_and_started_again_it_ends_with_the_report(folder: Path) -> None:
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    with (folder / "first.log").open("w") as log:
+        process = subprocess.Popen(command(folder), cwd=ROOT, env=env, stdout=log, stderr=log)
+        while process.poll() is None and manifest(folder, "sft").get("status") != "running":
+            time.sleep(0.2)
+        time.sleep(5)
+        killed = process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert killed, (folder / "first.log").read_text()
+    generated = (folder / "run/guide/sft.parquet").read_bytes()
+    assert manifest(folder, "guide")["status"] == "done"
+
+    done = subprocess.run(command(folder), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for stage in ("sample", "propose", "guide"):
+        assert f"✓ {stage}: done" in done.stdout
+    assert "sft: train on prefix + intervention (stock verl.trainer.sft_trainer) (was interrupted" in done.stdout
+    assert (folder / "run/guide/sft.parquet").read_bytes() == generated
+
+
+def test_every_stage_left_what_it_should(folder: Path) -> None:
+    run = folder / "run"
+    for stage in ("sample", "propose", "guide", "sft", "rl", "eval", "report"):
+        assert manifest(folder, stage)["status"] == "done"
+    assert pq.read_metadata(run / "sample/attempts.parquet").num_rows == 80
+    guided = pq.read_table(run / "guide/guided.parquet").to_pylist()
+    assert {row["condition"] for row in guided} == {"intervention", "wrong_step", "prefix"}
+    assert all(row["finish_reason"] in ("stop", "length") for row in guided)
+    assert (run / "report.html").stat().st_size > 10_000
+
+
+def test_training_changed_the_weights_and_kept_the_tokenizer(folder: Path) -> None:
+    base = QUICKSTART / "model"
+    trained = [Path((folder / "run" / stage / "model.txt").read_text().strip()) for stage in ("sft", "rl")]
+    states = [weights(model) for model in (base, *trained)]
+    for before, after in zip(states, states[1:], strict=False):
+        assert any((before[name] != after[name]).any() for name in before.keys() & after.keys())  # type: ignore[attr-defined]
+    for model in trained:
+        assert (
+            json.loads((model / "tokenizer.json").read_text())["model"]
+            == json.loads((base / "tokenizer.json").read_text())["model"]
+        )
+
+
+def test_rollout_and_actor_agree_in_every_step(folder: Path) -> None:
+    """A stale weight in the rollout engine makes noise without an error."""
+    metrics = [json.loads(line)["data"] for line in (folder / "run/rl/metrics.jsonl").read_text().splitlines()]
+    trained = [row for row in metrics if "training/rollout_probs_diff_mean" in row]
+    assert len(trained) == 2
+    assert all(row["training/rollout_probs_diff_mean"] < 1e-6 for row in trained)
+
+
+def test_scores_are_complete(folder: Path) -> None:
+    scores = pq.read_table(folder / "run/eval/scores.parquet").to_pylist()
+    sizes = {"heldout": 8, "hard": 4}
+    for model in ("base", "InT SFT", "InT SFT + RL"):
+        for problem_set, size in sizes.items():
+            rows = [row for row in scores if (row["model"], row["problem_set"]) == (model, problem_set)]
+            assert len(rows) == size
+            assert all(row["samples"] == 2 and 0 <= row["correct"] <= 2 for row in rows)
+
+
+def test_a_finished_run_is_passed_over(folder: Path) -> None:
+    done = subprocess.run(command(folder), cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.count("unchanged") == 7
+    assert "▸" not in done.stdout

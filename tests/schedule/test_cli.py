@@ -1,0 +1,136 @@
+"""The command line: plans, mistakes in one line with exit code 2, and stages that are passed over."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import QUICKSTART
+from domain import problem_rows
+
+from int_verl.cli import main
+from int_verl.run_folder import Manifest, RunFolder
+
+SCRIPT = Path(__file__).parents[1] / "mod23_script.py"
+CONFIG = ["--config", str(QUICKSTART / "quickstart.yaml")]
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> list[str]:
+    for split, count in (("train", 12), ("heldout", 3)):
+        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
+        (tmp_path / f"{split}.jsonl").write_text(rows)
+    return [
+        *CONFIG,
+        f"run.dir={tmp_path / 'run'}",
+        f"problems.train={tmp_path / 'train.jsonl'}",
+        f"problems.heldout={tmp_path / 'heldout.jsonl'}",
+        "platform=cpu",
+        "engine.name=scripted",
+        f"engine.script={SCRIPT}:script",
+    ]
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as done:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    return int(done.value.code or 0), captured.out, captured.err
+
+
+def test_a_dry_run_prints_every_stage_and_touches_nothing(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    code, out, _ = call(capsys, "run", "--dry-run", *settings)
+    assert code == 0
+    for stage in ("sample", "propose", "guide", "sft", "rl", "rl_baseline", "eval", "report"):
+        assert f"▸ {stage}: " in out
+    assert "12 problems x 4 attempts" in out
+    assert "-m verl.trainer.sft_trainer --config-name int_sft +int=cpu_sft" in out
+    assert out.count("-m verl.trainer.main_ppo --config-name int_grpo +int=cpu_grpo") == 2
+    assert not (tmp_path / "run").exists()
+
+
+def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], settings: list[str]) -> None:
+    code, out, _ = call(capsys, "propose", *settings)
+    assert code == 0
+    assert "proposals" in out
+    code, out, _ = call(capsys, "guide", *settings)
+    assert code == 0
+    assert out.count("unchanged") == 2
+    assert "interventions kept" in out
+    code, out, _ = call(capsys, "guide", "--force", *settings)
+    assert code == 0
+    assert "guide: continue" in out
+    assert "(forced)" in out
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("problems.train=nowhere.jsonl", "nowhere.jsonl: no such file"),
+        ("model.path=/nowhere", "model.path=/nowhere: no such folder"),
+        ("prompts.verify=nowhere.jinja", "nowhere.jinja"),
+        ("sample.attempts=none", "sample.attempts='none'"),
+        ("engine.script=nowhere.py:f", "engine.script=nowhere.py:f: no such file"),
+        ("sample.sampling.max_tokens=500", "fit beside sample.sampling.max_tokens"),
+        ("run.dir=/proc/none", "run.dir=/proc/none"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(
+    capsys: pytest.CaptureFixture[str], settings: list[str], override: str, message: str
+) -> None:
+    code, _, err = call(capsys, "sample", *settings, override)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert err.startswith("int-verl: ")
+
+
+def test_a_gold_answer_that_cannot_be_used_stops_before_any_sampling(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    row = next(iter(problem_rows("train", 1))) | {"answer": r"\frac{1}{"}
+    (tmp_path / "train.jsonl").write_text(json.dumps(row) + "\n")
+    code, _, err = call(capsys, "sample", *settings)
+    assert code == 2
+    assert "row 1, column answer" in err
+    assert not (tmp_path / "run/journal.sqlite").exists()
+
+
+def test_a_heldout_problem_in_the_training_set_is_refused(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "heldout.jsonl").write_text((tmp_path / "train.jsonl").read_text())
+    code, _, err = call(capsys, "sample", *settings)
+    assert code == 2
+    assert "row 1 (train-0000) is also a training problem" in err
+
+
+def test_a_folder_of_another_run_is_refused(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    assert call(capsys, "sample", *settings)[0] == 0
+    other = tmp_path / "other.jsonl"
+    other.write_text((tmp_path / "train.jsonl").read_text())
+    code, _, err = call(capsys, "sample", *settings, f"problems.train={other}")
+    assert code == 2
+    assert "this folder holds a run with problems.train=" in err
+
+
+def test_a_manifest_says_what_has_changed() -> None:
+    manifest = Manifest("sft", "done", {"rows": "1"}, {"sft.epochs": 2, "sft.seed": 0})
+    assert manifest.changes({"rows": "1"}, {"sft.epochs": 2, "sft.seed": 0}) == []
+    assert manifest.changes({"rows": "2"}, {"sft.epochs": 3, "sft.seed": 0}) == [
+        "sft.epochs 2 -> 3",
+        "rows has changed",
+    ]
+
+
+def test_a_damaged_manifest_is_no_manifest(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    folder.write_manifest(Manifest("sft", "done", counts={"steps": 3}))
+    assert folder.manifest("sft") == Manifest("sft", "done", counts={"steps": 3})
+    (tmp_path / "sft/manifest.json").write_text("{")
+    assert folder.manifest("sft") is None
