@@ -254,9 +254,16 @@ def _walk(body: str, *, closed: bool) -> dict[str, str | None]:
             if values.keys() >= {"content", "location"} and closed:
                 break
             raise _Malformed
+        name = key[2].strip().lower()
         position = _skip(body, key.end())
+        is_string = _STRING_OPEN.match(body, position) is not None
+        start = position
         value, position = _value(body, position, closed=closed)
-        values[key[2].strip().lower()] = value
+        if name == "content" and value is not None and not is_string:
+            if body[start] in "[{":
+                raise InterventionParseError("not_parsed")  # which of its strings, and joined by what?
+            raise _Malformed  # no quotes around it
+        values[name] = value
     if "content" not in values and "location" not in values and values:
         raise _Malformed
     return values
@@ -309,7 +316,7 @@ def _string_end(body: str, start: int, quote: str, *, closed: bool) -> int:
         if following < len(body) and body[following] in "}]":
             if _ends_object(body, following):
                 return position
-            if fallback < 0 and not closed:
+            if fallback < 0:
                 fallback = position
         elif following >= len(body):
             if closed:
@@ -381,6 +388,7 @@ def _skip(body: str, position: int, extra: str = "") -> int:
 
 def _strip_layout(raw: str) -> str:
     """Without real line breaks right inside the quotes: JSON has none, so they are layout."""
+    raw = raw.replace("\r\n", "\n")
     left = raw.lstrip(" \t\r\n")
     if "\n" in raw[: len(raw) - len(left)]:
         raw = left

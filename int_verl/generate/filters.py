@@ -128,12 +128,15 @@ def _is_balanced(text: str) -> bool:
 _UNIT = re.compile(
     r"(?<=[0-9}])\s*(?:\\[,;: ]\s*)?\\(?:text|mathrm|mbox|textrm)\s*\{\s*[^{}0-9]{1,30}\}(?:\^\{?[0-9]\}?)?\s*$"
 )
+_SENTENCE = re.compile(r"[a-z)$}]\s+(?:is|are|equals?)\s+(\$[^$]+\$|\\\((?:(?!\\\)).)+\\\))$")
 _JOINED = re.compile(r"\s(?:and|or)\s|\\text\s*\{\s*(?:and|or)\s*\}")
 
 
 @lru_cache(maxsize=1024)
 def _read_answer(source: str) -> _Answer:
-    text = _UNIT.sub("", _unwrap(source))
+    text = _unwrap(source)
+    sentence = _SENTENCE.search(text)
+    text = _UNIT.sub("", _unwrap(sentence[1]) if sentence else text)
     answer = _Answer(text, letters=_squeeze(text))
     tokens = [t for t in tokenize(f"${text}$" if not PROSE_IN_MATH.search(text + " ") else text) if t.text != "$"]
     prose = [t for t in tokenize(text) if t.text not in ("$", "text")]
@@ -215,6 +218,10 @@ def _split_members(tokens: list[Token]) -> tuple[list[list[Token]], str]:
     return ([m for m in members if m], brackets) if len(members) > 1 else ([], brackets)
 
 
+_THREE_DIGITS = re.compile(r"[1-9][0-9]{2}")
+_COMMA_LIST = re.compile(r"(?<=(?<![0-9,])[1-9][0-9]{2}),(?=[1-9][0-9]{2})|(?<=,[1-9][0-9]{2}),(?=[1-9][0-9]{2})")
+
+
 def leaks_answer(content: str, answer: str) -> bool:
     r"""Whether an intervention's content gives the final answer away.
 
@@ -229,8 +236,12 @@ def leaks_answer(content: str, answer: str) -> bool:
     if not content.strip() or not answer.strip():
         return False
     gold = _read_answer(answer)
-    text = MathText(content)
-    return _leaks(text, content, gold)
+    if _leaks(MathText(content), content, gold):
+        return True
+    # 571,572,573 is a list as well as a number
+    return _THREE_DIGITS.fullmatch(gold.source) is not None and (
+        (spaced := _COMMA_LIST.sub(", ", content)) != content and _leaks(MathText(spaced), spaced, gold)
+    )
 
 
 def _leaks(text: MathText, content: str, gold: _Answer) -> bool:

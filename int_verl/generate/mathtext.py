@@ -169,6 +169,8 @@ def tokenize(source: str) -> list[Token]:
             new, position = _letters(text, m, in_math, tokens, tight)
         elif kind == "cmd":
             new, position = _command(text, lexeme, position)
+        elif lexeme == "!=" and tight and tokens and tokens[-1].kind in ("num", "var", "close"):
+            new += [Token("op", "!"), Token("rel", "=")]  # 4!=24
         elif kind == "rel":
             new.append(Token("rel", _RELATIONS[lexeme]))
         elif lexeme == "!" and not in_math and _EXCLAMATION.match(text, position):
@@ -341,7 +343,7 @@ def cut_sides(tokens: list[Token]) -> list[Side]:
             if token is not None and token.kind == "rel":
                 side.after = token.text
             sides.append(side)
-        if token is not None and token.kind == "rel":
+        if token is not None and token.kind == "rel" and token.text != "->":
             chain.append(token.text)
         else:
             chain, chain_start = [], i + 1
@@ -373,6 +375,7 @@ def _mark_groups(tokens: list[Token], sides: list[Side], partner: dict[int, int]
         if token.kind == "open" and i in partner:
             current = i
     with_comma = {enclosing[i] for i, token in enumerate(tokens) if token.kind == "comma"}
+    with_comma -= {enclosing[i] for i, token in enumerate(tokens) if token.kind == "word"}  # prose in brackets
     kinds: dict[int, tuple[str, int]] = {-1: ("", -1)}
     for opened, token in enumerate(tokens):
         if token.kind != "open" or opened not in partner:

@@ -205,8 +205,8 @@ class MathText:
         if side.bracket == "()":
             opened = side.group_start
             return not (opened > 0 and tokens[opened - 1].text == "=")
-        if side.before == "->" and len(side.chain) == 1:
-            words = self.words_before(side.chain_start, 1)
+        if side.before == "->" and side.start >= 2 and tokens[side.start - 2].kind == "var":
+            words = self.words_before(side.start - 2, 1)
             return bool(words) and words[-1] in ("as", "when", "letting")
         return False
 

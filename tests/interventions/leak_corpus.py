@@ -170,6 +170,13 @@ LEAKS: list[tuple[str, str]] = [
     ("isosceles", "Hence the triangle is isosceles."),
     ("$4k+3$", r"so $n = 4k + 3$ for some $k$"),
     ("n=4k+3", r"so $n$ is of the form $4k+3$."),
+    # found on solutions of real problems
+    ("4 \\sqrt{2}", r"the length of a diagonal (namely, \(4 \sqrt{2}\) ) must be the same"),
+    ("24", r"there are $4!=24$ ways"),
+    ("6", r"$a! \leq b! \Leftrightarrow a \leq b$, so $n! \leq 720 \Leftrightarrow n \leq 6$"),
+    ("573", r"the numbers are $571,572,573$"),
+    ("The smallest possible value of \\(a_{10}\\) is \\(248\\).", "so we obtain 248."),
+    ("32", r"the previous number is $2 \times 16$ or 32."),
     # short forms, written after the first set had been passed
     ("2", "x = 2."),
     ("2", "2 is the only candidate."),

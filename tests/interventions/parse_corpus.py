@@ -226,6 +226,14 @@ case(block('{"content": "Count again.", # better\n"location": 2}'), ("Count agai
 case(block('{"content": "Count again.,\n"location": 2}'), ("Count again.,", 2))
 case(block(r"{\"content\": \"Count \\\\alpha again.\", \"location\": 2}"), (r"Count \alpha again.", 2))
 
+case(block('{"location": 2, "content": "Count again."}\n(This is the passage.)'), ("Count again.", 2))
+case(block('{"content": "Count again.", "location": 2}\nThe passage gives no answer.'), ("Count again.", 2))
+case(block('{"content": Count again, then add., "location": 2}'), ("Count again, then add.", 2))
+case(block('{"content": ["Count again.", "Then add."], "location": 2}'), "not_parsed")
+case(block('{"content": {"text": "Count again."}, "location": 2}'), "not_parsed")
+case(block('{"content": "Count again.\r\n\r\nThen add.",\r\n"location": 2}'), ("Count again.\n\nThen add.", 2))
+case(block('{"content": "Count again.", "location": 2}\n{"content": "final", "location": 3}'), ("final", 3))
+
 # ------------------------------------------------------------------------------------------------------- code fences
 case(block('```json\n{"content": "Count again.", "location": 2}\n```'), ("Count again.", 2))
 case(block('```\n{"content": "Count again.", "location": 2}\n```'), ("Count again.", 2))
