@@ -14,6 +14,8 @@ from typing import Any
 
 import click
 
+from int_verl.errors import UserError
+
 CPU_INSTALL = (
     f"{sys.executable} -m pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu && "
     f"{sys.executable} -m pip install --no-deps -r requirements/cpu.txt"
@@ -75,12 +77,27 @@ class Check:
 
 def report() -> list[Check]:
     """Everything that decides whether a run works, the quick checks first."""
-    checks = [_python(), *(_distribution(name, versions) for name, versions in REQUIRED), _engine_distribution()]
-    checks.append(_entry_points())
+    checks = _installed()
     if metadata_version("verl") is not None and metadata_version("torch") is not None:
         checks += _probe()
     checks += [_memory(), _shared_memory(), _disk()]
     return checks
+
+
+def require_verl() -> None:
+    """The quick checks, before a stage starts verl.
+
+    Raises:
+        UserError: naming what is missing or of a version that does not fit, and the command that installs it.
+    """
+    for check in _installed():
+        if not check.ok:
+            raise UserError(f"{check.name}: {check.detail}; {check.remedy}")
+
+
+def _installed() -> list[Check]:
+    packages = [_distribution(name, versions) for name, versions in REQUIRED]
+    return [_python(), *packages, _engine_distribution(), _entry_points()]
 
 
 def metadata_version(distribution: str) -> str | None:
@@ -92,10 +109,11 @@ def metadata_version(distribution: str) -> str | None:
 
 
 def _install() -> str:
-    return GPU_INSTALL if _has_nvidia() else CPU_INSTALL
+    return GPU_INSTALL if has_nvidia() else CPU_INSTALL
 
 
-def _has_nvidia() -> bool:
+def has_nvidia() -> bool:
+    """Whether this machine has an NVIDIA device; asks neither torch nor verl."""
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
 
 

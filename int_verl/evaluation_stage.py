@@ -17,6 +17,7 @@ from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.journal import Journal, JournaledEngine
 from int_verl.grading import Grader
+from int_verl.interruption import run_until_interrupted
 from int_verl.problems import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SCORE, read_rows, write_rows
@@ -142,4 +143,4 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
                     )
                 )
 
-    return asyncio.run(score_all())
+    return run_until_interrupted(score_all())

@@ -65,7 +65,9 @@ class Run:
         if asked not in ("auto", "cpu", "gpu"):
             raise UserError(f"platform={asked}: expected auto, cpu or gpu")
         if asked == "auto":
-            return "gpu" if any(Path("/dev").glob("nvidia[0-9]*")) else "cpu"
+            from int_verl.doctor import has_nvidia
+
+            return "gpu" if has_nvidia() else "cpu"
         return "gpu" if asked == "gpu" else "cpu"
 
     @cached_property
@@ -151,8 +153,10 @@ class Run:
             if settings.script is None:
                 raise UserError("engine.script is not set; engine.name=scripted needs path/to/file.py:function")
             return ScriptedEngine(load_script(settings.script), settings.delay)
+        from int_verl.doctor import require_verl
         from int_verl.generate.engines.verl import VerlEngine
 
+        require_verl()
         return VerlEngine(
             self.model_folder,
             prompt_length=self.context_length - min(self._max_tokens),
@@ -181,7 +185,7 @@ class Run:
             if length > room:
                 raise UserError(
                     f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long, and "
-                    f"{room} fit beside sample.sampling.max_tokens; lower that, raise engine.context_length or drop the row"
+                    f"{room} fit beside sample.sampling.max_tokens; lower that, or raise engine.context_length"
                 )
         with Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout)) as grader:
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from int_verl.errors import UserError
+
 
 class Spool:
     """A scratch file of numbered results; it is made anew at every run and removed at the end.
@@ -29,8 +31,16 @@ class Spool:
         return self
 
     def put(self, number: int, result: Any) -> None:
+        """Keep a result.
+
+        Raises:
+            UserError: the disk is full.
+        """
         payload = zlib.compress(pickle.dumps(result, protocol=5), level=1)
-        self._db.execute("INSERT INTO results VALUES (?, ?)", (number, payload))
+        try:
+            self._db.execute("INSERT INTO results VALUES (?, ?)", (number, payload))
+        except sqlite3.OperationalError as error:
+            raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
 
     def in_order(self) -> Iterator[Any]:
         for (payload,) in self._db.execute("SELECT payload FROM results ORDER BY number"):

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import signal
 import time
-from collections.abc import Coroutine
 from typing import Any, ClassVar
 
 import pyarrow as pa
@@ -17,6 +14,7 @@ from int_verl.generate.journal import Journal, JournaledEngine
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool
 from int_verl.grading import Grader
+from int_verl.interruption import run_until_interrupted
 from int_verl.progress import StageProgress
 from int_verl.records import (
     ATTEMPT,
@@ -166,7 +164,7 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
             async with journaled:
                 await generator.run(run.train, spool, until)
 
-        _run_until_interrupted(draw())
+        run_until_interrupted(draw())
         counts = _write_tables(run.folder, spool, until)
     seconds = time.monotonic() - started
     counts[until]["requests"] = {
@@ -176,34 +174,6 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         "seconds": round(seconds, 1),
     }
     return counts
-
-
-def _run_until_interrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Run a coroutine; the first SIGINT cancels it and is raised when it has tidied up."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.ensure_future(work)
-        interrupted = False
-
-        def stop() -> None:
-            nonlocal interrupted
-            interrupted = True
-            loop.remove_signal_handler(signal.SIGINT)  # a second one kills at once
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-            task.cancel()
-
-        loop.add_signal_handler(signal.SIGINT, stop)
-        try:
-            await task
-        except asyncio.CancelledError:
-            if not interrupted:
-                raise
-            raise KeyboardInterrupt from None
-        finally:
-            loop.remove_signal_handler(signal.SIGINT)
-
-    asyncio.run(main())
 
 
 def _write_tables(folder: RunFolder, spool: Spool, until: Until) -> dict[str, dict[str, Any]]:

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from int_verl import trainer_process
+from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.generate.chat import model_revision
 from int_verl.problems import Problem
@@ -60,6 +61,7 @@ class RLStage(Stage):
         return run.rl.total_steps
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
+        require_verl()
         counts = self._write_data(run)
         done = launch.run(self._launch(run), trainer_progress(progress, "critic/rewards/mean", "response_length/mean"))
         write_metrics(run.folder / self.name / "checkpoints", run.folder / self.name / "metrics.jsonl")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl import trainer_process
+from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
 from int_verl.records import read_rows
@@ -45,6 +46,7 @@ class SFTStage(Stage):
                 f"{run.folder / DATA}: no intervention was kept, so there is nothing to train on; `int-verl report` "
                 "shows where they were lost; more attempts, proposals or rollouts may help"
             )
+        require_verl()
         done = launch.run(_launch(run), trainer_progress(progress, "train/loss"))
         write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
         write_text(run.folder / MODEL, f"{done.model_path}\n")
