@@ -91,8 +91,10 @@ class PlatformCPU(PlatformBase):
         return True
 
     def is_platform_available(self, use_smi_check: bool = False) -> bool:  # noqa: ARG002
-        """Only a torch without any accelerator support: a GPU cluster's GPU-less head node must stay `nvidia`."""
-        return torch.version.cuda is None and torch.version.hip is None and not hasattr(torch, "npu")
+        """Only a torch built for no accelerator: a GPU cluster's head node without a GPU must stay `nvidia`."""
+        return (
+            torch.version.cuda is None and torch.version.hip is None and torch.accelerator.current_accelerator() is None
+        )
 
     def current_device(self) -> torch.device:  # type: ignore[override]
         """A device, not an index: it flows into `.to(get_device_id())`, where an int would mean `cuda:N`."""
