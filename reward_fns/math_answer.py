@@ -14,20 +14,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.grading import shared_grader
+from int_verl.grading import Score, shared_grader
 
 
 def compute_score(
-    data_source: str | None = None,
+    data_source: str | None = None,  # noqa: ARG001
     solution_str: str | None = None,
     ground_truth: Any = None,
-    extra_info: dict[str, Any] | None = None,
+    extra_info: dict[str, Any] | None = None,  # noqa: ARG001
     *,
     timeout: float = 2.0,
     workers: int | None = None,
     unboxed: bool = False,
     **_: Any,
-) -> dict[str, Any]:
+) -> Score:
     """Grade one response.
 
     Args:
@@ -42,4 +42,4 @@ def compute_score(
     """
     grade = shared_grader(timeout=timeout, workers=workers, unboxed=unboxed).grade_response(solution_str, ground_truth)
     score = 1.0 if grade.verdict == "correct" else 0.0
-    return {"score": score, "acc": score, "pred": grade.answer or "", "verdict": grade.verdict}
+    return Score({"score": score, "acc": score, "pred": grade.answer or "", "verdict": grade.verdict})

@@ -11,5 +11,6 @@ Importing it imports neither math-verify nor sympy; answers that need them are c
 
 from int_verl.grading.extract import extract_answer
 from int_verl.grading.grader import VERDICTS, Grade, Grader, shared_grader
+from int_verl.grading.score import Score
 
-__all__ = ["VERDICTS", "Grade", "Grader", "extract_answer", "shared_grader"]
+__all__ = ["VERDICTS", "Grade", "Grader", "Score", "extract_answer", "shared_grader"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from int_verl.grading.compare import as_plain_integer, decide
+from int_verl.grading.compare import as_plain_integer, decide, quantity
 from int_verl.grading.extract import extract_answer
 from int_verl.grading.limits import MAX_ANSWER_CHARS, MAX_NESTING, nesting
 from int_verl.grading.normalise import normalise
@@ -105,6 +105,27 @@ class Grader:
         if answer is None:
             return Grade("no_answer", None)
         return self._grade(answer, gold)
+
+    def check_gold(self, gold: Any) -> str | None:
+        """Why a gold answer cannot be graded against; None if it can.
+
+        Stricter than ``grade(gold, gold)``, which accepts any two equal strings: the gold must be understood.
+        """
+        text = _as_text(gold)
+        normal = normalise(text) if text else ""
+        if not normal:
+            return "it is empty"
+        if len(normal) > MAX_ANSWER_CHARS or nesting(normal) > MAX_NESTING:
+            return "too large (length or nesting)"
+        if quantity(normal) is not None:
+            return None
+        try:
+            verdict, reason = self._pool.ask(normal, None)
+        except PoolError as problem:
+            return str(problem)
+        if verdict == "usable":
+            return None
+        return "it takes longer than the time limit" if verdict == "timeout" else reason
 
     async def agrade_response(self, response: Any, gold: Any) -> Grade:
         """`grade_response` for asyncio: only what needs a worker process leaves the event loop's thread."""

@@ -45,3 +45,29 @@ def judge(gold: str, answer: str) -> tuple[str, str]:
     if verdict is None:
         return "gold_unparsable", "math-verify"
     return ("correct" if verdict else "incorrect"), "math-verify"
+
+
+_LONG_TEXT_WORDS = 6
+
+
+def inspect(gold: str) -> tuple[str, str]:
+    """Whether a normalised gold can be graded against: (``usable`` or ``unusable``, reason)."""
+    try:
+        items = structure.read(gold)
+        if any(item.kind == "contradiction" for item in items):
+            return "unusable", "it contradicts itself"
+        if any(item.kind == "text" and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
+            return "unusable", "it is prose: nothing but the same words would be right"
+        if structure.same(items, structure.read(gold)):
+            return "usable", "engine"
+        return "unusable", "it does not equal itself"
+    except TooLarge as problem:
+        return "unusable", f"too large ({problem})"
+    except (structure.Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+        pass
+    if not _warm:
+        raise Cold
+    verdict = symbolic.same(gold, gold)
+    if verdict is None:
+        return "unusable", "it cannot be parsed"
+    return ("usable", "math-verify") if verdict else ("unusable", "it does not equal itself")

@@ -90,6 +90,7 @@ _WRAPPERS = (
     ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("``", "''"),
 )  # fmt: skip
 _REPEATING = re.compile(r"([0-9]{0,12})\.([0-9]{0,12})\\(?:overline|bar|dot)\s?\{\s?([0-9]{1,12})\s?\}")
+_INFIX = re.compile(r"\{([^{}\\]*)\\(choose|over)(?![a-zA-Z])([^{}]*)\}")
 _OPEN_INTERVAL = re.compile(r"([\[\](])([^\[\]()]*,[^\[\]()]*)([\[\])])")
 _PLAIN = re.compile(r"[A-Za-z0-9 ()\[\]+*/=<>|.,:'_^-]*")
 
@@ -118,6 +119,8 @@ def normalise(text: str) -> str:
         text = _LAYOUT.sub(" ", text)
         text = _THIN.sub(" ", text)
         text = _REPEATING.sub(_repeating, text)
+        if "\\choose" in text or "\\over" in text:
+            text = _INFIX.sub(lambda m: f"\\{'binom' if m[2] == 'choose' else 'frac'}{{{m[1]}}}{{{m[3]}}}", text)
     for pattern, new in _RENAME:
         text = pattern.sub(new, text)
     if text.startswith("]") or text.endswith("["):

@@ -87,7 +87,9 @@ class Evaluator:
         if isinstance(x, tuple) or isinstance(y, tuple):
             if not (isinstance(x, tuple) and isinstance(y, tuple)) or len(x) != len(y) or len(x[0]) != len(y[0]):
                 raise Unsupported("matrix shapes")
-            return tuple(tuple(self._plus(a, b, sign) for a, b in zip(r, s, strict=True)) for r, s in zip(x, y, strict=True))
+            return tuple(
+                tuple(self._plus(a, b, sign) for a, b in zip(r, s, strict=True)) for r, s in zip(x, y, strict=True)
+            )
         if type(x) is Fraction and type(y) is Fraction:
             return _bounded(x + y if sign > 0 else x - y)
         x, y = _mp(x), _mp(y)
@@ -110,7 +112,10 @@ class Evaluator:
             if len(x[0]) != len(y):
                 raise Unsupported("matrix shapes")
             return tuple(
-                tuple(self._dot([row[k] for k in range(len(y))], [y[k][j] for k in range(len(y))]) for j in range(len(y[0])))
+                tuple(
+                    self._dot([row[k] for k in range(len(y))], [y[k][j] for k in range(len(y))])
+                    for j in range(len(y[0]))
+                )
                 for row in x
             )
         if isinstance(x, tuple):
@@ -156,8 +161,10 @@ class Evaluator:
                 raise Undefined("0^0")
             if type(x) is Fraction:
                 bits = max(x.numerator.bit_length(), x.denominator.bit_length())
-                if abs(x) == 1 or x == 0 or bits * abs(exponent) <= (
-                    4 * MAX_EXACT_BITS if x.denominator == 1 else MAX_EXACT_BITS // 4
+                if (
+                    abs(x) == 1
+                    or x == 0
+                    or bits * abs(exponent) <= (4 * MAX_EXACT_BITS if x.denominator == 1 else MAX_EXACT_BITS // 4)
                 ):
                     return x if x == 0 else (x**exponent if abs(x) != 1 else (x if exponent % 2 else Fraction(1)))
             if exponent.bit_length() > 64:
@@ -383,8 +390,8 @@ _FUNCTIONS: dict[str, Any] = {
     "arctanh": mp.atanh, "arsinh": mp.asinh, "arcosh": mp.acosh, "artanh": mp.atanh, "Re": mp.re, "Im": mp.im,
     "sgn": mp.sign, "sign": mp.sign,
 }  # fmt: skip
-_UNBOUNDED = frozenset("sqrt abs ln log lg Re Im sgn sign".split())
-_GROWING = frozenset("exp sinh cosh tanh coth sech csch".split())
+_UNBOUNDED = frozenset(["sqrt", "abs", "ln", "log", "lg", "Re", "Im", "sgn", "sign"])
+_GROWING = frozenset(["exp", "sinh", "cosh", "tanh", "coth", "sech", "csch"])
 
 
 # -- residues
@@ -456,7 +463,7 @@ def equal(a: Node, b: Node, *, sign: int = 1) -> bool:
     """
     if a == b:
         return True
-    logs = [None]
+    logs: list[int | None] = [None]
     if _has_bare_log(a) != _has_bare_log(b) or _mentions_ten(a) or _mentions_ten(b):
         logs = [None, 10] if _has_bare_log(a) or _has_bare_log(b) else [None]
     return any(_equal(a, b, sign, base) for base in logs)
@@ -656,7 +663,10 @@ def points(names: list[str], integers: set[str], *, signed: bool) -> list[dict[s
     if signed:
         for row in range(4, 8):
             found.append(
-                {name: _pseudo_random(f"{name}/{row}") * (-1) ** (row // (k % 3 + 1) + k) for k, name in enumerate(names)}
+                {
+                    name: _pseudo_random(f"{name}/{row}") * (-1) ** (row // (k % 3 + 1) + k)
+                    for k, name in enumerate(names)
+                }
             )
     return found
 

@@ -29,7 +29,8 @@ _BOOTSTRAP = (
     "from int_verl.grading.worker import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
 )
 _START_SECONDS = 120.0
-_CONTROL_SECONDS = 30.0
+_CONTROL_SECONDS = 60.0
+_IMPORT_SECONDS = 20.0
 _live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 
@@ -73,8 +74,8 @@ class WorkerPool:
         self._all_warm = False
         self._warming = False
 
-    def ask(self, gold: str, answer: str) -> tuple[str, str]:
-        """Have a worker judge a pair.
+    def ask(self, gold: str, answer: str | None) -> tuple[str, str]:
+        """Have a worker judge a pair, or inspect a gold if there is no answer.
 
         Returns:
             (verdict, means); the verdict is ``timeout`` if the deadline passed.
@@ -84,14 +85,15 @@ class WorkerPool:
         """
         deaths = 0
         need_warm = False
-        deadline = 0.0
+        first = deadline = 0.0
         while deaths < 2:
-            worker = self._acquire(need_warm, deadline)
+            worker = self._acquire(need_warm, first + max(self._timeout, _IMPORT_SECONDS))
             if worker is None:
                 return "timeout", "still importing math-verify"
-            # Waiting for the imports counts, so that the whole call keeps to the limit.
+            # Waiting for the imports counts, so that the whole call keeps to the limit, unless they take very long.
             now = time.monotonic()
-            deadline = max(deadline, now + self._timeout * (0.1 if need_warm else 1.0))
+            first = first or now
+            deadline = max(deadline, now + self._timeout * (0.25 if need_warm else 1.0))
             reply: Any = None
             try:
                 worker.channel.settimeout(deadline - now)

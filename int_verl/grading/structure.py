@@ -95,7 +95,9 @@ _REMARK = re.compile(
     r"|\(\s*(?:\\approx|\\text\s*\{\s*(?:about|approx|approximately|roughly)).*\)\s*$",
     re.DOTALL,
 )
-_LOGIC = re.compile(r"\b(?:and|or|if|not|no|where|when|for|otherwise|else|unless|with|mod|but|except|either|than|least|most)\b|[0-9]")
+_LOGIC = re.compile(
+    r"\b(?:and|or|if|not|no|where|when|for|otherwise|else|unless|with|mod|but|except|either|than|least|most)\b|[0-9]"
+)
 _UNIT_GROUP = r"\\(?:text|mathrm|mbox|textrm|rm|textbf|textit|operatorname|mathit|hbox)\s*\{(?P<unit>[^{}]*)\}\s*(?:\^\s*(?:\{\s*-?\s*[0-9]\s*\}|[0-9]))?"
 _TRAILING_UNIT = re.compile(r"(?P<core>.*[^\s^_/*+\-=(,])\s*(?:(?:/|\\cdot)\s*)?" + _UNIT_GROUP + r"\s*$", re.DOTALL)
 _TRAILING_WORDS = re.compile(
@@ -103,9 +105,81 @@ _TRAILING_WORDS = re.compile(
     re.DOTALL,
 )
 _KNOWN_UNITS = frozenset(
-    "m cm mm km nm um in ft yd mi mile inch inche foot feet yard meter metre centimeter centimetre kilometer kilometre "
-    "g kg mg lb oz gram kilogram pound ounce ton s sec second min minute h hr hour day week month year ms kb mb gb tb byte "
-    "l ml liter litre gallon dollar cent euro yuan degree radian n j w v a hz pa k c f mol rad".split()
+    [
+        "m",
+        "cm",
+        "mm",
+        "km",
+        "nm",
+        "um",
+        "in",
+        "ft",
+        "yd",
+        "mi",
+        "mile",
+        "inch",
+        "inche",
+        "foot",
+        "feet",
+        "yard",
+        "meter",
+        "metre",
+        "centimeter",
+        "centimetre",
+        "kilometer",
+        "kilometre",
+        "g",
+        "kg",
+        "mg",
+        "lb",
+        "oz",
+        "gram",
+        "kilogram",
+        "pound",
+        "ounce",
+        "ton",
+        "s",
+        "sec",
+        "second",
+        "min",
+        "minute",
+        "h",
+        "hr",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+        "ms",
+        "kb",
+        "mb",
+        "gb",
+        "tb",
+        "byte",
+        "l",
+        "ml",
+        "liter",
+        "litre",
+        "gallon",
+        "dollar",
+        "cent",
+        "euro",
+        "yuan",
+        "degree",
+        "radian",
+        "n",
+        "j",
+        "w",
+        "v",
+        "a",
+        "hz",
+        "pa",
+        "k",
+        "c",
+        "f",
+        "mol",
+        "rad",
+    ]
 )
 _WORD_VALUES = {
     "infinity": "\\infty", "positive infinity": "\\infty", "negative infinity": "-\\infty", "inf": "\\infty",
@@ -119,7 +193,9 @@ _WORD_VALUES = {
 
 def plain_words(text: str) -> str:
     """The words of a text answer: lower case, no markup, no punctuation at the ends of words."""
-    text = re.sub(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|emph|operatorname|mathit|boldsymbol)\s*(?=\{)", " ", text)
+    text = re.sub(
+        r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|emph|operatorname|mathit|boldsymbol)\s*(?=\{)", " ", text
+    )
     text = re.sub(r"\\[(){}\[\]]|[${}]", " ", text)
     text = re.sub(r"[\"'`*]+", "", text)
     return re.sub(r"\s*([(),.;:!?])\s*", r"\1", " ".join(text.split())).strip(" .,;:!?").lower()
@@ -132,9 +208,15 @@ _COMMANDS = re.compile(r"\\(?:begin|end)\s*\{[a-zA-Z*]*\}(?:\s*\{[clr|]*\})?|\\[
 def is_prose(text: str) -> bool:
     """Whether words make up an item rather than symbols."""
     bare = _COMMANDS.sub(" ", text)
-    words = [word for word in _WORD_RUN.findall(bare) if word.lower() not in FUNCTIONS and word not in ("sqrt", "gcd", "lcm", "max", "min", "mod", "lim", "red")]
+    words = [
+        word
+        for word in _WORD_RUN.findall(bare)
+        if word.lower() not in FUNCTIONS and word not in ("sqrt", "gcd", "lcm", "max", "min", "mod", "lim", "red")
+    ]
     words = [word for word in words if len(word) > 4 or not word.isupper()]
-    return len(words) >= 2 or (len(words) == 1 and not re.search(r"[0-9+=^_/\\<>-]", re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox)", "", text)))
+    return len(words) >= 2 or (
+        len(words) == 1 and not re.search(r"[0-9+=^_/\\<>-]", re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox)", "", text))
+    )
 
 
 # -- reading
@@ -174,7 +256,12 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         statement = _STATEMENT.fullmatch(text)
         if lead and not is_prose(text[lead.end() :]):
             text = text[lead.end() :]
-        elif statement and re.search(r"[0-9]", statement["math"]) and not is_prose(statement["math"]) and len(words.split()) >= 3:
+        elif (
+            statement
+            and re.search(r"[0-9]", statement["math"])
+            and not is_prose(statement["math"])
+            and len(words.split()) >= 3
+        ):
             text = statement["math"]
         elif not _TRAILING_WORDS.fullmatch(text) and not _TRAILING_UNIT.fullmatch(text):
             return (Item("text", text, words),)
@@ -198,7 +285,10 @@ def _group_names(items: list[Item]) -> tuple[Item, ...]:
     if len(set(names)) < 2 or len(names) != len(items):
         if len(set(names)) == 1 and items[0].name:
             # x = 1, 2: the name goes on.
-            items = [Item("expr", i.text, i.tree, names[0], i.number) if i.kind == "expr" and not i.name else i for i in items]
+            items = [
+                Item("expr", i.text, i.tree, names[0], i.number) if i.kind == "expr" and not i.name else i
+                for i in items
+            ]
         return tuple(items)
     groups: list[dict[str, Item]] = [{}]
     for item in items:
@@ -207,11 +297,41 @@ def _group_names(items: list[Item]) -> tuple[Item, ...]:
         groups[-1][item.name] = item
     if any(len(group) != len(groups[0]) for group in groups):
         return tuple(items)
-    return tuple(Item("named", ", ".join(item.text for item in group.values()), tuple(group.items())) for group in groups)
+    return tuple(
+        Item("named", ", ".join(item.text for item in group.values()), tuple(group.items())) for group in groups
+    )
 
 
-_RELATIONS = frozenset(["=", "<", ">", "\\le", "\\ge", "\\ne", "\\in", "\\approx", "\\equiv", "\\simeq", "\\cong", "\\sim", "\\notin", "\\subset", "\\subseteq", "\\iff", "\\Rightarrow", "\\implies", "\\Leftrightarrow", "\\to", "\\mapsto", "\\rightarrow", "\\colon"])
-_BASE = re.compile(r"[{(]?\s*([0-9A-Za-z]+)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?")
+_RELATIONS = frozenset(
+    [
+        "=",
+        "<",
+        ">",
+        "\\le",
+        "\\ge",
+        "\\ne",
+        "\\in",
+        "\\approx",
+        "\\equiv",
+        "\\simeq",
+        "\\cong",
+        "\\sim",
+        "\\notin",
+        "\\subset",
+        "\\subseteq",
+        "\\iff",
+        "\\Rightarrow",
+        "\\implies",
+        "\\Leftrightarrow",
+        "\\to",
+        "\\mapsto",
+        "\\rightarrow",
+        "\\colon",
+    ]
+)
+_BASE = re.compile(
+    r"[{(]?\s*([0-9A-Za-z]+)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?"
+)
 _ORDER = {"<": ("<", 1), ">": ("<", -1), "\\le": ("<=", 1), "\\ge": ("<=", -1)}
 
 
@@ -304,7 +424,10 @@ def _expression(text: str, name: str) -> list[Item]:
     words = plain_words(text)
     if words in _WORD_VALUES:
         return _value(_WORD_VALUES[words], name)
-    return [Item("text" if is_prose(text) else "unknown", text, words, name)]
+    return [Item("text" if is_prose(text) or _NOT_MATHS.search(text) else "unknown", text, words, name)]
+
+
+_NOT_MATHS = re.compile(r"[^\x20-\x7e]|[?@`\"]|(?<!\\)#|\\\\[A-Za-z]")
 
 
 def _with_sign(node: Any, sign: int) -> Any:
@@ -319,17 +442,27 @@ def _with_sign(node: Any, sign: int) -> Any:
 
 def _ends_in_unit(text: str) -> bool:
     match = _TRAILING_UNIT.fullmatch(text)
-    return bool(match and _is_unit(match["unit"]) and re.search(r"[0-9]|\\(?:frac|sqrt|pi)", match["core"])) or _words_after_number(text) is not None
+    return (
+        bool(match and _is_unit(match["unit"]) and re.search(r"[0-9]|\\(?:frac|sqrt|pi)", match["core"]))
+        or _words_after_number(text) is not None
+    )
 
 
 def _is_unit(words: str) -> bool:
     stripped = words.replace("~", " ").strip(" ().,")
-    return bool(stripped) and not _LOGIC.search(stripped.replace("^2", "").replace("^3", "").replace("2", "", 1) if stripped[-1:] in "23" else stripped)
+    return bool(stripped) and not _LOGIC.search(
+        stripped.replace("^2", "").replace("^3", "").replace("2", "", 1) if stripped[-1:] in "23" else stripped
+    )
 
 
 def _words_after_number(text: str) -> str | None:
     match = _TRAILING_WORDS.fullmatch(text)
-    if match is None or not _is_unit(match["unit"]) or match["unit"].split()[0] in FUNCTIONS or match["core"].count("(") != match["core"].count(")"):
+    if (
+        match is None
+        or not _is_unit(match["unit"])
+        or match["unit"].split()[0] in FUNCTIONS
+        or match["core"].count("(") != match["core"].count(")")
+    ):
         return None
     first = re.split(r"[\s/^.]", match["unit"])[0].lower()
     singular = first.rstrip("s")
@@ -360,7 +493,11 @@ def unit(text: str) -> str:
 def _unwrapped(text: str) -> str:
     """Without the braces, parentheses or text command around all of it."""
     for _ in range(8):
-        match = re.fullmatch(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|mathit|emph|operatorname|boldsymbol)\s*(\{.*\})", text, re.DOTALL)
+        match = re.fullmatch(
+            r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|mathit|emph|operatorname|boldsymbol)\s*(\{.*\})",
+            text,
+            re.DOTALL,
+        )
         inner = match[1] if match else text
         bracketed = _bracketed(inner)
         if bracketed is None or bracketed[0] not in ("{}", "()"):
@@ -411,7 +548,13 @@ _NEG_INFINITY: Node = ("neg", INFINITY)
 
 def _region(text: str) -> tuple[Piece, ...] | None:
     """Pieces (low, closed, high, closed) of a union of intervals and finite sets; None for anything else."""
-    if "\\mathbb" not in text and "\\cup" not in text and "\\setminus" not in text and "\\infty" not in text and text != "\\emptyset":
+    if (
+        "\\mathbb" not in text
+        and "\\cup" not in text
+        and "\\setminus" not in text
+        and "\\infty" not in text
+        and text != "\\emptyset"
+    ):
         return None
     if text == "\\emptyset":
         return ()
@@ -472,7 +615,9 @@ def _sorted_points(pieces: tuple[Piece, ...]) -> list[Node] | None:
     if any(low != high for low, _, high, _ in pieces):
         return None
     try:
-        return [tree for _, tree in sorted(((_position(low), low) for low, _, _, _ in pieces), key=lambda pair: pair[0])]
+        return [
+            tree for _, tree in sorted(((_position(low), low) for low, _, _, _ in pieces), key=lambda pair: pair[0])
+        ]
     except (Unsupported, ArithmeticError, KeyError, TypeError, TooLarge):
         return None
 
@@ -491,7 +636,13 @@ def _position(node: Node) -> Any:
 def _merged(pieces: tuple[Piece, ...]) -> list[Piece] | None:
     """Disjoint pieces in order; None if some end is not a constant."""
     try:
-        keyed = sorted(((_position(low), not closed, (low, closed, high, closed_high), _position(high)) for low, closed, high, closed_high in pieces), key=lambda entry: entry[:2])
+        keyed = sorted(
+            (
+                (_position(low), not closed, (low, closed, high, closed_high), _position(high))
+                for low, closed, high, closed_high in pieces
+            ),
+            key=lambda entry: entry[:2],
+        )
     except (Unsupported, ArithmeticError, KeyError, TypeError, TooLarge):
         return None
     result: list[list[Any]] = []
@@ -507,7 +658,7 @@ def _merged(pieces: tuple[Piece, ...]) -> list[Piece] | None:
         else:
             result.append([low, closed, high, closed_high])
             tops.append(high_at)
-    return [tuple(piece) for piece in result]  # type: ignore[misc]
+    return [tuple(piece) for piece in result]
 
 
 def _same_region(gold: tuple[Piece, ...], answer: tuple[Piece, ...]) -> bool:
@@ -533,7 +684,9 @@ def _same_bound(a: Node, b: Node) -> bool:
 _NAME = re.compile(
     r"\\?[A-Za-z]+'*(?:\s*_\s*(?:\{[^{}]*\}|\\?[A-Za-z0-9]+))?'*(?:\s*\^\s*(?:\\prime|\{\\prime\}|\\ast|\*|\{\s*-\s*1\s*\}))?(?:\s*\([^()=]*(?:\([^()]*\)[^()=]*)*\))?|\\?[A-Za-z]*\s*\|[^|=]*\||\[[A-Za-z' ]+\]"
 )
-_OPERATOR_WORDS = re.compile(r"\\(?:max|min|sup|inf|gcd|lcm|nabla|angle|triangle|text|mathrm|operatorname|sum|det|Pr|mathbb|mathbf|frac|overline|widehat|deg|dim|tan|sin|cos|log|ln|lim|mathcal|star|oplus|otimes|diamond|circ|prod|int|binom|sqrt|lvert|vec|bar|hat|arg|area)(?![A-Za-z])")
+_OPERATOR_WORDS = re.compile(
+    r"\\(?:max|min|sup|inf|gcd|lcm|nabla|angle|triangle|text|mathrm|operatorname|sum|det|Pr|mathbb|mathbf|frac|overline|widehat|deg|dim|tan|sin|cos|log|ln|lim|mathcal|star|oplus|otimes|diamond|circ|prod|int|binom|sqrt|lvert|vec|bar|hat|arg|area)(?![A-Za-z])"
+)
 
 
 def is_name(left: str) -> bool:
@@ -560,13 +713,26 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> list[Item]:
         operators.pop()
         sides.pop()
     if operators == ["\\approx"] or operators == ["\\simeq"]:
-        left_is_name = is_name(sides[0]) and not re.fullmatch(r"[^A-Za-z]*", _COMMANDS.sub("", sides[0])) and quantity(sides[0]) is None
+        left_is_name = (
+            is_name(sides[0])
+            and not re.fullmatch(r"[^A-Za-z]*", _COMMANDS.sub("", sides[0]))
+            and quantity(sides[0]) is None
+        )
         if not left_is_name:
             return _value(sides[0])
         operators = ["="]
     if any(operator in ("\\Rightarrow", "\\implies", "\\iff", "\\Leftrightarrow") for operator in operators):
-        cutting = max(k for k, operator in enumerate(operators) if operator in ("\\Rightarrow", "\\implies", "\\iff", "\\Leftrightarrow"))
-        return _item(" ".join(side + " " + operator for side, operator in zip(sides[cutting + 1 :], [*operators[cutting + 1 :], ""], strict=True)))
+        cutting = max(
+            k
+            for k, operator in enumerate(operators)
+            if operator in ("\\Rightarrow", "\\implies", "\\iff", "\\Leftrightarrow")
+        )
+        return _item(
+            " ".join(
+                side + " " + operator
+                for side, operator in zip(sides[cutting + 1 :], [*operators[cutting + 1 :], ""], strict=True)
+            )
+        )
     if set(operators) == {"="}:
         return _equalities(text, sides)
     if operators[-1] == "\\in" and len(sides) >= 2:
@@ -607,7 +773,12 @@ def _equalities(text: str, sides: list[str]) -> list[Item]:
             if is_name(last):
                 return flipped
         elif not (len(sides) == 2 and not is_name(left) and not _is_constant(last)):
-            named = [Item(v.kind, v.text, v.tree, v.name or _squeeze(left), v.number) if v.kind == "expr" and not _is_constant(left) else v for v in values]
+            named = [
+                Item(v.kind, v.text, v.tree, v.name or _squeeze(left), v.number)
+                if v.kind == "expr" and not _is_constant(left)
+                else v
+                for v in values
+            ]
             return named
     try:
         first, second = parse(sides[0]), parse(sides[1])
@@ -651,7 +822,11 @@ def _close(a: Node, b: Node) -> bool:
     """An equality between an exact value and its rounding, as people write it: ``\\frac{2}{3} = 0.667``."""
     try:
         x, y = numeric._mp(numeric.constant(a)), numeric._mp(numeric.constant(b))
-        return bool(abs(x - y) <= abs(x) * numeric.mp.mpf("0.01")) and "num" in (a[0], b[0]) and any(tree[0] == "num" and tree[1].denominator != 1 for tree in (a, b))
+        return (
+            bool(abs(x - y) <= abs(x) * numeric.mp.mpf("0.01"))
+            and "num" in (a[0], b[0])
+            and any(tree[0] == "num" and tree[1].denominator != 1 for tree in (a, b))
+        )
     except (Unsupported, TooLarge, ArithmeticError, TypeError):
         return False
 
@@ -718,13 +893,27 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
             if all(i.kind == "expr" and not i.name for i in other):
                 values = tuple(replace(item, name="") for _, item in one[0].tree)
                 return _same_set(values, other) if one is gold else _same_set(other, values)
-        elif len(one) == 1 and one[0].kind == "named" and len(other) == len(one[0].tree) and all(i.kind == "expr" and not i.name for i in other):
-            return all(same_item(*((named, item) if one is gold else (item, named))) for (_, named), item in zip(one[0].tree, other, strict=True))
+        elif (
+            len(one) == 1
+            and one[0].kind == "named"
+            and len(other) == len(one[0].tree)
+            and all(i.kind == "expr" and not i.name for i in other)
+        ):
+            return all(
+                same_item(*((named, item) if one is gold else (item, named)))
+                for (_, named), item in zip(one[0].tree, other, strict=True)
+            )
     # 1, 2 against (1, 2)
     for one, other in ((gold, answer), (answer, gold)):
-        if len(one) == 1 and one[0].kind == "tuple" and one[0].name in ("()", "\\langle\\rangle") and len(other) == len(one[0].tree) and len(other) > 2:
+        if (
+            len(one) == 1
+            and one[0].kind == "tuple"
+            and one[0].name in ("()", "\\langle\\rangle")
+            and len(other) == len(one[0].tree)
+            and len(other) > 2
+        ):
             return all(same_item(*((a, b) if one is gold else (b, a))) for a, b in zip(one[0].tree, other, strict=True))
-    if len(gold) == 1 and gold[0].kind == "region" or len(answer) == 1 and answer[0].kind == "region":
+    if (len(gold) == 1 and gold[0].kind == "region") or (len(answer) == 1 and answer[0].kind == "region"):
         pieces = [_as_pieces(side) for side in (gold, answer)]
         if pieces[0] is not None and pieces[1] is not None:
             return _same_region(pieces[0], pieces[1])
@@ -733,7 +922,7 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
 
 def _as_pieces(items: tuple[Item, ...]) -> tuple[Piece, ...] | None:
     if len(items) == 1 and items[0].kind == "region":
-        return items[0].tree  # type: ignore[no-any-return]
+        return items[0].tree
     if items and all(item.kind == "expr" for item in items):
         return tuple((item.tree, True, item.tree, True) for item in items)
     return None
@@ -743,7 +932,11 @@ def _joined(items: tuple[Item, ...]) -> tuple[Item, ...]:
     """``x < 0 or x > 2`` as one region; nothing else changes."""
     if len(items) > 1 and all(item.kind == "region" and item.name and item.name not in ("()", "[]") for item in items):
         if len({item.name for item in items}) == 1:
-            return (Item("region", " ; ".join(i.text for i in items), tuple(p for i in items for p in i.tree), items[0].name),)
+            return (
+                Item(
+                    "region", " ; ".join(i.text for i in items), tuple(p for i in items for p in i.tree), items[0].name
+                ),
+            )
     return items
 
 
@@ -770,7 +963,10 @@ def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     return True
 
 
-_OPTION = re.compile(r"(?:option|choice)?\s*(?:\(\s*([A-Ja-j])\s*\)\s*[^()+*/^=-]*|([A-Ja-j])\s*[).:](?!\s*[0-9]+\s*$).*|([A-Ja-j]))", re.DOTALL | re.I)
+_OPTION = re.compile(
+    r"(?:option|choice)?\s*(?:\(\s*([A-Ja-j])\s*\)\s*[^()+*/^=-]*|([A-Ja-j])\s*[).:](?!\s*[0-9]+\s*$).*|([A-Ja-j]))",
+    re.DOTALL | re.I,
+)
 
 
 def same_item(gold: Item, answer: Item) -> bool:
@@ -815,7 +1011,12 @@ def _option(gold: Item, answer: Item) -> bool | None:
 
 
 def _same_expr(gold: Item, answer: Item) -> bool:
-    if gold.name and answer.name and gold.name[0].lower() != answer.name[0].lower() and gold.name[0] != "\\" != answer.name[0]:
+    if (
+        gold.name
+        and answer.name
+        and gold.name[0].lower() != answer.name[0].lower()
+        and gold.name[0] != "\\" != answer.name[0]
+    ):
         return False
     if _function_name(gold.name) != _function_name(answer.name) and gold.name and answer.name:
         return False
@@ -863,7 +1064,7 @@ def _with_argument_of(gold_name: str, answer_name: str, tree: Node) -> Node:
     first = re.fullmatch(r".*\((\w)\)", gold_name)
     second = re.fullmatch(r".*\((\w)\)", answer_name)
     if first and second and first[1] != second[1] and first[1] not in variables(tree):
-        return _substitute(tree, second[1], first[1])  # type: ignore[no-any-return]
+        return _substitute(tree, second[1], first[1])
     return tree
 
 
@@ -879,7 +1080,7 @@ def _either_infinite(a: Node, b: Node) -> bool:
 
 def _degrees_dropped(node: Node) -> Node:
     """An angle's value in degrees: the sign at the end of an answer is a unit, inside a sine it is a factor."""
-    return node[1] if node[0] == "degree" else node  # type: ignore[no-any-return]
+    return node[1] if node[0] == "degree" else node
 
 
 def _same_decimal(gold: Quantity, tree: Node) -> bool:
@@ -918,7 +1119,7 @@ def _same_equation(gold: Item, answer: Item) -> bool:
 
 def _sides(item: Item) -> tuple[Node, Node]:
     if item.kind == "equation":
-        return item.tree  # type: ignore[no-any-return]
+        return item.tree
     try:
         return parse(item.name), item.tree
     except Unsupported as problem:

@@ -26,22 +26,130 @@ class Unsupported(Exception):
 
 
 FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan "
-    "arcsinh arccosh arctanh arsinh arcosh artanh ln log lg exp sgn sign det Re Im".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "sech",
+        "csch",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccot",
+        "arcsec",
+        "arccsc",
+        "asin",
+        "acos",
+        "atan",
+        "arcsinh",
+        "arccosh",
+        "arctanh",
+        "arsinh",
+        "arcosh",
+        "artanh",
+        "ln",
+        "log",
+        "lg",
+        "exp",
+        "sgn",
+        "sign",
+        "det",
+        "Re",
+        "Im",
+    ]
 )
-_MANY = frozenset("gcd lcm min max".split())
+_MANY = frozenset(["gcd", "lcm", "min", "max"])
 _WORDS = FUNCTIONS | _MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
 _GREEK = frozenset(
-    "alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho varrho sigma "
-    "varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar "
-    "aleph mho nabla partial Re Im wp imath jmath".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "varepsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "vartheta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "rho",
+        "varrho",
+        "sigma",
+        "varsigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "varphi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+        "ell",
+        "hbar",
+        "aleph",
+        "mho",
+        "nabla",
+        "partial",
+        "Re",
+        "Im",
+        "wp",
+        "imath",
+        "jmath",
+    ]
 )
 _TEXT = frozenset(
-    "text textbf textit textrm textsf texttt textnormal mathrm mathbf mathit mathsf mathtt mathcal mathbb mathfrak "
-    "operatorname mbox hbox emph underline mathscr boldsymbol".split()
+    [
+        "text",
+        "textbf",
+        "textit",
+        "textrm",
+        "textsf",
+        "texttt",
+        "textnormal",
+        "mathrm",
+        "mathbf",
+        "mathit",
+        "mathsf",
+        "mathtt",
+        "mathcal",
+        "mathbb",
+        "mathfrak",
+        "operatorname",
+        "mbox",
+        "hbox",
+        "emph",
+        "underline",
+        "mathscr",
+        "boldsymbol",
+    ]
 )
-_ACCENTS = frozenset("bar hat vec tilde overline widehat overrightarrow dot ddot widetilde underbrace".split())
-_MATRICES = frozenset("pmatrix bmatrix matrix Bmatrix vmatrix Vmatrix array smallmatrix".split())
+_ACCENTS = frozenset(
+    ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
+)
+_MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"])
 UNKNOWN_FUNCTIONS = frozenset("fghFGH")
 
 _TOKEN = re.compile(
@@ -589,9 +697,62 @@ class _Parser:
 
 
 _STOPS = frozenset(
-    "cdot times bullet ast div pm mp bmod mod pmod le ge ne lt gt approx equiv in notin cup cap setminus to rfloor rceil "
-    "end cr hline degree ldots quad and or land lor text subset subseteq sim Rightarrow implies iff Leftrightarrow forall "
-    "exists colon rangle mid limits pmod parallel perp cong emptyset".split()
+    [
+        "cdot",
+        "times",
+        "bullet",
+        "ast",
+        "div",
+        "pm",
+        "mp",
+        "bmod",
+        "mod",
+        "pmod",
+        "le",
+        "ge",
+        "ne",
+        "lt",
+        "gt",
+        "approx",
+        "equiv",
+        "in",
+        "notin",
+        "cup",
+        "cap",
+        "setminus",
+        "to",
+        "rfloor",
+        "rceil",
+        "end",
+        "cr",
+        "hline",
+        "degree",
+        "ldots",
+        "quad",
+        "and",
+        "or",
+        "land",
+        "lor",
+        "text",
+        "subset",
+        "subseteq",
+        "sim",
+        "Rightarrow",
+        "implies",
+        "iff",
+        "Leftrightarrow",
+        "forall",
+        "exists",
+        "colon",
+        "rangle",
+        "mid",
+        "limits",
+        "pmod",
+        "parallel",
+        "perp",
+        "cong",
+        "emptyset",
+    ]
 )
 
 

@@ -173,7 +173,7 @@ def _work(channel: socket.socket, memory_mb: int) -> None:
             return
         gold, answer = request
         try:
-            verdict, how = judge.judge(gold, answer)
+            verdict, how = judge.judge(gold, answer) if answer is not None else judge.inspect(gold)
         except judge.Cold:
             verdict, how = "cold", ""
         except MemoryError:

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Pairs of answers by topic: (gold, answer, whether they are the same)."""
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from int_verl.grading import Grader
+
 from .cases import DIFFERENT, SAME
 
 

@@ -72,7 +72,9 @@ def test_deadline_and_the_next_call(grader: Grader) -> None:
 
 def test_timeouts_from_many_threads(grader: Grader) -> None:
     verdicts: list[str] = []
-    threads = [threading.Thread(target=lambda k=k: verdicts.append(grader.grade(SLOW, str(k)).verdict)) for k in range(3)]
+    threads = [
+        threading.Thread(target=lambda k=k: verdicts.append(grader.grade(SLOW, str(k)).verdict)) for k in range(3)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -193,7 +195,9 @@ def test_asyncio(grader: Grader) -> None:
     assert all(asyncio.run(main()))
 
 
-@pytest.mark.parametrize("answer", ['__import__("os").system("touch {0}")', r'__import__("os").system("touch {0}")*\pi'])
+@pytest.mark.parametrize(
+    "answer", ['__import__("os").system("touch {0}")', r'__import__("os").system("touch {0}")*\pi']
+)
 @pytest.mark.parametrize("gold", ["5", r"\begin{pmatrix}1\\2\end{pmatrix}", r"\pi"])
 def test_nothing_is_evaluated(tmp_path: Path, grader: Grader, gold: str, answer: str) -> None:
     mark = tmp_path / "mark"
