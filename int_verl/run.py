@@ -190,8 +190,10 @@ class Run:
         with Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout)) as grader:
 
             def agrees(answer: str) -> str | None:
-                grade = grader.grade(answer, answer)
-                return None if grade.correct else f"{answer!r} does not grade equal to itself ({grade.verdict})"
+                reason = grader.check_gold(answer)
+                if reason is None and not grader.grade(answer, answer).correct:
+                    reason = "it does not grade equal to itself"
+                return reason and f"{answer!r}: {reason}"
 
             for split, problems in (("train", self.train), ("heldout", self.heldout)):
                 faults = unusable_answers(problems, agrees)
