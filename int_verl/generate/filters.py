@@ -84,6 +84,8 @@ class _Answer:
     """Signs between the members of an inequality."""
     brackets: str = ""
     """Opening and closing mark around the members; empty for a bare list."""
+    is_plus_minus: bool = False
+    r"""The members are the two readings of a \pm."""
     words: list[str] = field(default_factory=list)
     letters: str = ""
     """The answer without layout, for comparing as text."""
@@ -129,6 +131,7 @@ _UNIT = re.compile(
     r"(?<=[0-9}])\s*(?:\\[,;: ]\s*)?\\(?:text|mathrm|mbox|textrm)\s*\{\s*[^{}0-9]{1,30}\}(?:\^\{?[0-9]\}?)?\s*$"
 )
 _SENTENCE = re.compile(r"[a-z)$}]\s+(?:is|are|equals?)\s+(\$[^$]+\$|\\\((?:(?!\\\)).)+\\\))$")
+_PLUS_MINUS = (r"\pm", r"\mp")
 _JOINED = re.compile(r"\s(?:and|or)\s|\\text\s*\{\s*(?:and|or)\s*\}")
 
 
@@ -155,6 +158,9 @@ def _read_answer(source: str) -> _Answer:
     if _JOINED.search(text) and not PROSE_IN_MATH.search(text + " "):
         tokens = [t for t in tokenize(f"${_JOINED.sub(' , ', text)}$") if t.text != "$"]
     members, brackets = _split_members(tokens)
+    if not members and any(t.text in _PLUS_MINUS for t in tokens):
+        answer.is_plus_minus = True
+        members = [[Token("op", sign) if t.text in _PLUS_MINUS else t for t in tokens] for sign in "+-"]
     if members:
         answer.members = [_member(piece) for piece in members]
         answer.brackets = brackets
@@ -248,7 +254,7 @@ def _leaks(text: MathText, content: str, gold: _Answer) -> bool:
     if gold.relations:
         return _leaks_chain(text, [gold.relations], [gold.members]) or _leaks_verbatim(content, gold)
     if gold.members:
-        return _leaks_members(text, gold)
+        return _leaks_members(text, gold) or (gold.is_plus_minus and _leaks_verbatim(content, gold))
     if gold.letters in (r"\infty", r"+\infty") or gold.words[:1] in (["infinite"], ["infinitely"], ["infinity"]):
         return _leaks_infinity(text, content)
     if gold.number is not None:
@@ -319,6 +325,8 @@ def _leaks_members(text: MathText, gold: _Answer) -> bool:
 
 def _is_result(text: MathText, member: _Answer) -> bool:
     """Whether one member is given as a result."""
+    if member.number is not None:
+        return any(same_value(value, member.number) and text.is_stated(side) for value, side, _ in text.numbers())
     return any(text.is_stated(side) and _is_expression(text, side, member) for side in text.sides)
 
 

@@ -18,8 +18,8 @@ _LABELS = word_set(
     "step steps substep substeps case cases subcase lemma lemmas theorem theorems equation equations eq eqs eqn part"
     " parts claim claims problem figure fig section sec chapter line lines item items option question method approach"
     " stage phase property properties condition conditions statement rule corollary proposition definition example"
-    " exercise table page attempt solution formula formulas identity inequality relation observation fact remark note"
-    " row column round no number# type scenario configuration idea strategy hint variant version level index"
+    " exercise table page attempt formula formulas identity inequality relation observation remark"
+    " row column round no number# type scenario configuration strategy variant version level index"
 )
 _OPERATORS = word_set("plus minus times over mod modulo modulus")
 _OPERAND_PHRASES = (
