@@ -131,7 +131,7 @@ def _guarded(call: Callable[[], Any]) -> int:
         # The engine's and the trainers' errors say in one line what happened and where the log is.
         if type(error).__name__ not in ("EngineError", "TrainerError") or os.environ.get("INT_VERL_TRACEBACK"):
             raise
-        return _complain(str(error), 1)
+        return _complain(f"{error}; what is finished is kept, the same command goes on from there", 1)
     return result if isinstance(result, int) else 0
 
 

@@ -93,7 +93,7 @@ def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
 def execute(run: Run, target: str | None, force: bool = False) -> None:
     """Run the schedule, or one stage with what it needs. What is done is passed over, what was interrupted goes on."""
     stages = wanted(run, target)
-    run.until = next(name for name in reversed(UNTIL) if name in {stage.name for stage in stages})
+    run.until = next((name for name in reversed(UNTIL) if name in {stage.name for stage in stages}), run.until)
     with run.folder.lock():
         run.folder.remember(run.config, IDENTITY)
         for stage in stages:

@@ -21,6 +21,7 @@ from int_verl.sft.stage import MODEL, trained_model, trainer_progress, write_met
 from int_verl.stage import Stage
 
 ATTEMPTS = "sample/attempts.parquet"
+SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
 
 
@@ -63,7 +64,7 @@ class RLStage(Stage):
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         require_verl()
         counts = self._write_data(run)
-        done = launch.run(self._launch(run), trainer_progress(progress, "critic/rewards/mean", "response_length/mean"))
+        done = launch.run(self._launch(run), trainer_progress(progress, SHOWN))
         write_metrics(run.folder / self.name / "checkpoints", run.folder / self.name / "metrics.jsonl")
         write_text(run.folder / self.name / "model.txt", f"{done.model_path}\n")
         return {"steps": done.steps, **counts}

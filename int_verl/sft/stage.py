@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ class SFTStage(Stage):
                 "shows where they were lost; more attempts, proposals or rollouts may help"
             )
         require_verl()
-        done = launch.run(_launch(run), trainer_progress(progress, "train/loss"))
+        done = launch.run(_launch(run), trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
         write_text(run.folder / MODEL, f"{done.model_path}\n")
         return {"steps": done.steps}
@@ -80,11 +81,11 @@ def trained_model(run: Run) -> Path:
     return Path(file.read_text().strip()) if file.is_file() else run.folder / CHECKPOINTS / "LAST_STEP/huggingface"
 
 
-def trainer_progress(progress: StageProgress, *shown: str) -> Any:
-    """A callback for `trainer_process.run` that shows the step and some metrics."""
+def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Any:
+    """A callback for `trainer_process.run` that shows the step and some metrics, given by verl's name and ours."""
 
     def on_progress(now: trainer_process.Progress) -> None:
-        found = [f"{name.rpartition('/')[2]} {now.metrics[name]:.3g}" for name in shown if name in now.metrics]
+        found = [f"{ours} {now.metrics[verls]:.3g}" for verls, ours in shown.items() if verls in now.metrics]
         progress.advance(now.step, ", ".join(found))
 
     return on_progress

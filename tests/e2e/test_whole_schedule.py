@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -103,7 +104,7 @@ def test_training_changed_the_weights_and_kept_the_tokenizer(folder: Path) -> No
     base = QUICKSTART / "model"
     trained = [Path((folder / "run" / stage / "model.txt").read_text().strip()) for stage in ("sft", "rl")]
     states = [weights(model) for model in (base, *trained)]
-    for before, after in zip(states, states[1:], strict=False):
+    for before, after in itertools.pairwise(states):
         assert any((before[name] != after[name]).any() for name in before.keys() & after.keys())  # type: ignore[attr-defined]
     for model in trained:
         assert (

@@ -134,3 +134,14 @@ def test_a_damaged_manifest_is_no_manifest(tmp_path: Path) -> None:
     assert folder.manifest("sft") == Manifest("sft", "done", counts={"steps": 3})
     (tmp_path / "sft/manifest.json").write_text("{")
     assert folder.manifest("sft") is None
+
+
+def test_the_report_of_an_unfinished_run_shows_what_there_is(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    assert call(capsys, "guide", *settings)[0] == 0
+    code, out, _ = call(capsys, "report", *settings)
+    assert code == 0
+    assert "sft" not in out
+    assert "Continuing" in (tmp_path / "run/report.html").read_text()
+    assert "unchanged" in call(capsys, "report", *settings)[1]
