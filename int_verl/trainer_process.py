@@ -275,7 +275,7 @@ def _descendants(root: int) -> list[int]:
 
 def _reap() -> dict[int, int]:
     """Collects ended children: process id -> exit code, negative for a signal."""
-    ended = {}
+    ended: dict[int, int] = {}
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)

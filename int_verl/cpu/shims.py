@@ -92,4 +92,4 @@ def do_not_pin_memory() -> None:
         original(self, pin_memory=False)
 
     __init__.int_verl_shim = True  # type: ignore[attr-defined]
-    fsdp.CPUOffloadPolicy.__init__ = __init__
+    fsdp.CPUOffloadPolicy.__init__ = __init__  # type: ignore[method-assign]

@@ -19,6 +19,9 @@ class CPUWorkerExtension(vLLMColocateWorkerExtension):
     embedding: its name is not among the weights, so its packed copy stays that of the old policy, without an error.
     """
 
+    model_runner: Any
+    "Of the worker that vLLM mixes this class into."
+
     def update_weights_from_ipc(
         self, peft_config: dict[str, Any] | None = None, base_sync_done: bool = False, use_shm: bool = False
     ) -> None:

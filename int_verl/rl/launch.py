@@ -227,7 +227,7 @@ _SETTING = {
 def _check_data(cfg: RLLaunch) -> None:
     import pyarrow.parquet as pq
 
-    rows, first = 0, None
+    first = None
     for file in (*cfg.train_files, *cfg.val_files):
         if not file.exists():
             raise UserError(f"{file}: no such file")
@@ -239,8 +239,7 @@ def _check_data(cfg: RLLaunch) -> None:
             first = schema
         elif not schema.equals(first, check_metadata=False):
             raise UserError(f"{file}: its columns differ from those of {cfg.train_files[0]}; verl needs them equal")
-        if file in cfg.train_files:
-            rows += pq.read_metadata(file).num_rows
+    rows = sum(pq.read_metadata(file).num_rows for file in cfg.train_files)
     if rows < cfg.prompts_per_step:
         raise UserError(
             f"{cfg.train_files[0]}: {rows} rows are fewer than one batch of {cfg.prompts_per_step}; "

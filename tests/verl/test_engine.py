@@ -1,0 +1,85 @@
+"""verl's rollout servers as an engine: repeatable requests, finish reasons, and what happens when they die."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from int_verl.errors import UserError
+from int_verl.generate.engines.base import Engine, EngineError, Request, Sampling
+from int_verl.generate.engines.router import LeastBusyRouter
+from int_verl.generate.engines.verl import VerlEngine
+
+
+@pytest.mark.verl
+@pytest.mark.timeout(600)
+def test_the_engine(make_model: Callable[[bool], Path]) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = make_model(True)
+    network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    end = network.config.eos_token_id
+    prompts = [(1, *range(10 + index, 30 + index)) for index in range(24)]
+    sampling = Sampling(max_tokens=24, temperature=1.0)
+    requests = [Request(prompt, sampling, seed=index * 10 + k) for index, prompt in enumerate(prompts) for k in (0, 1)]
+
+    async def scenario() -> None:
+        async with VerlEngine(folder, prompt_length=64, response_length=32, platform="cpu") as engine:
+            assert isinstance(engine, Engine)
+            greedy = await engine.generate(Request(prompts[0], Sampling(max_tokens=8, temperature=0.0), seed=1))
+            expected = network.generate(torch.tensor([prompts[0]]), max_new_tokens=8, do_sample=False)[0]
+            assert list(greedy.token_ids) == expected[len(prompts[0]) :].tolist()
+
+            first = await asyncio.gather(*map(engine.generate, requests))
+            again = await asyncio.gather(*map(engine.generate, reversed(requests)))
+            assert first == again[::-1], "equal requests are equal draws, whatever else is in flight"
+            assert len(set(first)) > len(requests) // 2
+            for completion in first:
+                stopped = completion.token_ids[-1] == end
+                assert completion.finish_reason == ("stop" if stopped else "length")
+                assert stopped or len(completion.token_ids) == sampling.max_tokens
+
+            with pytest.raises(EngineError, match="does not fit"):
+                await engine.generate(Request((1,) * 65, sampling, seed=1))
+
+            # A dead server is an EngineError, not a wait without end.
+            import ray
+
+            ray.kill(engine._manager.server_handles[0])
+            with pytest.raises(EngineError, match="rollout server"):
+                await asyncio.wait_for(engine.generate(requests[0]), 60)
+        assert not ray.is_initialized()
+
+    asyncio.run(scenario())
+
+
+def test_a_missing_model() -> None:
+    async def scenario() -> None:
+        async with VerlEngine("/no/such/model", prompt_length=8, response_length=8, platform="cpu"):
+            pass
+
+    with pytest.raises(UserError, match=r"no config\.json"):
+        asyncio.run(scenario())
+
+
+def test_sizes_must_fit() -> None:
+    with pytest.raises(UserError, match=r"engine\.tensor_parallel=2"):
+        VerlEngine("model", prompt_length=8, response_length=8, gpus_per_node=3, tensor_parallel=2)
+
+
+def test_the_router_sends_to_the_least_busy() -> None:
+    router = LeastBusyRouter({"a": "A", "b": "B"}, max_cache_size=10)
+    taken = [router.acquire_server(str(index))[0] for index in range(4)]
+    assert sorted(taken) == ["a", "a", "b", "b"]
+    router.release_server("b")
+    assert router.acquire_server("x") == ("b", "B")
+    router.remove_servers(["a"])
+    assert router.acquire_server("y") == ("b", "B")
+    assert router.get_total_inflight() == 3
+    router.remove_servers(["b"])
+    with pytest.raises(RuntimeError, match="No available servers"):
+        router.acquire_server("z")
