@@ -332,6 +332,7 @@ _RELATIONS = frozenset(
 _BASE = re.compile(
     r"[{(]?\s*([0-9A-Za-z]+)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?"
 )
+_MODULUS = re.compile(r"\\pmod\s*(?:\{[^{}]*\}|[0-9a-z])\s*$|\(\s*(?:\\bmod|\\mod|\\text\s*\{\s*mod\s*\}|mod)[^()]*\)\s*$")
 _ORDER = {"<": ("<", 1), ">": ("<", -1), "\\le": ("<=", 1), "\\ge": ("<=", -1)}
 
 
@@ -344,9 +345,13 @@ def _item(text: str) -> list[Item]:
     remark = _REMARK.search(text)
     if remark and remark.start() > 0:
         text = text[: remark.start()].strip()
+    modulus = _MODULUS.search(text)
+    if modulus:
+        text = text[: modulus.start()].replace("\\equiv", "=")
     parts = cut(text, _RELATIONS)
     if len(parts) > 1:
-        return _relation(text, parts)
+        union = _region(text) if "\\cup" in text and "\\in" not in text else None
+        return _relation(text, parts) if union is None else [Item("region", text, union)]
     return _value(text)
 
 
@@ -356,6 +361,8 @@ _WORDS_ONLY = re.compile(
 
 
 def _value(text: str, name: str = "") -> list[Item]:
+    if text.strip() == "\\ldots":
+        return [Item("text", text, "...", name)]
     if _WORDS_ONLY.fullmatch(text.strip()) and plain_words(text) not in _WORD_VALUES:
         return [Item("text", text, plain_words(text), name)]
     text = _unwrapped(text.strip().rstrip(".").strip())
