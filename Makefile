@@ -28,7 +28,7 @@ help:
 	echo "make test-fast    the tests that need no trainer and no engine"
 	echo "make lint         ruff and mypy"
 	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
-	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.10 to 3.12)"
+	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 
 quickstart: venv
 	$(PY) recipes/quickstart/make_problems.py --out "runs/$(NAME)/problem_sets"
@@ -48,23 +48,24 @@ lint: venv
 report: venv
 	$(PY) -m int_verl.report "$(RUN)"
 
+# The pinned versions are for Python 3.11 and 3.12, int_verl itself runs on 3.10 as well.
 # .venv/.complete holds what was installed and where; .venv/.incomplete marks what an interruption left half made.
 # A .venv with neither mark is somebody's own: it is installed into, and never removed.
 venv:
 	wanted=$$(cat requirements/cpu.txt pyproject.toml <(echo $(TORCH)) | sha256sum | cut -c1-64)
 	installed= place=
 	if [ -e .venv/.complete ]; then read -r installed place < .venv/.complete || true; fi
-	fits='import ensurepip, sys, venv; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))'
+	fits='import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))'
 	if [ "$$installed $$place" = "$$wanted $(CURDIR)" ] && $(PY) -c "$$fits" 2>/dev/null; then exit 0; fi
 	if [ -e .venv/.incomplete ] || [ "$${place:-$(CURDIR)}" != "$(CURDIR)" ]; then rm -rf .venv; fi
 	rmdir .venv 2>/dev/null || true
 	if [ ! -e .venv ]; then
 		python=
-		for candidate in $(or $(PYTHON),python3.11 python3.12 python3 python3.10 python); do
+		for candidate in $(or $(PYTHON),python3.11 python3.12 python3 python); do
 			if "$$candidate" -c "$$fits" >/dev/null 2>&1; then python=$$candidate; break; fi
 		done
 		if [ -z "$$python" ]; then
-			echo "make: no Python 3.10, 3.11 or 3.12 with the venv module found; name one with PYTHON=/path/to/python" >&2
+			echo "make: no Python 3.11 or 3.12 with the venv module found; name one with PYTHON=/path/to/python" >&2
 			exit 2
 		fi
 		mkdir .venv
@@ -72,7 +73,7 @@ venv:
 		echo "making .venv with $$("$$python" --version): a download of about 1 GB, then some minutes" >&2
 		"$$python" -m venv .venv
 	elif ! $(PY) -c "$$fits" 2>/dev/null; then
-		echo "make: .venv does not hold a working Python 3.10, 3.11 or 3.12; remove it and run make again" >&2
+		echo "make: .venv does not hold a working Python 3.11 or 3.12; remove it and run make again" >&2
 		exit 2
 	elif [ -e .venv/.complete ]; then
 		mv .venv/.complete .venv/.incomplete
@@ -83,6 +84,6 @@ venv:
 			$$install "torch==$(TORCH)" --index-url https://download.pytorch.org/whl/cpu
 	fi
 	$$install --requirement requirements/cpu.txt
-	$$install --editable .
+	$$install --no-build-isolation --editable .
 	echo "$$wanted $(CURDIR)" > .venv/.complete
 	rm -f .venv/.incomplete
