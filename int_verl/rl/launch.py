@@ -57,7 +57,7 @@ class RLLaunch:
     max_prompt_length: int = 2048
     max_response_length: int = 16_384
     micro_batch_tokens: int = 0
-    "Tokens of one forward pass on one GPU; 0: one rollout of full length, on a CPU at least 1024."
+    "Tokens of one forward pass on one GPU; 0: one rollout of full length, on a CPU at least 512."
     temperature: float = 1.0
     val_rollouts: int = 8
     val_temperature: float = 0.7
@@ -121,7 +121,7 @@ def _check(cfg: RLLaunch) -> None:
 def arguments(cfg: RLLaunch) -> list[str]:
     """The command line, unchecked: the files that it names need not be there yet."""
     longest = cfg.max_prompt_length + cfg.max_response_length
-    micro_batch = max(cfg.micro_batch_tokens or (1024 if cfg.platform == "cpu" else longest), longest)
+    micro_batch = max(cfg.micro_batch_tokens or (512 if cfg.platform == "cpu" else longest), longest)
     rollout = "actor_rollout_ref.rollout"
     settings: dict[str, object] = {
         "actor_rollout_ref.model.path": cfg.model_path,
