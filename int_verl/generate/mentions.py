@@ -177,7 +177,7 @@ class MathText:
         tokens = self.tokens
         if "!=" in (side.before, side.after) or "mid" in (side.before, side.after):
             return True
-        inequalities = [r for r in side.chain if r[0] in "<>"]
+        inequalities = [r for r in side.chain[:8] if r[0] in "<>"]
         if side.before[:1] in ("<", ">") or side.after[:1] in ("<", ">"):
             if len(inequalities) > 1:
                 return True
