@@ -1,0 +1,182 @@
+"""The prompts of the generator: Jinja templates, checked when loaded, with a version that goes into every row.
+
+Built-in names are ``math/solve``, ``math/guided_solution``, ``math/verify``, ``math/verify_one_turn`` and the same
+four of ``science`` and ``code``. A path that ends in ``.jinja`` is a template of the user's own; it may extend a
+built-in one (``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    TemplateSyntaxError,
+    meta,
+)
+
+from int_verl.errors import UserError
+
+BUILT_IN_FOLDER = Path(__file__).parent / "prompts"
+VARIABLES = {
+    "solve": frozenset(("problem",)),
+    "guided_solution": frozenset(("problem", "reference_solution")),
+    "verify": frozenset(("problem", "reference_solution", "steps", "guided_solution")),
+}
+VERSION_DIGITS = 8
+
+
+def built_in_names() -> list[str]:
+    """Names that `load_prompts` takes, for example ``math/verify``."""
+    return sorted(
+        path.relative_to(BUILT_IN_FOLDER).with_suffix("").as_posix() for path in BUILT_IN_FOLDER.glob("*/*.jinja")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One template."""
+
+    name: str
+    """Built-in name, or the path as it was given."""
+
+    template: Template
+
+    version: str
+    """Name and the first digits of the SHA-256 of its source and of all it extends or includes: ``verify-0b1f2c3d``."""
+
+    def render(self, **variables: object) -> str:
+        """The user message.
+
+        Raises:
+            UserError: the template uses something that is not there.
+        """
+        try:
+            return self.template.render(**variables)
+        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise UserError(f"prompt template {self.name}: {error}; it may use {_listed(variables)}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """The three templates of a run. Each method returns a user message; the caller applies the chat template."""
+
+    solve_prompt: Prompt
+    guided_solution_prompt: Prompt
+    verify_prompt: Prompt
+
+    def solve(self, problem: str) -> str:
+        return self.solve_prompt.render(problem=problem)
+
+    def guided_solution(self, problem: str, reference_solution: str) -> str:
+        """Turn 1 of the two-turn protocol: solve it with the reference at hand."""
+        return self.guided_solution_prompt.render(problem=problem, reference_solution=reference_solution)
+
+    def verify(
+        self, problem: str, reference_solution: str, attempt_steps: Sequence[str], guided_solution: str | None
+    ) -> str:
+        """Turn 2, or the only turn if `guided_solution` is None.
+
+        The built-in templates repeat problem and reference only where turn 1 has not shown them. Each step stands
+        in the prompt verbatim, after its number: ``**Substep 3:** ...``.
+        """
+        return self.verify_prompt.render(
+            problem=problem,
+            reference_solution=reference_solution,
+            steps=list(attempt_steps),
+            guided_solution=guided_solution,
+        )
+
+    @property
+    def solve_version(self) -> str:
+        return self.solve_prompt.version
+
+    @property
+    def guided_solution_version(self) -> str:
+        return self.guided_solution_prompt.version
+
+    @property
+    def verify_version(self) -> str:
+        return self.verify_prompt.version
+
+    @property
+    def version(self) -> str:
+        """All three, for a manifest."""
+        return " ".join((self.solve_version, self.guided_solution_version, self.verify_version))
+
+
+def load_prompts(
+    solve: str = "math/solve", guided_solution: str = "math/guided_solution", verify: str = "math/verify"
+) -> Prompts:
+    """Load and check the templates, each a built-in name or a path that ends in ``.jinja``.
+
+    Raises:
+        UserError: a template that does not exist, has a syntax error or uses a variable that its role does not have.
+    """
+    return Prompts(
+        _load("solve", str(solve)), _load("guided_solution", str(guided_solution)), _load("verify", str(verify))
+    )
+
+
+def _load(role: str, name: str) -> Prompt:
+    is_path = name.endswith(".jinja")
+    loader: BaseLoader = FileSystemLoader(BUILT_IN_FOLDER)
+    if is_path:
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise UserError(f"prompts.{role}: no file {name}; give a path to a .jinja file or a built-in name")
+        loader = ChoiceLoader([FileSystemLoader(path.parent), loader])
+        entry, short_name = path.name, path.stem
+    else:
+        if name not in built_in_names():
+            raise UserError(f"prompts.{role}: no template {name}; built-in are {', '.join(built_in_names())}")
+        entry, short_name = f"{name}.jinja", name
+    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)
+    try:
+        sources = _sources(environment, entry, VARIABLES[role], name)
+        template = environment.get_template(entry)
+    except TemplateNotFound as error:
+        raise UserError(f"prompt template {name} refers to {error.name}, which does not exist beside it") from None
+    except TemplateSyntaxError as error:
+        where = f"{error.name or entry}, line {error.lineno}"
+        raise UserError(f"prompt template {name}: {error.message} ({where})") from None
+    except UnicodeDecodeError as error:
+        raise UserError(f"prompt template {name} is not UTF-8: {error.reason} at byte {error.start}") from None
+    digest = hashlib.sha256("\0".join(sources).encode()).hexdigest()
+    return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}")
+
+
+def _sources(environment: Environment, entry: str, allowed: frozenset[str], name: str) -> list[str]:
+    """The template's source and those that it extends or includes, each once; their variables checked."""
+    assert environment.loader is not None
+    sources: dict[str, str] = {}
+    waiting = [entry]
+    while waiting:
+        current = waiting.pop()
+        if current in sources:
+            continue
+        sources[current] = environment.loader.get_source(environment, current)[0]
+        tree = environment.parse(sources[current], name=current)
+        unknown = meta.find_undeclared_variables(tree) - allowed - {"self", "caller"}
+        if unknown:
+            variables = ", ".join(sorted(unknown))
+            within = "" if current == entry else f" (in {current})"
+            raise UserError(
+                f"prompt template {name}{within}: unknown variable {variables}; it may use {_listed(allowed)}"
+            )
+        waiting += [other for other in meta.find_referenced_templates(tree) if other]
+    return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()]
+
+
+def _listed(names: object) -> str:
+    return ", ".join(sorted(map(str, names)))  # type: ignore[call-overload]
