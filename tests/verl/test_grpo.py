@@ -90,9 +90,13 @@ def test_rollout_and_actor_agree_after_a_weight_update(
 def test_a_finished_stage_is_not_run_again(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
     import shutil
 
+    from safetensors.torch import load_file, save_file
+
     cfg = launch(tmp_path, make_model(True))
     finished = cfg.output_dir / "global_step_2" / "actor" / "huggingface"
-    shutil.copytree(make_model(False), finished)
+    shutil.copytree(make_model(True), finished)
+    weights = load_file(finished / "model.safetensors")
+    save_file({name: tensor + 1 for name, tensor in weights.items()}, finished / "model.safetensors")
     (cfg.output_dir / "latest_checkpointed_iteration.txt").write_text("2")
     assert run(cfg).model_path == finished
     assert not (cfg.output_dir / "trainer.log").exists()
