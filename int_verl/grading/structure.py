@@ -332,7 +332,9 @@ _RELATIONS = frozenset(
 _BASE = re.compile(
     r"[{(]?\s*([0-9A-Za-z]+)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?"
 )
-_MODULUS = re.compile(r"\\pmod\s*(?:\{[^{}]*\}|[0-9a-z])\s*$|\(\s*(?:\\bmod|\\mod|\\text\s*\{\s*mod\s*\}|mod)[^()]*\)\s*$")
+_MODULUS = re.compile(
+    r"\\pmod\s*(?:\{[^{}]*\}|[0-9a-z])\s*$|\(\s*(?:\\bmod|\\mod|\\text\s*\{\s*mod\s*\}|mod)[^()]*\)\s*$"
+)
 _ORDER = {"<": ("<", 1), ">": ("<", -1), "\\le": ("<=", 1), "\\ge": ("<=", -1)}
 
 

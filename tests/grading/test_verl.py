@@ -42,7 +42,9 @@ def tokenizer_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
     folder = tmp_path_factory.mktemp("tokenizer")
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>").save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>", pad_token="<|end|>").save_pretrained(
+        folder
+    )
     return folder
 
 
@@ -95,7 +97,11 @@ def batch(tokenizer_folder: Path) -> Any:
         responses[row, : len(ids)] = torch.tensor(ids)
         mask[row, 1 : len(ids) + 1] = 1
     return DataProto.from_dict(
-        tensors={"prompts": torch.zeros((len(ROWS), 1), dtype=torch.long), "responses": responses, "attention_mask": mask},
+        tensors={
+            "prompts": torch.zeros((len(ROWS), 1), dtype=torch.long),
+            "responses": responses,
+            "attention_mask": mask,
+        },
         non_tensors={
             "data_source": np.array(["math"] * len(ROWS), dtype=object),
             "reward_model": np.array([{"style": "rule", "ground_truth": gold} for gold, *_ in ROWS], dtype=object),
