@@ -17,6 +17,8 @@ from domain import problem_rows
 
 from int_verl.generate.stage import TABLES
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = Path(__file__).parents[1] / "mod23_script.py"
 FILES = [file for tables in TABLES.values() for file, _ in tables.values()]
 
