@@ -27,7 +27,7 @@ def model_folder() -> Path:
 
 
 @pytest.fixture(scope="session")
-def codec(model_folder: Path):  # type: ignore[no-untyped-def]  # noqa: ANN201
+def codec(model_folder: Path):  # type: ignore[no-untyped-def]
     from int_verl.generate.chat import ChatCodec
 
     return ChatCodec(model_folder)

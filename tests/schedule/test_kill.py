@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,28 @@ def test_a_changed_setting_reruns_what_depends_on_it_and_says_so(problems: Path,
         "guide/interventions.parquet",
         "guide/sft.parquet",
     }
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 400 kB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_full_disk_is_said_in_one_line_and_nothing_is_lost(
+    problems: Path, undisturbed: dict[str, bytes], small_disk: Path
+) -> None:
+    run_dir = small_disk / "run"
+    full = subprocess.run(command(run_dir, problems), capture_output=True, text=True, check=False)
+    assert full.returncode == 2, full.stderr
+    assert len(full.stderr.strip().splitlines()) == 1
+    assert "full" in full.stderr or "no space" in full.stderr.lower()
+    subprocess.run(["mount", "-o", "remount,size=64m", str(small_disk)], check=True)
+    subprocess.run(command(run_dir, problems), check=True, capture_output=True)
+    assert contents(run_dir) == undisturbed
