@@ -172,7 +172,11 @@ class VerlEngine:
 
         if ray.is_initialized():
             return
-        arguments: dict[str, Any] = {"runtime_env": {"env_vars": environment}, "log_to_driver": False}
+        arguments: dict[str, Any] = {
+            "runtime_env": {"env_vars": environment},
+            "log_to_driver": False,
+            "logging_level": "ERROR",
+        }
         if self.platform == "cpu":
             arguments |= {"num_cpus": 16, "num_gpus": self.gpus_per_node, "_system_config": _NO_PRESTART}
         if "RAY_ADDRESS" not in os.environ:
