@@ -1,4 +1,5 @@
-"""`int-verl reward check` and `int-verl reward audit`: is this reward function, are these gold answers, fit to train on?"""
+"""`int-verl reward check` and `int-verl reward audit`: is this reward function, are these gold answers, fit to train
+on?"""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
     """Try a reward function against what verl expects, and print what breaks.
 
     Signature, keys, types, awkward responses, threads, time, and the same result on repeated calls. Exit code 1 if
-    anything breaks. Responses are made up from each row's gold answer, or taken from a `response` or `responses` column.
+    anything breaks. Responses are made up from each row's gold answer, or taken from a `response` or `responses`
+    column.
     """
     from int_verl.reward_contract import check_contract, load_function, load_rows
 

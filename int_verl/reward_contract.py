@@ -123,7 +123,8 @@ def make_calls(rows: list[dict[str, Any]]) -> list[Call]:
                 "empty": "", "spaces": " \n ", "unclosed box": r"\boxed{" + "{" * 2000, "no answer": "I do not know.",
                 "unclosed thought": f"<think> it is \\boxed{{{shown}}}", "power tower": r"\boxed{9^{9^{9^9}}}",
                 "nested": "\\boxed{" + "(" * 500 + "1" + ")" * 500 + "}", "null and surrogate": "\\boxed{\x00\ud800}",
-                "long": "word " * 40_000 + f"\\boxed{{{shown}}}", "many boxes": r"\boxed{1} " * 2_000, "emoji": r"\boxed{🎉}",
+                "long": "word " * 40_000 + f"\\boxed{{{shown}}}", "many boxes": r"\boxed{1} " * 2_000, "emoji":
+                r"\boxed{🎉}",
             }  # fmt: skip
         calls += [Call(f"row {number}, {name}", source, text, gold, info) for name, text in responses.items()]
     return calls

@@ -39,8 +39,8 @@ def compute_score(
     """Grade one response and its format.
 
     Returns:
-        ``score`` (``acc`` plus ``format_bonus`` where the format is kept), ``acc``, ``pred``, ``verdict`` and ``format``
-        (1.0 or 0.0).
+        ``score`` (``acc`` plus ``format_bonus`` where the format is kept), ``acc``, ``pred``, ``verdict`` and
+        ``format`` (1.0 or 0.0).
     """
     grade = shared_grader(timeout=timeout, workers=workers).grade_response(solution_str, ground_truth)
     acc = 1.0 if grade.verdict == "correct" else 0.0

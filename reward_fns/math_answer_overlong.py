@@ -5,12 +5,12 @@
     +reward.custom_reward_function.reward_kwargs.overlong_buffer_len=1024
     +reward.custom_reward_function.reward_kwargs.tokenizer=Qwen/Qwen3-4B
 
-The penalty is 0 up to ``max_response_length - overlong_buffer_len``, then falls linearly to ``-overlong_penalty_factor``
-at ``max_response_length`` and stays there (DAPO, equation 13). With verl's ``dapo`` reward manager, which has a penalty of
-its own, use `math_answer`.
+The penalty is 0 up to ``max_response_length - overlong_buffer_len``, then falls linearly to
+``-overlong_penalty_factor`` at ``max_response_length`` and stays there (DAPO, equation 13). With verl's ``dapo``
+reward manager, which has a penalty of its own, use `math_answer`.
 
-Lengths are tokens if ``extra_info["response_length"]`` has them or ``tokenizer`` (a path or name) counts them, otherwise
-characters: set the two limits accordingly.
+Lengths are tokens if ``extra_info["response_length"]`` has them or ``tokenizer`` (a path or name) counts them,
+otherwise characters: set the two limits accordingly.
 """
 
 from __future__ import annotations

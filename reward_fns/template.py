@@ -6,13 +6,14 @@ Copy this file anywhere, change `grade`, and point verl at it:
     reward.custom_reward_function.name=compute_score
     +reward.custom_reward_function.reward_kwargs.ignore_case=true
 
-Then `int-verl reward check --fn /path/to/my_reward.py:compute_score --file train.parquet` tells whether verl can use it.
-What verl expects, and does not check:
+Then `int-verl reward check --fn /path/to/my_reward.py:compute_score --file train.parquet` tells whether verl can use
+it. What verl expects, and does not check:
 
 - It is called with keywords during training and with three positional arguments by ``main_eval``.
 - It runs in several threads at once, so no ``signal.alarm`` and no unguarded global state.
 - It never raises: an exception fails the whole group of responses without a word.
-- It returns the same keys every time and no None. ``score`` is the reward, ``acc`` is what validation averages, ``pred``
+- It returns the same keys every time and no None. ``score`` is the reward, ``acc`` is what validation averages,
+``pred``
   (a string) is what majority voting counts. `Score` is a dict that ``main_eval`` can average too.
 """
 

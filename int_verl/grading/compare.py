@@ -24,7 +24,7 @@ class Quantity:
     value: Fraction
     """The number as written: 50 for ``50\\%``."""
     decimals: int | None
-    """Digits after the point where the number is written as a decimal; negative for ``1.23e8``; None for exact forms."""
+    """Digits after the point of a decimal; negative for ``1.23e8``; None for exact forms."""
     mark: str
     """``"%"``, ``"degree"``, ``"$"`` or ``""``."""
 

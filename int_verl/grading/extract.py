@@ -21,7 +21,8 @@ _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?[0-9][0-9.,/]*|[A-Za-z]\b")
 _GLUE = re.compile(
-    r"(?:[\s,;$&.~]|\\[,;:! ]|\\\\|\\[()\[\]]|\\quad|\\qquad|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|\\(?:and|or|lor|land)\b|"
+    r"(?:[\s,;$&.~]|\\[,;:! ]|\\\\|\\[()\[\]]|\\quad|\\qquad|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|"
+    r"\\(?:and|or|lor|land)\b|"
     r"\\vee|\\wedge|\b(?:and|or)\b|\*\*)*"
 )
 _GLUE_CHARS = 80

@@ -23,7 +23,7 @@ _CACHE_SIZE = 65_536
 class Grade:
     """The outcome of one comparison.
 
-    Example: ``Grade(verdict="correct", answer="0.5", means="exact")`` for the response ``... \\boxed{0.5}``, gold ``1/2``.
+    Example: ``Grade(verdict="correct", answer="0.5", means="exact")`` for ``... \\boxed{0.5}`` and the gold ``1/2``.
     """
 
     verdict: str

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from int_verl.grading import structure, symbolic
+from int_verl.grading import reading, symbolic
+from int_verl.grading.items import Undecided
 from int_verl.grading.limits import TooLarge
+from int_verl.grading.matching import same
 from int_verl.grading.syntax import Unsupported
 
 
@@ -31,13 +33,13 @@ def warm_up_engine() -> None:
 def judge(gold: str, answer: str) -> tuple[str, str]:
     """Verdict on two normalised answers, and by which means it was reached."""
     try:
-        same = structure.same(structure.read(gold), structure.read(answer))
-        if not same and (structure.ambiguous(gold) or structure.ambiguous(answer)):
-            same = structure.same(structure.read(gold, False), structure.read(answer, False))
-        return ("correct" if same else "incorrect"), "engine"
+        agree = same(reading.read(gold), reading.read(answer))
+        if not agree and (reading.ambiguous(gold) or reading.ambiguous(answer)):
+            agree = same(reading.read(gold, False), reading.read(answer, False))
+        return ("correct" if agree else "incorrect"), "engine"
     except TooLarge as problem:
         return "too_large", str(problem)
-    except (structure.Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
         pass
     if not _warm:
         raise Cold
@@ -53,17 +55,17 @@ _LONG_TEXT_WORDS = 6
 def inspect(gold: str) -> tuple[str, str]:
     """Whether a normalised gold can be graded against: (``usable`` or ``unusable``, reason)."""
     try:
-        items = structure.read(gold)
+        items = reading.read(gold)
         if any(item.kind == "contradiction" for item in items):
             return "unusable", "it contradicts itself"
         if any(item.kind == "text" and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
             return "unusable", "it is prose: nothing but the same words would be right"
-        if structure.same(items, structure.read(gold)):
+        if same(items, reading.read(gold)):
             return "usable", "engine"
         return "unusable", "it does not equal itself"
     except TooLarge as problem:
         return "unusable", f"too large ({problem})"
-    except (structure.Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
         pass
     if not _warm:
         raise Cold

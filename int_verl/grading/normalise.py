@@ -70,7 +70,10 @@ _RENAME = [
     (re.compile(r"\\(?:lbrack)(?![a-zA-Z])"), "["),
     (re.compile(r"\\(?:rbrack)(?![a-zA-Z])"), "]"),
     (re.compile(r"\\(?:lvert|rvert|vert|mid)(?![a-zA-Z])"), "|"),
-    (re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*"), r"\\degree "),
+    (
+        re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*"),
+        r"\\degree ",
+    ),
     (re.compile(r"\\(?:varnothing|empty)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
     (re.compile(r"\\(?:backslash)(?![a-zA-Z])"), r"\\setminus "),
     (re.compile(r"\\(?:dots|dotsc|dotsb|cdots|ldots)(?![a-zA-Z])"), r"\\ldots "),
@@ -200,7 +203,8 @@ _NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")
 _GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
 _SPACED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?: [0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
 _FRACTION = re.compile(
-    r"(?P<sign>[+-]?)\s?(?P<whole>[0-9]+(?= ?\\frac))?\s?(?:\\frac\s?(?:\{\s?(?P<s2>[+-]?)\s?(?P<a>[0-9]+)\s?\}|(?P<a1>[0-9]))\s?"
+    r"(?P<sign>[+-]?)\s?(?P<whole>[0-9]+(?= ?\\frac))?\s?"
+    r"(?:\\frac\s?(?:\{\s?(?P<s2>[+-]?)\s?(?P<a>[0-9]+)\s?\}|(?P<a1>[0-9]))\s?"
     r"(?:\{\s?(?P<b>[0-9]+)\s?\}|(?P<b1>[0-9]))|(?:(?P<whole2>[0-9]+) )?(?P<c>[0-9]+)\s?/\s?(?P<d>[0-9]+))"
 )
 _SCIENTIFIC = re.compile(

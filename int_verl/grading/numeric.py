@@ -383,12 +383,12 @@ def _integer_root(n: int, degree: int) -> int | None:
 
 _FUNCTIONS: dict[str, Any] = {
     "sqrt": mp.sqrt, "abs": abs, "exp": mp.exp, "ln": lambda x: mp.log(_nonzero(x)),
-    "log": lambda x: mp.log(_nonzero(x)), "lg": lambda x: mp.log(_nonzero(x)) / mp.log(10), "sin": mp.sin, "cos": mp.cos,
-    "tan": mp.tan, "cot": mp.cot, "sec": mp.sec, "csc": mp.csc, "sinh": mp.sinh, "cosh": mp.cosh, "tanh": mp.tanh,
-    "coth": mp.coth, "sech": mp.sech, "csch": mp.csch, "arcsin": mp.asin, "arccos": mp.acos, "arctan": mp.atan,
-    "arccot": mp.acot, "arcsec": mp.asec, "arccsc": mp.acsc, "arcsinh": mp.asinh, "arccosh": mp.acosh,
-    "arctanh": mp.atanh, "arsinh": mp.asinh, "arcosh": mp.acosh, "artanh": mp.atanh, "Re": mp.re, "Im": mp.im,
-    "sgn": mp.sign, "sign": mp.sign,
+    "log": lambda x: mp.log(_nonzero(x)), "lg": lambda x: mp.log(_nonzero(x)) / mp.log(10), "sin": mp.sin,
+    "cos": mp.cos, "tan": mp.tan, "cot": mp.cot, "sec": mp.sec, "csc": mp.csc, "sinh": mp.sinh, "cosh": mp.cosh,
+    "tanh": mp.tanh, "coth": mp.coth, "sech": mp.sech, "csch": mp.csch, "arcsin": mp.asin, "arccos": mp.acos,
+    "arctan": mp.atan, "arccot": mp.acot, "arcsec": mp.asec, "arccsc": mp.acsc, "arcsinh": mp.asinh,
+    "arccosh": mp.acosh, "arctanh": mp.atanh, "arsinh": mp.asinh, "arcosh": mp.acosh, "artanh": mp.atanh,
+    "Re": mp.re, "Im": mp.im, "sgn": mp.sign, "sign": mp.sign,
 }  # fmt: skip
 _UNBOUNDED = frozenset(["sqrt", "abs", "ln", "log", "lg", "Re", "Im", "sgn", "sign"])
 _GROWING = frozenset(["exp", "sinh", "cosh", "tanh", "coth", "sech", "csch"])

@@ -1,9 +1,9 @@
 """A pool of worker processes that cannot hang, leak or go deaf.
 
 Workers are forked by a nursery process (see `worker.py`), started as a plain subprocess on first use: nothing of the
-owner's ``__main__`` is imported again, no ``multiprocessing`` is involved, so it works in daemonic processes, Ray actors
-and threads. The deadline is kept here, in the owner, with a socket timeout. A worker that misses it is killed and
-replaced; one that died is replaced and its request tried once more. A pool inherited by a fork starts anew.
+owner's ``__main__`` is imported again, no ``multiprocessing`` is involved, so it works in daemonic processes, Ray
+actors and threads. The deadline is kept here, in the owner, with a socket timeout. A worker that misses it is killed
+and replaced; one that died is replaced and its request tried once more. A pool inherited by a fork starts anew.
 """
 
 from __future__ import annotations

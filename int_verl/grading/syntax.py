@@ -27,125 +27,28 @@ class Unsupported(Exception):
 
 FUNCTIONS = frozenset(
     [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "sinh",
-        "cosh",
-        "tanh",
-        "coth",
-        "sech",
-        "csch",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arccot",
-        "arcsec",
-        "arccsc",
-        "asin",
-        "acos",
-        "atan",
-        "arcsinh",
-        "arccosh",
-        "arctanh",
-        "arsinh",
-        "arcosh",
-        "artanh",
-        "ln",
-        "log",
-        "lg",
-        "exp",
-        "sgn",
-        "sign",
-        "det",
-        "Re",
-        "Im",
+        "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arcsin", "arccos",
+        "arctan", "arccot", "arcsec", "arccsc", "asin", "acos", "atan", "arcsinh", "arccosh", "arctanh", "arsinh",
+        "arcosh", "artanh", "ln", "log", "lg", "exp", "sgn", "sign", "det", "Re", "Im",
     ]
-)
+)  # fmt: skip
 _MANY = frozenset(["gcd", "lcm", "min", "max"])
 _WORDS = FUNCTIONS | _MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
 _GREEK = frozenset(
     [
-        "alpha",
-        "beta",
-        "gamma",
-        "delta",
-        "epsilon",
-        "varepsilon",
-        "zeta",
-        "eta",
-        "theta",
-        "vartheta",
-        "iota",
-        "kappa",
-        "lambda",
-        "mu",
-        "nu",
-        "xi",
-        "rho",
-        "varrho",
-        "sigma",
-        "varsigma",
-        "tau",
-        "upsilon",
-        "phi",
-        "varphi",
-        "chi",
-        "psi",
-        "omega",
-        "Gamma",
-        "Delta",
-        "Theta",
-        "Lambda",
-        "Xi",
-        "Pi",
-        "Sigma",
-        "Upsilon",
-        "Phi",
-        "Psi",
-        "Omega",
-        "ell",
-        "hbar",
-        "aleph",
-        "mho",
-        "nabla",
-        "partial",
-        "Re",
-        "Im",
-        "wp",
-        "imath",
-        "jmath",
+        "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota",
+        "kappa", "lambda", "mu", "nu", "xi", "rho", "varrho", "sigma", "varsigma", "tau", "upsilon", "phi", "varphi",
+        "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi",
+        "Omega", "ell", "hbar", "aleph", "mho", "nabla", "partial", "Re", "Im", "wp", "imath", "jmath",
     ]
-)
+)  # fmt: skip
 _TEXT = frozenset(
     [
-        "text",
-        "textbf",
-        "textit",
-        "textrm",
-        "textsf",
-        "texttt",
-        "textnormal",
-        "mathrm",
-        "mathbf",
-        "mathit",
-        "mathsf",
-        "mathtt",
-        "mathcal",
-        "mathbb",
-        "mathfrak",
-        "operatorname",
-        "mbox",
-        "hbox",
-        "emph",
-        "underline",
-        "mathscr",
-        "boldsymbol",
+        "text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "mathrm", "mathbf", "mathit",
+        "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "operatorname", "mbox", "hbox", "emph", "underline",
+        "mathscr", "boldsymbol",
     ]
-)
+)  # fmt: skip
 _ACCENTS = frozenset(
     ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
 )
@@ -587,10 +490,7 @@ class _Parser:
         index = None
         if self.at("["):
             index = self.group("[", "]")
-        if self.at("("):
-            radicand = self.group("(", ")")
-        else:
-            radicand = self.argument(whole_number=True)
+        radicand = self.group("(", ")") if self.at("(") else self.argument(whole_number=True)
         return ("fn", "sqrt", (radicand,)) if index is None else ("pow", radicand, ("div", _number("1"), index))
 
     def function(self, name: str) -> Node:
@@ -698,62 +598,13 @@ class _Parser:
 
 _STOPS = frozenset(
     [
-        "cdot",
-        "times",
-        "bullet",
-        "ast",
-        "div",
-        "pm",
-        "mp",
-        "bmod",
-        "mod",
-        "pmod",
-        "le",
-        "ge",
-        "ne",
-        "lt",
-        "gt",
-        "approx",
-        "equiv",
-        "in",
-        "notin",
-        "cup",
-        "cap",
-        "setminus",
-        "to",
-        "rfloor",
-        "rceil",
-        "end",
-        "cr",
-        "hline",
-        "degree",
-        "ldots",
-        "quad",
-        "and",
-        "or",
-        "land",
-        "lor",
-        "text",
-        "subset",
-        "subseteq",
-        "sim",
-        "Rightarrow",
-        "implies",
-        "iff",
-        "Leftrightarrow",
-        "forall",
-        "exists",
-        "colon",
-        "rangle",
-        "mid",
-        "limits",
-        "pmod",
-        "parallel",
-        "perp",
-        "cong",
-        "emptyset",
+        "cdot", "times", "bullet", "ast", "div", "pm", "mp", "bmod", "mod", "pmod", "le", "ge", "ne", "lt", "gt",
+        "approx", "equiv", "in", "notin", "cup", "cap", "setminus", "to", "rfloor", "rceil", "end", "cr", "hline",
+        "degree", "ldots", "quad", "and", "or", "land", "lor", "text", "subset", "subseteq", "sim", "Rightarrow",
+        "implies", "iff", "Leftrightarrow", "forall", "exists", "colon", "rangle", "mid", "limits", "pmod",
+        "parallel", "perp", "cong", "emptyset",
     ]
-)
+)  # fmt: skip
 
 
 def _number(text: str) -> Node:

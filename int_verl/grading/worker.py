@@ -1,9 +1,10 @@
 """The processes in which answers are compared symbolically.
 
-``serve`` runs in a *nursery*: a small process that has imported math-verify once and forks a worker whenever the pool
-asks (10 ms, against the half second that the imports cost). The first worker is forked before math-verify is imported,
-so that the first answer need not wait for it; such a worker answers ``cold`` where it would be needed. A worker answers one request after another over its own
-socket. A comparison that hangs is ended from outside with SIGKILL; nothing here relies on alarms.
+``serve`` runs in a *nursery*: a small process that imports math-verify once and forks a worker whenever the pool asks
+(10 ms, against the half second that the imports cost). The first worker is forked before math-verify is imported, so
+that the first answer need not wait for it; such a worker answers ``cold`` where it would be needed. A worker answers
+one request after another over its own socket. A comparison that hangs is ended from outside with SIGKILL; nothing here
+relies on alarms.
 
 No process outlives its owner: the nursery leaves when its control socket closes or its parent is gone, and workers die
 with the nursery (``PR_SET_PDEATHSIG``).
@@ -32,9 +33,12 @@ _POLL_SECONDS = 1.0
 
 # Audit events that nothing in a comparison has a reason to raise.
 _FORBIDDEN = frozenset(
-    {"os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.spawn", "os.remove", "os.rename", "os.rmdir",
-     "os.mkdir", "os.kill", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate", "subprocess.Popen",
-     "socket.connect", "socket.bind", "shutil.rmtree", "pty.spawn", "ctypes.dlopen", "signal.pthread_kill"}
+    {
+        "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.spawn", "os.remove", "os.rename",
+        "os.rmdir", "os.mkdir", "os.kill", "os.chmod", "os.chown", "os.link", "os.symlink", "os.truncate",
+        "subprocess.Popen", "socket.connect", "socket.bind", "shutil.rmtree", "pty.spawn", "ctypes.dlopen",
+        "signal.pthread_kill",
+    }
 )  # fmt: skip
 
 
@@ -162,8 +166,6 @@ def _work(channel: socket.socket, memory_mb: int) -> None:
     limit = memory_mb << 20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):
-        os.nice(1)
     sys.addaudithook(_refuse)
     from int_verl.grading import judge
 

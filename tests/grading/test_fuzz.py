@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Arbitrary text and LaTeX-like grammar: nothing raises, nothing hangs, and equality is symmetric where it should be."""
 
 from __future__ import annotations

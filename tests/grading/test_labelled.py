@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Accuracy on the labelled pairs, the adversarial inputs and the problem sets, where these can be found."""
 
 from __future__ import annotations

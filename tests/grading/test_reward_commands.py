@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """`int-verl reward check` and `int-verl reward audit`."""
 
 from __future__ import annotations
