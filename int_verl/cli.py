@@ -65,7 +65,8 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
         from int_verl.configuration import compose
         from int_verl.run import Run
 
-        console = Console(soft_wrap=not sys.stdout.isatty())
+        # A log file has no width of its own; tables need some.
+        console = Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
         run = Run(compose(config_file, overrides), console)
         from int_verl import schedule
 
