@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from int_verl.grading import numeric
@@ -178,7 +179,7 @@ def _same_expr(gold: Item, answer: Item) -> bool:
         return _same_decimal(gold.number, b)
     if gold.name != answer.name and gold.name and answer.name:
         b = _with_argument_of(gold.name, answer.name, b)
-    if _either_infinite(a, b):
+    if _infinite_somewhere(a) or _infinite_somewhere(b):
         if any(node[0] in ("sum", "prod") for tree in (a, b) for node in walk(tree)):
             raise Undecided("infinite series")
         return bool(a == b)
@@ -222,8 +223,9 @@ def _substitute(node: Any, old: str, new: str) -> Any:
     return tuple(_substitute(part, old, new) for part in node) if isinstance(node, tuple) else node
 
 
-def _either_infinite(a: Node, b: Node) -> bool:
-    return any(node == INFINITY for tree in (a, b) for node in walk(tree))
+@lru_cache(maxsize=4096)
+def _infinite_somewhere(tree: Node) -> bool:
+    return any(node == INFINITY for node in walk(tree))
 
 
 def _degrees_dropped(node: Node) -> Node:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import math
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product
 from typing import Any
 
@@ -469,10 +470,17 @@ def equal(a: Node, b: Node, *, sign: int = 1) -> bool:
     return any(_equal(a, b, sign, base) for base in logs)
 
 
+@lru_cache(maxsize=4096)
 def _has_bare_log(node: Node) -> bool:
     return any(part[:2] == ("fn", "log") for part in walk(node))
 
 
+@lru_cache(maxsize=4096)
+def _has_absolute_value(node: Node) -> bool:
+    return any(part[:2] == ("fn", "abs") for part in walk(node))
+
+
+@lru_cache(maxsize=4096)
 def _mentions_ten(node: Node) -> bool:
     return any(part[:2] == ("fn", "lg") or part == ("fn", "ln", (("num", Fraction(10)),)) for part in walk(node))
 
@@ -482,7 +490,7 @@ def _equal(a: Node, b: Node, sign: int, log_base: int | None) -> bool:
     if not names:
         return _equal_at(a, b, {}, sign, log_base)[0]
     integers = _integer_variables(a) | _integer_variables(b)
-    signed = any(part[:2] == ("fn", "abs") for tree in (a, b) for part in walk(tree))
+    signed = _has_absolute_value(a) or _has_absolute_value(b)
     real_agree = complex_agree = complex_differ = 0
     problem: Exception | None = None
     for point in points(sorted(names), integers, signed=signed):
@@ -632,7 +640,7 @@ def _pseudo_random(seed: str) -> Fraction:
     return Fraction(1, 4) + Fraction(digest % 9973, 3626 + digest // 9973 % 31)
 
 
-def points(names: list[str], integers: set[str], *, signed: bool) -> list[dict[str, Fraction]]:
+def points(names: list[str], integers: frozenset[str], *, signed: bool) -> list[dict[str, Fraction]]:
     """The points at which expressions in ``names`` are compared."""
     found = []
     if integers & set(names):
@@ -671,7 +679,8 @@ def points(names: list[str], integers: set[str], *, signed: bool) -> list[dict[s
     return found
 
 
-def _integer_variables(node: Node) -> set[str]:
+@lru_cache(maxsize=4096)
+def _integer_variables(node: Node) -> frozenset[str]:
     """Variables that can only be integers: inside factorials, binomials, rounding, or powers of a negative number."""
     found: set[str] = set()
     for part in walk(node):
@@ -688,4 +697,4 @@ def _integer_variables(node: Node) -> set[str]:
                 found |= variables(argument)
         elif kind == "pow" and part[1][0] in ("neg", "sub") and not variables(part[1]):
             found |= variables(part[2])
-    return found
+    return frozenset(found)

@@ -13,7 +13,9 @@ Whatever is not understood completely raises `Unsupported`; nothing is skipped a
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from int_verl.grading.limits import MAX_DIGITS, MAX_NESTING, TooLarge
@@ -631,39 +633,33 @@ def _rename_imaginary(node: Any, variable: str) -> Any:
     return node
 
 
-def walk(node: Any) -> Any:
-    """Every node of a tree."""
-    if isinstance(node, tuple):
-        if node and isinstance(node[0], str):
-            yield node
-        for part in node:
-            if isinstance(part, tuple):
-                yield from walk(part)
+def walk(node: Any) -> Iterator[Node]:
+    """Every node of a tree, in no particular order."""
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        if current and isinstance(current[0], str):
+            yield current
+        pending.extend(part for part in current if isinstance(part, tuple))
 
 
-def variables(node: Node) -> set[str]:
+@lru_cache(maxsize=8192)
+def variables(node: Node) -> frozenset[str]:
     """Names of the free variables."""
     kind = node[0]
     if kind == "var":
-        return {node[1]}
+        return frozenset((node[1],))
     if kind in ("num", "const"):
-        return set()
+        return frozenset()
     if kind in ("sum", "prod"):
         return variables(node[2]) | variables(node[3]) | (variables(node[4]) - {node[1]})
-    found: set[str] = set()
-    for part in node[1:]:
-        if isinstance(part, tuple):
-            found |= _variables_of_part(part)
-    if kind == "apply":
-        found.add(node[1])
-    return found
+    found = _variables_of_parts(node[1:])
+    return found | {node[1]} if kind == "apply" else found
 
 
-def _variables_of_part(part: tuple[Any, ...]) -> set[str]:
-    if part and isinstance(part[0], str):
-        return variables(part)
-    found: set[str] = set()
-    for inner in part:
-        if isinstance(inner, tuple):
-            found |= _variables_of_part(inner)
+def _variables_of_parts(parts: tuple[Any, ...]) -> frozenset[str]:
+    found: frozenset[str] = frozenset()
+    for part in parts:
+        if isinstance(part, tuple) and part:
+            found |= variables(part) if isinstance(part[0], str) else _variables_of_parts(part)
     return found

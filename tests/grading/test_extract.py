@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -67,6 +68,12 @@ def test_stated_answers_are_an_option(response: str, answer: str | None) -> None
     assert extract_answer(response, unboxed=True) == answer
 
 
+@pytest.fixture(scope="module")
+def grader() -> Iterator[Grader]:
+    with Grader(workers=1) as shared:
+        yield shared
+
+
 HACKS = [
     ("3", r"\boxed{1} \boxed{2} \boxed{3} \boxed{4}"),
     ("7", " ".join(rf"\boxed{{{k}}}" for k in range(20))),
@@ -91,15 +98,13 @@ HACKS = [
 
 
 @pytest.mark.parametrize(("gold", "response"), HACKS)
-def test_many_candidates_earn_nothing(gold: str, response: str) -> None:
-    with Grader(workers=1) as grader:
-        assert not grader.grade_response(response, gold).correct
+def test_many_candidates_earn_nothing(grader: Grader, gold: str, response: str) -> None:
+    assert not grader.grade_response(response, gold).correct
 
 
-def test_a_run_of_boxes_is_a_set() -> None:
-    with Grader(workers=1) as grader:
-        assert grader.grade_response(r"\boxed{2}, \boxed{1}", "1, 2").correct
-        assert grader.grade_response(r"\boxed{x=1} and \boxed{x=2}", r"\{1,2\}").correct
+def test_a_run_of_boxes_is_a_set(grader: Grader) -> None:
+    assert grader.grade_response(r"\boxed{2}, \boxed{1}", "1, 2").correct
+    assert grader.grade_response(r"\boxed{x=1} and \boxed{x=2}", r"\{1,2\}").correct
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def wait_gone(pids: set[int], seconds: float = 10.0) -> set[int]:
     return pids
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def grader() -> Iterator[Grader]:
     with Grader(workers=1, timeout=0.4) as made:
         made.warm()
