@@ -85,12 +85,24 @@ def _joined(items: tuple[Item, ...]) -> tuple[Item, ...]:
     return items
 
 
+def _is_bare_number(item: Item) -> bool:
+    return item.number is not None and not item.number.mark and not item.name
+
+
 def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     """Every item of each side has its like on the other."""
     undecided: Exception | None = None
     used = [False] * len(answer)
+    numbers: dict[Fraction, list[int]] = {}
+    for k, given in enumerate(answer):
+        if _is_bare_number(given):
+            numbers.setdefault(given.number.value, []).append(k)  # type: ignore[union-attr]
     for wanted in gold:
         found = False
+        if _is_bare_number(wanted) and wanted.number.value in numbers:  # type: ignore[union-attr]
+            for k in numbers[wanted.number.value]:  # type: ignore[union-attr]
+                used[k] = True
+            continue
         for k, given in enumerate(answer):
             try:
                 if same_item(wanted, given):

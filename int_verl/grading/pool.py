@@ -30,7 +30,6 @@ _BOOTSTRAP = (
 )
 _START_SECONDS = 120.0
 _CONTROL_SECONDS = 60.0
-_IMPORT_SECONDS = 20.0
 _live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 
@@ -87,13 +86,13 @@ class WorkerPool:
         need_warm = False
         first = deadline = 0.0
         while deaths < 2:
-            worker = self._acquire(need_warm, first + max(self._timeout, _IMPORT_SECONDS))
+            worker = self._acquire(need_warm, first + self._timeout)
             if worker is None:
                 return "timeout", "still importing math-verify"
-            # Waiting for the imports counts, so that the whole call keeps to the limit, unless they take very long.
+            # Waiting for the imports counts, so that the whole call keeps to the limit.
             now = time.monotonic()
             first = first or now
-            deadline = max(deadline, now + self._timeout * (0.25 if need_warm else 1.0))
+            deadline = max(deadline, now + self._timeout * (0.05 if need_warm else 1.0))
             reply: Any = None
             try:
                 worker.channel.settimeout(deadline - now)
