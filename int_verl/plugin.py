@@ -10,12 +10,9 @@ verl swallows a plugin's exceptions at DEBUG level; `int-verl doctor` says wheth
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
-from omegaconf import OmegaConf
 
 CONFIG_PATH = "pkg://int_verl.config"
 
@@ -28,10 +25,4 @@ class InterventionSearchPath(SearchPathPlugin):
             search_path.append(provider="int_verl", path=CONFIG_PATH)
 
 
-def package_path(relative: str) -> str:
-    """`${int_verl.path:cpu/router.yaml}` in a config: a file of this package as an absolute path."""
-    return str(Path(__file__).parent / relative)
-
-
 Plugins.instance().register(InterventionSearchPath)
-OmegaConf.register_new_resolver("int_verl.path", package_path, replace=True)

@@ -6,7 +6,10 @@ import asyncio
 import threading
 from typing import Any
 
+import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
+
+from int_verl.generate.engines.client import LocallyRoutedClient
 
 
 class InProcessAgentLoops(AgentLoopManagerTQ):
@@ -20,10 +23,14 @@ class InProcessAgentLoops(AgentLoopManagerTQ):
     async def _init_agent_loop_workers(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="agent-loops", daemon=True).start()
-        worker_class: Any = AgentLoopWorkerTQ.__ray_metadata__.modified_class
+        actor_class: Any = AgentLoopWorkerTQ
+        worker_class = actor_class.__ray_metadata__.modified_class
+        # The name that verl's own workers look the server up by (verl/workers/rollout/vllm_rollout/vllm_rollout.py).
+        servers = {"vllm_server_0_0": ray.get_actor("vllm_server_0_0")}
+        client = LocallyRoutedClient(self.config, servers=servers)
 
         async def make() -> Any:
-            return worker_class(self.config, self.llm_client, self.teacher_client, self.reward_loop_worker_handles)
+            return worker_class(self.config, client, self.teacher_client, self.reward_loop_worker_handles)
 
         self._worker = asyncio.run_coroutine_threadsafe(make(), self._loop).result()
 

@@ -62,10 +62,3 @@ def test_fragments_fit_verls_own_primaries(model: str) -> None:
                      "actor_rollout_ref.actor.use_dynamic_bsz=true", "algorithm.adv_estimator=grpo",
                      "trainer.n_gpus_per_node=1"))  # fmt: skip
     assert compose("sft_trainer_engine", "+int=[sft_data]").data.custom_cls.name == "InterventionSFTDataset"
-
-
-def test_the_routers_path_is_absolute(model: str) -> None:
-    from pathlib import Path
-
-    config = compose("int_grpo", model, "+int=cpu_grpo")
-    assert Path(config.actor_rollout_ref.rollout.router_config_path).is_file()

@@ -68,6 +68,8 @@ def test_rollout_and_actor_agree_after_a_weight_update(
     cfg = launch(tmp_path, make_model(tied))
     if tied:
         cfg = replace(cfg, test_freq=2)
+    else:
+        cfg = replace(cfg, overrides=(*cfg.overrides, "actor_rollout_ref.actor.use_kl_loss=true"))
     finished = run(cfg, hang_seconds=400)
     assert list(finished.model_path.glob("*.safetensors"))
     metrics = read_metrics(cfg.output_dir)
@@ -78,6 +80,7 @@ def test_rollout_and_actor_agree_after_a_weight_update(
         assert row["training/rollout_probs_diff_max"] < 1e-4
         assert row["training/rollout_actor_probs_pearson_corr"] > 0.9999
     if not tied:
+        assert metrics[1]["actor/kl_loss"] > 0, "the reference policy is the model before the step"
         return
     assert (tmp_path / "validation" / "2.jsonl").read_text().count("\n") == 8 * 2
     # The same stage with one step more goes on from the checkpoint.

@@ -160,12 +160,11 @@ class VerlEngine:
         ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
-        from int_verl.generate.engines.router import LeastBusyRouter
+        from int_verl.generate.engines.client import LocallyRoutedClient
 
-        self._manager = LLMServerManager.create(
-            config=config, worker_group=None, rollout_resource_pool=None, load_balancer_cls=LeastBusyRouter
-        )
-        return self._manager.get_client()
+        self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
+        servers = dict(zip(self._manager.server_addresses, self._manager.server_handles, strict=True))
+        return self._manager.get_client(client_cls=LocallyRoutedClient, servers=servers)
 
     def _start_ray(self, environment: dict[str, str]) -> None:
         import ray
