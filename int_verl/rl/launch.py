@@ -168,6 +168,7 @@ def arguments(cfg: RLLaunch) -> list[str]:
         *cfg.overrides,
     ]
 
+
 def run(
     cfg: RLLaunch,
     on_progress: Callable[[Progress], None] | None = None,

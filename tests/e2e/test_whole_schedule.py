@@ -35,6 +35,8 @@ REDUCED = (
     "eval.samples=2",
     "eval.hard_limit=4",
     "baseline.rl=false",
+    # The old log-probabilities are computed anew, so that the trainer compares them with the rollout's.
+    "rl.overrides=[algorithm.rollout_correction.bypass_mode=false]",
 )
 
 

@@ -18,7 +18,9 @@ import pytest
 
 from int_verl.grading import Grader
 
-SLOW = r"\int_0^{\infty} \frac{\sin(x^2) e^{-x^3}}{1+x^7} dx"
+pytestmark = pytest.mark.slow
+
+SLOW = r"\int_0^{\infty} \frac{\sin(x^2) e^{-x^3} \cos(x^5)}{1+x^7+\sin(x)^2} dx"
 """An answer that math-verify works on for more than a second."""
 
 

@@ -23,6 +23,8 @@ from int_verl.trainer_process import (
     run,
 )
 
+pytestmark = pytest.mark.slow
+
 TRAIN = """
 import json, os, pathlib, sys
 out, steps = pathlib.Path(sys.argv[1]), int(sys.argv[2])
