@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -18,6 +19,15 @@ settings.load_profile("int_verl")
 for folder in (str(ROOT), str(QUICKSTART), str(Path(__file__).parent)):
     if folder not in sys.path:
         sys.path.insert(0, folder)
+
+
+def write_problem_sets(folder: Path, train: int, heldout: int) -> None:
+    """The quickstart's first problems as `train.jsonl` and `heldout.jsonl`."""
+    from domain import problem_rows
+
+    for split, count in (("train", train), ("heldout", heldout)):
+        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
+        (folder / f"{split}.jsonl").write_text(rows)
 
 
 @pytest.fixture(scope="session")

@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import QUICKSTART, ROOT
-from domain import problem_rows
+from conftest import QUICKSTART, ROOT, write_problem_sets
 from safetensors import safe_open
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
@@ -43,9 +42,7 @@ REDUCED = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("schedule")
-    for split, count in (("train", 40), ("heldout", 8)):
-        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
-        (folder / f"{split}.jsonl").write_text(rows)
+    write_problem_sets(folder, train=40, heldout=8)
     return folder
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART
+from conftest import QUICKSTART, write_problem_sets
 from domain import problem_rows
 
 from int_verl.cli import main
@@ -18,9 +18,7 @@ CONFIG = ["--config", str(QUICKSTART / "quickstart.yaml")]
 
 @pytest.fixture
 def settings(tmp_path: Path) -> list[str]:
-    for split, count in (("train", 12), ("heldout", 3)):
-        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
-        (tmp_path / f"{split}.jsonl").write_text(rows)
+    write_problem_sets(tmp_path, train=12, heldout=3)
     return [
         *CONFIG,
         f"run.dir={tmp_path / 'run'}",

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART
-from domain import problem_rows
+from conftest import QUICKSTART, write_problem_sets
 
 from int_verl.generate.stage import TABLES
 
@@ -40,9 +39,7 @@ def command(run_dir: Path, problems: Path, *more: str) -> list[str]:
 @pytest.fixture(scope="module")
 def problems(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("problems")
-    for split, count in (("train", 40), ("heldout", 5)):
-        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
-        (folder / f"{split}.jsonl").write_text(rows)
+    write_problem_sets(folder, train=40, heldout=5)
     return folder
 
 

@@ -10,7 +10,7 @@ from int_verl.generate.engines.router import LeastBusyRouter
 
 
 class LocallyRoutedClient(LLMServerClient):
-    """Chooses the server itself; for the one process that sends all requests.
+    """Chooses the server itself; for the one process that sends all requests, on a machine with few cores.
 
     verl asks an actor for a server before each request, so that many processes can share the servers
     (verl/workers/rollout/llm_server.py:68). That actor first imports all of verl, ten seconds of processor time in

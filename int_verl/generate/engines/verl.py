@@ -16,7 +16,8 @@ _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DEDUP_LOGS": "1",
     "TOKENIZERS_PARALLELISM": "false",
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "TRANSFORMERS_VERBOSITY": "error",
+    "VLLM_LOGGING_LEVEL": "ERROR",
 }
 _CPU = {
     "VERL_PLATFORM": "cpu",
@@ -160,9 +161,11 @@ class VerlEngine:
         ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
+        self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
+        if self.platform == "gpu":
+            return self._manager.get_client()
         from int_verl.generate.engines.client import LocallyRoutedClient
 
-        self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
         servers = dict(zip(self._manager.server_addresses, self._manager.server_handles, strict=True))
         return self._manager.get_client(client_cls=LocallyRoutedClient, servers=servers)
 
