@@ -38,7 +38,7 @@ test: lint
 	$(PY) -m pytest
 
 test-fast: venv
-	$(PY) -m pytest -m "not verl and not e2e and not slow"
+	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
 
 lint: venv
 	$(PY) -m ruff check .

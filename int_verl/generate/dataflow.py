@@ -85,7 +85,6 @@ class _Candidate:
     correct: int = 0
     truncated: int = 0
     drawn: int = 0
-    outcomes: list[str] = field(default_factory=list)
 
 
 class Generator:
@@ -321,27 +320,29 @@ class Generator:
                 )
             )
 
-        tasks = [
-            asyncio.create_task(rollouts(candidate, control, 0, settings.rollouts))
-            for candidate in candidates
-            for control in controls
-        ]
-        first = 0
-        live = list(candidates)
-        for size in settings.wave_sizes():
-            waves = await asyncio.gather(*(rollouts(candidate, "intervention", first, size) for candidate in live))
-            first += size
-            for candidate, wave in zip(live, waves, strict=True):
-                rows.guided += wave
-                candidate.drawn += len(wave)
-                candidate.correct += sum(row["correct"] for row in wave)
-                candidate.truncated += sum(row["outcome"] == "truncated" for row in wave)
-            if settings.stop_at_first_success:
-                live = [candidate for candidate in live if not candidate.correct]
-            if not live or (stop_problem and any(candidate.correct for candidate in candidates)):
-                break
-        for task in tasks:
-            rows.guided += await task
+        async def waves() -> list[Row]:
+            drawn: list[Row] = []
+            first, live = 0, list(candidates)
+            for size in settings.wave_sizes():
+                wave = await asyncio.gather(*(rollouts(candidate, "intervention", first, size) for candidate in live))
+                first += size
+                for candidate, outcomes in zip(live, wave, strict=True):
+                    drawn += outcomes
+                    candidate.drawn += len(outcomes)
+                    candidate.correct += sum(row["correct"] for row in outcomes)
+                    candidate.truncated += sum(row["outcome"] == "truncated" for row in outcomes)
+                if settings.stop_at_first_success:
+                    live = [candidate for candidate in live if not candidate.correct]
+                if not live or (stop_problem and any(candidate.correct for candidate in candidates)):
+                    break
+            return drawn
+
+        drawn = await asyncio.gather(
+            waves(),
+            *(rollouts(candidate, control, 0, settings.rollouts) for candidate in candidates for control in controls),
+        )
+        for guided in drawn:
+            rows.guided += guided
 
     def _guided_context(
         self, prompt_ids: tuple[int, ...], candidate: _Candidate, condition: Condition
