@@ -35,7 +35,7 @@ REDUCED = (
     "eval.hard_limit=4",
     "baseline.rl=false",
     # The old log-probabilities are computed anew, so that the trainer compares them with the rollout's.
-    "rl.overrides=[algorithm.rollout_correction.bypass_mode=false]",
+    'rl.overrides=["algorithm.rollout_correction.bypass_mode=false"]',
 )
 
 

@@ -125,8 +125,8 @@ def test_a_run_of_boxes_is_a_set(grader: Grader) -> None:
     ],
 )
 def test_a_megabyte_costs_milliseconds(response: str) -> None:
-    best = min(_seconds(response) for _ in range(3))
-    assert best < 0.4
+    # Anything worse than linear takes minutes here; the bound leaves room for a busy machine.
+    assert min(_seconds(response) for _ in range(3)) < 3
 
 
 def _seconds(response: str) -> float:
