@@ -15,6 +15,8 @@ import pytest
 from int_verl.grading import Grader
 from int_verl.reward_commands import gold_answers
 
+pytestmark = pytest.mark.slow
+
 SHARED = Path(os.environ.get("INT_VERL_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 PAIRS = SHARED / "data/grading/pairs.jsonl"
 ADVERSARIAL = SHARED / "data/grading/adversarial.py"
