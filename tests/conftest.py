@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from hypothesis import settings
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "recipes" / "quickstart"
 
-# A busy machine is no failure.
-settings.register_profile("int_verl", deadline=None)
+# A busy machine is no failure, and CI sees the same examples every time.
+settings.register_profile("int_verl", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("int_verl")
 
 for folder in (str(ROOT), str(QUICKSTART), str(Path(__file__).parent)):

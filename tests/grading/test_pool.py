@@ -76,7 +76,7 @@ def test_deadline_and_the_next_call(grader: Grader) -> None:
 def test_timeouts_from_many_threads(grader: Grader) -> None:
     verdicts: list[str] = []
     threads = [
-        threading.Thread(target=lambda k=k: verdicts.append(grader.grade(SLOW, str(k)).verdict)) for k in range(3)
+        threading.Thread(target=lambda k=k: verdicts.append(grader.grade(SLOW, str(k)).verdict)) for k in (5, 6, 7)
     ]
     for thread in threads:
         thread.start()
