@@ -106,7 +106,6 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
     """Scores of the base model by samples of its own, through the journal as everything else."""
     settings = run.eval
     sampling = Sampling(run.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
-    grader_section = run.config.grader
 
     async def score(engine: JournaledEngine, grader: Grader, problem_set: str, problem: Problem) -> Row:
         prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
@@ -131,7 +130,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
     async def score_all() -> list[Row]:
         with (
             Journal(run.folder.journal) as journal,
-            Grader(workers=int(grader_section.workers), timeout=float(grader_section.timeout)) as grader,
+            run.grader() as grader,
         ):
             engine = JournaledEngine(run.engine(), journal, run.model_revision, run.engine_settings.in_flight)
             async with engine:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from int_verl.generate.chat import ChatCodec
     from int_verl.generate.engines.base import Engine
     from int_verl.generate.prompts import Prompts
+    from int_verl.grading import Grader
 
 Platform = Literal["cpu", "gpu"]
 
@@ -170,13 +171,18 @@ class Run:
             overrides=(f"actor_rollout_ref.rollout.max_model_len={self.context_length}", *settings.overrides),
         )
 
+    def grader(self) -> Grader:
+        """A new grader with the run's settings, to be closed by the caller."""
+        from int_verl.grading import Grader
+
+        return Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout))
+
     def check_problems(self) -> None:
         """Everything that can be wrong with the problem sets, before any engine is started.
 
         Raises:
             UserError: a prompt that does not fit, or a gold answer that does not grade equal to itself.
         """
-        from int_verl.grading import Grader
         from int_verl.problems import unusable_answers
 
         room = self.context_length - self.sample.sampling.max_tokens
@@ -187,7 +193,7 @@ class Run:
                     f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long, and "
                     f"{room} fit beside sample.sampling.max_tokens; lower that, or raise engine.context_length"
                 )
-        with Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout)) as grader:
+        with self.grader() as grader:
 
             def agrees(answer: str) -> str | None:
                 reason = grader.check_gold(answer)

@@ -13,7 +13,6 @@ from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal, JournaledEngine
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool
-from int_verl.grading import Grader
 from int_verl.interruption import run_until_interrupted
 from int_verl.progress import StageProgress
 from int_verl.records import (
@@ -156,11 +155,10 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
     """
     started = time.monotonic()
     settings = run.generator_settings
-    grader_section = run.config.grader
     with (
         Journal(run.folder.journal) as journal,
         Spool(run.folder / "rows.spool") as spool,
-        Grader(workers=int(grader_section.workers), timeout=float(grader_section.timeout)) as grader,
+        run.grader() as grader,
     ):
         journaled = JournaledEngine(run.engine(), journal, settings.model_revision, settings.in_flight)
         generator = Generator(journaled, run.codec, run.prompts, grader, settings, progress)

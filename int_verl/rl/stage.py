@@ -106,7 +106,7 @@ class RLStage(Stage):
         sets = {
             "train": run.train if run.rl.problems == "all" else unsolved,
             "heldout": run.heldout,
-            "hard": hard_problems(run),
+            "hard": unsolved[: run.eval.hard_limit],
         }
         if not sets["train"]:
             raise UserError("rl.problems=unsolved: every training problem was solved; use rl.problems=all")
