@@ -15,7 +15,8 @@ from typing import Any
 from int_verl.evaluate import conditioning_table, format_table, skills_table, summarise
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
-from int_verl.generate.journal import Journal, JournaledEngine
+from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.journal import Journal
 from int_verl.grading import Grader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems import Problem

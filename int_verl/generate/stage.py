@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from int_verl.generate.dataflow import Generator
 from int_verl.generate.funnel import Funnel, funnel_table
-from int_verl.generate.journal import Journal, JournaledEngine
+from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.journal import Journal
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool
 from int_verl.interruption import run_until_interrupted

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, Engine, Request, Sampling
 from int_verl.generate.engines.scripted import ScriptedEngine
-from int_verl.generate.journal import Journal, JournaledEngine, request_key
+from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.journal import Journal, request_key
 
 REQUEST = Request((1, 2, 3), Sampling(8), seed=7)
 token_ids = st.lists(st.integers(0, 2**31 - 1), max_size=20).map(tuple)
