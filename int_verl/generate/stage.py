@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from int_verl.generate.dataflow import Generator
-from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool

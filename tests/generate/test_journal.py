@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, Engine, Request, Sampling
-from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
 
 REQUEST = Request((1, 2, 3), Sampling(8), seed=7)
