@@ -71,7 +71,7 @@ def load_problems(
     problems: list[Problem] = []
     faults: list[Fault] = []
     first_row_of: dict[str, int] = {}
-    for number, row in enumerate(_raw_rows(file), 1):
+    for number, row in enumerate(raw_rows(file), 1):
         if limit is not None and len(problems) >= limit:
             break
         for name in required:
@@ -81,7 +81,7 @@ def load_problems(
                     f"{file}: row {number} has no column {mapping[name]!r} (it has: {have}); "
                     f"name yours with problems.columns.{name}=..."
                 )
-        found, problem = _check_row(number, row, mapping, required)
+        found, problem = check_row(number, row, mapping, required)
         faults += found
         if problem is None:
             continue
@@ -99,9 +99,10 @@ def load_problems(
     return problems
 
 
-def _check_row(
+def check_row(
     number: int, row: Mapping[str, Any], mapping: Mapping[str, str], required: Iterable[str]
 ) -> tuple[list[Fault], Problem | None]:
+    """What is wrong with a row, or the problem that it holds."""
     faults = []
     for name in required:
         value = row[mapping[name]]
@@ -143,7 +144,12 @@ def unusable_answers(problems: Iterable[Problem], agrees_with_itself: Callable[[
     return [Fault(number, "answer", reason) for number, reason in reasons if reason is not None]
 
 
-def _raw_rows(file: str) -> Iterator[dict[str, Any]]:
+def raw_rows(file: str) -> Iterator[dict[str, Any]]:
+    """The rows of a problem set as they are, one at a time.
+
+    Raises:
+        UserError: no such file or data set, or a row that cannot be read.
+    """
     path = Path(file).expanduser()
     readers = {".parquet": _parquet_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows}
     if path.suffix in readers:
