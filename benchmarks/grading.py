@@ -3,10 +3,7 @@
     python benchmarks/grading.py                 # all sets, all graders
     python benchmarks/grading.py --sets D1,D3 --graders ours,math-verify --seconds 10
 
-Two figures each: answers a second by the clock, and answers a second of processor time (all processes together, without
-their start), which is the one to compare on a machine that is busy with something else.
-
-Three sets, as a sequential caller meets them (`--threads` for more):
+Three sets, as a sequential caller meets them (``ours-2-workers``: two threads):
 
 - D1: whole responses of 1,500 characters with mixed answers, eight to a gold, as rollouts come.
 - D2: distinct pairs that need symbolic work, and no two alike.
@@ -15,8 +12,9 @@ Three sets, as a sequential caller meets them (`--threads` for more):
 D1 and D2 are made from the labelled pairs, if `--pairs` (or ``INT_VERL_SHARED``) finds them; otherwise from templates.
 Rivals: math-verify in process as its README has it, verl's ``math_verify`` reward, and a forked process for every
 answer (written here), the design of several published recipes. Every grader gets the same inputs; a slow one stops
-after
-`--seconds` and its rate is that of what it finished. Each figure is the best of `--rounds` passes.
+after `--seconds` and its rate is that of what it finished. Each figure is the best of `--rounds` passes; in each round
+every grader has its turn, so that a machine's slow minute is nobody's alone. ``first call`` is a new process's first
+answer that plain comparison does not decide, imports and all.
 """
 
 from __future__ import annotations
@@ -27,10 +25,11 @@ import logging
 import multiprocessing
 import os
 import random
-import resource
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -159,9 +158,10 @@ def _graded_in_child(gold: str, text: str, answers: Any) -> None:
 
 @contextmanager
 def process_per_answer() -> Iterator[GradeFunction]:
-    """A forked process for each answer, joined with a time limit."""
-    import math_verify  # noqa: F401
+    """A forked process for each answer, joined with a time limit; the parent has imported math-verify and used it."""
+    from math_verify import parse, verify
 
+    verify(parse("$1$"), parse(r"so $\\boxed{\\frac{1}{1}}$"))
     context = multiprocessing.get_context("fork")
 
     def grade(gold: str, text: str) -> bool:
@@ -179,38 +179,52 @@ def process_per_answer() -> Iterator[GradeFunction]:
     yield grade
 
 
-def processor_seconds() -> float:
-    """Processor time of this process and of all children that have ended."""
-    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+GRADERS: dict[str, tuple[Callable[[], Any], int]] = {
+    "ours": (lambda: ours(1), 1),
+    "ours-2-workers": (lambda: ours(2), 2),
+    "math-verify": (math_verify_in_process, 1),
+    "verl": (verl_math_verify, 1),
+    "process-per-answer": (process_per_answer, 1),
+}
+"""Name -> (how to make it, threads that call it)."""
 
 
-def measure(make: Callable[[], Any], pairs: list[Pair], seconds: float, threads: int) -> tuple[float, float]:
-    """(answers a second by the clock, answers a second of processor time)."""
-    start = processor_seconds()
-    with make():
-        pass
-    idle = processor_seconds() - start
-    start = processor_seconds()
+def measure(name: str, pairs: list[Pair], seconds: float) -> float:
+    """Answers a second of one grader without its start, in a process of its own: nothing is cached from before."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
+        return process.submit(_measure, name, pairs, seconds).result()
+
+
+def _measure(name: str, pairs: list[Pair], seconds: float) -> float:
+    make, threads = GRADERS[name]
     with make() as grade:
-        by_clock, done = rate(grade, pairs, seconds, threads)
-    return by_clock, done / max(processor_seconds() - start - idle, 1e-3)
+        return rate(grade, pairs, seconds, threads)
 
 
-def rate(grade: GradeFunction, pairs: list[Pair], seconds: float, threads: int) -> tuple[float, int]:
-    """Answers a second over ``pairs``, or over as many as fit into ``seconds``, and how many those were."""
+def first_call() -> float:
+    """Seconds from a new process's call to its answer."""
+    code = (
+        "import time; from int_verl.grading import Grader; start = time.perf_counter(); "
+        r"assert Grader(workers=1).grade_response(r'so \boxed{\frac{\sqrt{8}}{2}}', r'\sqrt{2}').correct; "
+        "print(time.perf_counter() - start)"
+    )
+    return float(subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout)
+
+
+def rate(grade: GradeFunction, pairs: list[Pair], seconds: float, threads: int) -> float:
+    """Answers a second over ``pairs``, or over as many as fit into ``seconds``."""
     start = time.perf_counter()
     if threads > 1:
         with ThreadPoolExecutor(threads) as executor:
             list(executor.map(lambda pair: grade(*pair), pairs))
-        return len(pairs) / (time.perf_counter() - start), len(pairs)
+        return len(pairs) / (time.perf_counter() - start)
     done = 0
     for gold, text in pairs:
         grade(gold, text)
         done += 1
         if time.perf_counter() - start > seconds:
             break
-    return done / (time.perf_counter() - start), done
+    return done / (time.perf_counter() - start)
 
 
 def main() -> None:
@@ -218,34 +232,25 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--pairs", type=Path)
     arguments.add_argument("--sets", default="D1,D2,D3")
-    arguments.add_argument("--graders", default="ours,ours-2-workers,math-verify,verl,process-per-answer")
-    arguments.add_argument("--seconds", type=float, default=20.0)
-    arguments.add_argument("--rounds", type=int, default=1)
+    arguments.add_argument("--graders", default=",".join(GRADERS))
+    arguments.add_argument("--seconds", type=float, default=10.0)
+    arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
     rng = random.Random(0)
     labelled = load_pairs(options.pairs)
     data = {"D1": mixed(labelled, rng), "D2": symbolic(labelled, rng), "D3": integers(rng)}
-    graders: dict[str, tuple[Callable[[], Any], int]] = {
-        "ours": (lambda: ours(1), 1),
-        "ours-2-workers": (lambda: ours(2), 2),
-        "math-verify": (math_verify_in_process, 1),
-        "verl": (verl_math_verify, 1),
-        "process-per-answer": (process_per_answer, 1),
-    }
-    rates: dict[str, dict[str, tuple[float, float]]] = {}
-    for name in options.graders.split(","):
-        make, threads = graders[name]
-        rates[name] = {}
+    rates: dict[str, dict[str, float]] = {name: {} for name in options.graders.split(",")}
+    for _ in range(options.rounds):
         for part in options.sets.split(","):
-            passes = [measure(make, data[part], options.seconds, threads) for _ in range(options.rounds)]
-            rates[name][part] = (max(clock for clock, _ in passes), max(cpu for _, cpu in passes))
-            clock, cpu = rates[name][part]
-            print(f"{name:20} {part}  {clock:10.1f} /s  {cpu:10.1f} /cpu s", flush=True)
-    for rival in set(rates) - {"ours", "ours-2-workers"}:
-        for part in options.sets.split(",") if "ours" in rates else []:
-            clock, cpu = (ours / theirs for ours, theirs in zip(rates["ours"][part], rates[rival][part], strict=True))
-            print(f"{part}: {clock:.1f} x {rival} by the clock, {cpu:.1f} x by processor time")
+            for name, best in rates.items():
+                best[part] = max(best.get(part, 0.0), measure(name, data[part], options.seconds))
+                print(f"{name:20} {part}  {best[part]:10.1f} /s", flush=True)
+    for rival in rates if "ours" in rates else []:
+        if rival != "ours":
+            ratios = (f"{part} {rates['ours'][part] / rates[rival][part]:.1f}" for part in options.sets.split(","))
+            print(f"ours / {rival}: {', '.join(ratios)}")
+    print(f"first call: {min(first_call() for _ in range(3)):.2f} s")
     if options.json:
         options.json.write_text(json.dumps(rates, indent=1))
 

@@ -19,6 +19,8 @@ _CLOSE = frozenset(["\\}", "\\rfloor", "\\rceil", "\\rangle", ")", "]", "}"])
 
 def cut(text: str, separators: frozenset[str]) -> list[tuple[str, str]]:
     """Pieces of ``text`` between separators outside all brackets, each with the separator before it."""
+    if not any(separator in text for separator in separators):
+        return [("", text)]
     pieces: list[tuple[str, str]] = []
     depth, start, before = 0, 0, ""
     for match in _SCAN.finditer(text):

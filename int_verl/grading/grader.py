@@ -11,6 +11,7 @@ from typing import Any
 
 from int_verl.grading.compare import as_plain_integer, decide, quantity
 from int_verl.grading.extract import extract_answer
+from int_verl.grading.inline import Turnstile, is_small, judge_small, warm_up
 from int_verl.grading.limits import MAX_ANSWER_CHARS, MAX_NESTING, nesting
 from int_verl.grading.normalise import normalise
 from int_verl.grading.pool import PoolError, WorkerPool
@@ -42,8 +43,9 @@ class Grade:
 class Grader:
     """Grades answers; safe to share among threads, and free until the first answer that needs a worker process.
 
-    Plain numbers and identical strings are decided in the calling thread. Everything else goes to a pool of worker
-    processes with a wall-clock limit. It never raises on any answer or gold, and never hangs.
+    Plain numbers, identical strings and, for a caller that is alone, short arithmetic are decided in the calling
+    thread. Everything else goes to a pool of worker processes with a wall-clock limit. It never raises on any answer or
+    gold, and never hangs.
 
     Args:
         workers: most worker processes at a time; default: the number of CPU cores, at most 4.
@@ -66,6 +68,7 @@ class Grader:
             raise ValueError(f"timeout must be positive, not {timeout}")
         self._unboxed = unboxed
         self._pool = WorkerPool(workers or min(4, os.cpu_count() or 1), timeout, memory_mb)
+        self._turnstile = Turnstile()
         self._verdicts: dict[tuple[str, str], tuple[str, str]] = {}
         self._timed_out: set[tuple[str, str]] = set()
 
@@ -82,7 +85,8 @@ class Grader:
         self._pool.close()
 
     def warm(self) -> None:
-        """Start a worker process with all its imports now, rather than at the first answer that needs one."""
+        """Do all imports and start a worker process now, rather than at the first answer that needs them."""
+        warm_up()
         self._pool.warm()
 
     def grade(self, answer: Any, gold: Any) -> Grade:
@@ -178,10 +182,12 @@ class Grader:
         return None, pair
 
     def _ask(self, answer: str, pair: tuple[str, str]) -> Grade:
-        try:
-            verdict, means = self._pool.ask(*pair)
-        except PoolError as problem:
-            return Grade("error", answer, str(problem))
+        with self._turnstile.pass_through() as alone:
+            judged = judge_small(*pair) if alone and is_small(*pair) else None
+            try:
+                verdict, means = judged or self._pool.ask(*pair)
+            except PoolError as problem:
+                return Grade("error", answer, str(problem))
         # A timeout may be the machine's fault, so it takes two to be remembered.
         if verdict != "timeout" or pair in self._timed_out:
             if len(self._verdicts) >= _CACHE_SIZE:

@@ -11,14 +11,13 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
 from typing import Any
 
 from int_verl.grading import numeric
 from int_verl.grading.compare import Quantity, agrees, quantities_agree
-from int_verl.grading.items import INFINITY, Item, Piece, Undecided
+from int_verl.grading.items import Item, Piece, Undecided
 from int_verl.grading.regions import infinite, same_region
-from int_verl.grading.syntax import Node, Unsupported, parse, variables, walk
+from int_verl.grading.syntax import Node, Unsupported, features, parse, variables
 from int_verl.grading.words import plain_words, unit
 
 
@@ -126,6 +125,14 @@ _OPTION = re.compile(
 )
 
 
+_NO_VALUE = re.compile(r"\\begin ?\{cases\}|[A-Z] ?\([^()]*(?:[=<>]|\\(?:le|ge|in|mid)(?![a-zA-Z]))[^()]*\)")
+"""Cases and probabilities of events: an answer that a plain number does not equal as it stands."""
+
+
+_CHOICE = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)|[{\s])*\(?[{\s]*([A-J])[}\s]*\)?[}\s]*")
+_TEXT_MARKS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]")
+
+
 def same_item(gold: Item, answer: Item) -> bool:
     """Whether two items are the same."""
     if gold.kind == "contradiction":
@@ -144,6 +151,8 @@ def same_item(gold: Item, answer: Item) -> bool:
         if {gold.kind, answer.kind} & {"region", "inequality"} and not all(
             map(_SET_LIKE.search, (gold.text, answer.text))
         ):
+            return False
+        if gold.number is not None and _NO_VALUE.search(answer.text):
             return False
         raise Undecided("not understood")
     return False
@@ -164,10 +173,10 @@ def _parts(words: str) -> frozenset[str]:
 
 def _option(gold: Item, answer: Item) -> bool | None:
     """For a gold that is one letter of a multiple choice: whether the answer picks it. None: no choice."""
-    wanted = re.fullmatch(r"\(?([A-J])\)?", re.sub(r"\\(?:text|textbf|mathrm|mathbf)|[{}\s]", "", gold.text))
+    wanted = _CHOICE.fullmatch(gold.text)
     if wanted is None:
         return None
-    said = _OPTION.fullmatch(re.sub(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]", "", answer.text).strip())
+    said = _OPTION.fullmatch(_TEXT_MARKS.sub("", answer.text).strip())
     return None if said is None else (said[1] or said[2] or said[3]).upper() == wanted[1]
 
 
@@ -191,11 +200,11 @@ def _same_expr(gold: Item, answer: Item) -> bool:
         return _same_decimal(gold.number, b)
     if gold.name != answer.name and gold.name and answer.name:
         b = _with_argument_of(gold.name, answer.name, b)
-    if _infinite_somewhere(a) or _infinite_somewhere(b):
-        if any(node[0] in ("sum", "prod") for tree in (a, b) for node in walk(tree)):
+    if "inf" in features(a) | features(b):
+        if (features(a) | features(b)) & {"sum", "prod"}:
             raise Undecided("infinite series")
         return bool(a == b)
-    if (a[0] == "degree") == (b[0] == "degree") or ("const", "pi") not in (*walk(a), *walk(b)):
+    if (a[0] == "degree") == (b[0] == "degree") or "pi" not in features(a) | features(b):
         # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
         a, b = _degrees_dropped(a), _degrees_dropped(b)
     try:
@@ -235,11 +244,6 @@ def _substitute(node: Any, old: str, new: str) -> Any:
     return tuple(_substitute(part, old, new) for part in node) if isinstance(node, tuple) else node
 
 
-@lru_cache(maxsize=4096)
-def _infinite_somewhere(tree: Node) -> bool:
-    return any(node == INFINITY for node in walk(tree))
-
-
 def _degrees_dropped(node: Node) -> Node:
     """An angle's value in degrees: the sign at the end of an answer is a unit, inside a sine it is a factor."""
     return node[1] if node[0] == "degree" else node
@@ -254,7 +258,7 @@ def _same_decimal(gold: Quantity, tree: Node) -> bool:
         return False
     if type(value) is not Fraction:
         value = numeric._mp(value)
-        if isinstance(value, numeric.mpmath.mpc):
+        if isinstance(value, numeric.mp.mpc):
             if abs(value.imag) > 1e-30:
                 return False
             value = value.real

@@ -59,32 +59,24 @@ _SPACED_GROUP = re.compile(
 )
 _NARROW_GROUP = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")
 _DECIMAL_COMMA = re.compile(r"(?<=[0-9])\{,\}(?=[0-9])")
-_RENAME = [
-    (re.compile(r"\\[dtc]frac(?![a-zA-Z])"), r"\\frac"),
-    (re.compile(r"\\[dt]binom(?![a-zA-Z])"), r"\\binom"),
-    (re.compile(r"\\(?:leq|leqslant|leqq)(?![a-zA-Z])"), r"\\le "),
-    (re.compile(r"\\(?:geq|geqslant|geqq)(?![a-zA-Z])"), r"\\ge "),
-    (re.compile(r"\\(?:neq)(?![a-zA-Z])|\\not\s*="), r"\\ne "),
-    (re.compile(r"\\(?:lbrace)(?![a-zA-Z])"), r"\\{"),
-    (re.compile(r"\\(?:rbrace)(?![a-zA-Z])"), r"\\}"),
-    (re.compile(r"\\(?:lbrack)(?![a-zA-Z])"), "["),
-    (re.compile(r"\\(?:rbrack)(?![a-zA-Z])"), "]"),
-    (re.compile(r"\\(?:lvert|rvert|vert|mid)(?![a-zA-Z])"), "|"),
-    (
-        re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*"),
-        r"\\degree ",
-    ),
-    (re.compile(r"\\(?:varnothing|empty)(?![a-zA-Z])|\\\{\s*\\\}"), r"\\emptyset "),
-    (re.compile(r"\\(?:backslash)(?![a-zA-Z])"), r"\\setminus "),
-    (re.compile(r"\\(?:dots|dotsc|dotsb|cdots|ldots)(?![a-zA-Z])"), r"\\ldots "),
-    (re.compile(r"\\lt(?![a-zA-Z])"), "<"),
-    (re.compile(r"\\gt(?![a-zA-Z])"), ">"),
-    (re.compile(r"<=(?!=)"), r"\\le "),
-    (re.compile(r">=(?!=)"), r"\\ge "),
-    (re.compile(r"!="), r"\\ne "),
-    (re.compile(r"\\(?:tfrac|dfrac)"), r"\\frac"),
-    (re.compile(r"\\(?:dollar)(?![a-zA-Z])"), r"\\$"),
-]  # fmt: skip
+_COMMAND = re.compile(r"\\([a-zA-Z]+)(?![a-zA-Z])")
+_RENAMED = {
+    **dict.fromkeys(["dfrac", "tfrac", "cfrac"], r"\frac"),
+    **dict.fromkeys(["dbinom", "tbinom"], r"\binom"),
+    **dict.fromkeys(["leq", "leqslant", "leqq"], r"\le "),
+    **dict.fromkeys(["geq", "geqslant", "geqq"], r"\ge "),
+    **dict.fromkeys(["lvert", "rvert", "vert", "mid"], "|"),
+    **dict.fromkeys(["varnothing", "empty"], r"\emptyset "),
+    **dict.fromkeys(["dots", "dotsc", "dotsb", "cdots", "ldots"], r"\ldots "),
+    "neq": r"\ne ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "backslash": r"\setminus ",
+    "lt": "<", "gt": ">", "dollar": r"\$",
+}  # fmt: skip
+_GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
+_DEGREE = re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*")
+_EMPTY_BRACES = re.compile(r"\\\{\s*\\\}")
+_NOT_EQUAL = re.compile(r"\\not\s*=|!=")
+_AT_MOST = re.compile(r"<=(?!=)")
+_AT_LEAST = re.compile(r">=(?!=)")
 _SPACES = re.compile(r"\s+")
 _INVISIBLE = dict.fromkeys(
     [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD, *range(9), *range(14, 32)]
@@ -124,8 +116,15 @@ def normalise(text: str) -> str:
         text = _REPEATING.sub(_repeating, text)
         if "\\choose" in text or "\\over" in text:
             text = _INFIX.sub(lambda m: f"\\{'binom' if m[2] == 'choose' else 'frac'}{{{m[1]}}}{{{m[3]}}}", text)
-    for pattern, new in _RENAME:
-        text = pattern.sub(new, text)
+        text = _COMMAND.sub(lambda m: _RENAMED.get(m[1]) or m[0], text)
+        text = _EMPTY_BRACES.sub(r"\\emptyset ", text)
+        if "frac" in text:
+            text = _GLUED_FRACTION.sub(r"\\frac", text)
+        if "circ" in text or "degree" in text:
+            text = _DEGREE.sub(r"\\degree ", text)
+    if "=" in text:
+        text = _NOT_EQUAL.sub(r"\\ne ", text)
+        text = _AT_LEAST.sub(r"\\ge ", _AT_MOST.sub(r"\\le ", text))
     if text.startswith("]") or text.endswith("["):
         text = _OPEN_INTERVAL.sub(_interval, text)
     return _unwrap(_SPACES.sub(" ", text).strip())

@@ -11,21 +11,29 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
 from typing import Any
 
 import mpmath
-from mpmath import mp
 
 from int_verl.grading.limits import MAX_EXACT_BITS, MAX_PRECISION_BITS, MAX_TERMS, TooLarge
-from int_verl.grading.syntax import Node, Unsupported, variables, walk
+from int_verl.grading.syntax import Node, Unsupported, features, variables, walk
+
+mp = mpmath.MPContext()
+"""A context of our own: its precision is nobody else's, and ours changes nobody's results."""
 
 _FACTORIAL_EXACT = 2_500
 _PRIMES = (2305843009213693951, 2305843009213693921, 1152921504606846883)
 _BASE_BITS = 160
-_HUGE_EXPONENT = 1 << 40
+_NOT_FINITE = 1 << 62
+
+
+class Costly(Exception):
+    """The comparison needs a higher precision than `at_most` allows."""
 
 
 class Undefined(ArithmeticError):
@@ -54,9 +62,11 @@ class Evaluator:
     def __call__(self, node: Node) -> Value:
         value = getattr(self, "_" + node[0])(*node[1:])
         if type(value) is not Fraction and not isinstance(value, tuple):
-            if not mp.isfinite(value):
+            magnitude = _magnitude(value)
+            if magnitude >= _NOT_FINITE:
                 raise Undefined("not finite")
-            self.peak = max(self.peak, _magnitude(value))
+            if magnitude > self.peak:
+                self.peak = magnitude
         return value
 
     # -- leaves
@@ -322,12 +332,15 @@ def _bounded(x: Fraction) -> Value:
 
 
 def _magnitude(x: Any) -> int:
-    """About log2 of ``abs(x)``; 0 for zero."""
-    if isinstance(x, Fraction):
+    """About log2 of ``abs(x)``; 0 for zero, `_NOT_FINITE` for what is not finite."""
+    if type(x) is Fraction:
         return x.numerator.bit_length() - x.denominator.bit_length()
+    if type(x) is mp.mpf:
+        _, mantissa, exponent, bits = x._mpf_
+        return exponent + bits if mantissa else (_NOT_FINITE if exponent else 0)
     if x == 0:
         return 0
-    return int(mp.mag(x)) if mp.isfinite(x) else 1 << 30
+    return int(mp.mag(x)) if mp.isfinite(x) else _NOT_FINITE
 
 
 def _nonzero(x: Any) -> Any:
@@ -337,7 +350,7 @@ def _nonzero(x: Any) -> Any:
 
 
 def _real(x: Any) -> Any:
-    if isinstance(x, mpmath.mpc):
+    if isinstance(x, mp.mpc):
         if abs(x.imag) > mp.ldexp(max(abs(x), 1), -mp.prec // 2):
             raise Unsupported("order of complex numbers")
         return x.real
@@ -454,6 +467,19 @@ def _small_integer(node: Node) -> int:
 
 # -- comparing
 
+_most_bits: float = math.inf
+
+
+@contextmanager
+def at_most(bits: int) -> Iterator[None]:
+    """Within, a comparison that needs a working precision of more than so many bits raises `Costly`."""
+    global _most_bits
+    _most_bits = bits
+    try:
+        yield
+    finally:
+        _most_bits = math.inf
+
 
 def equal(a: Node, b: Node, *, sign: int = 1) -> bool:
     """Whether two trees are equal for all admissible values of their variables (on integers where that is implied).
@@ -465,22 +491,12 @@ def equal(a: Node, b: Node, *, sign: int = 1) -> bool:
     if a == b:
         return True
     logs: list[int | None] = [None]
-    if _has_bare_log(a) != _has_bare_log(b) or _mentions_ten(a) or _mentions_ten(b):
-        logs = [None, 10] if _has_bare_log(a) or _has_bare_log(b) else [None]
+    bare = ["log" in features(tree) for tree in (a, b)]
+    if any(bare) and (not all(bare) or _mentions_ten(a) or _mentions_ten(b)):
+        logs = [None, 10]
     return any(_equal(a, b, sign, base) for base in logs)
 
 
-@lru_cache(maxsize=4096)
-def _has_bare_log(node: Node) -> bool:
-    return any(part[:2] == ("fn", "log") for part in walk(node))
-
-
-@lru_cache(maxsize=4096)
-def _has_absolute_value(node: Node) -> bool:
-    return any(part[:2] == ("fn", "abs") for part in walk(node))
-
-
-@lru_cache(maxsize=4096)
 def _mentions_ten(node: Node) -> bool:
     return any(part[:2] == ("fn", "lg") or part == ("fn", "ln", (("num", Fraction(10)),)) for part in walk(node))
 
@@ -490,7 +506,7 @@ def _equal(a: Node, b: Node, sign: int, log_base: int | None) -> bool:
     if not names:
         return _equal_at(a, b, {}, sign, log_base)[0]
     integers = _integer_variables(a) | _integer_variables(b)
-    signed = _has_absolute_value(a) or _has_absolute_value(b)
+    signed = "abs" in features(a) or "abs" in features(b)
     real_agree = complex_agree = complex_differ = 0
     problem: Exception | None = None
     for point in points(sorted(names), integers, signed=signed):
@@ -554,7 +570,7 @@ def proportional(a: Node, b: Node) -> Fraction | int | None:
     if ratio is None or seen < 3:
         return None
     with mp.workprec(_BASE_BITS):
-        if isinstance(sign, mpmath.mpc):
+        if isinstance(sign, mp.mpc):
             return 1 if abs(sign.imag) < mp.ldexp(abs(sign), -60) and sign.real > 0 else -1
         return 1 if sign > 0 else -1
 
@@ -582,6 +598,8 @@ def _equal_at(a: Node, b: Node, point: dict[str, Fraction], sign: int, log_base:
                 pass
         raise TooLarge("precision")
     bits = max(first.peak, 0) + _BASE_BITS
+    if 2 * bits > _most_bits:
+        raise Costly
     values = []
     for precision in (bits, 2 * bits):
         with mp.workprec(precision):
@@ -629,7 +647,7 @@ def _converges(first: tuple[Value, Value], second: tuple[Value, Value], bits: in
 def _is_real(x: Value) -> bool:
     if isinstance(x, tuple):
         return all(_is_real(entry) for row in x for entry in row)
-    if isinstance(x, mpmath.mpc):
+    if isinstance(x, mp.mpc):
         return bool(abs(x.imag) <= mp.ldexp(max(abs(x), 1), -60))
     return True
 
@@ -679,10 +697,15 @@ def points(names: list[str], integers: frozenset[str], *, signed: bool) -> list[
     return found
 
 
+_OF_INTEGERS = frozenset(["fact", "floor", "ceil", "binom", "gcd", "lcm", "mod", "sum", "prod", "apply", "pow"])
+
+
 @lru_cache(maxsize=4096)
 def _integer_variables(node: Node) -> frozenset[str]:
     """Variables that can only be integers: inside factorials, binomials, rounding, or powers of a negative number."""
     found: set[str] = set()
+    if not features(node) & _OF_INTEGERS:
+        return frozenset()
     for part in walk(node):
         kind = part[0]
         if kind == "fact":

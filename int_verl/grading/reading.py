@@ -17,7 +17,7 @@ from int_verl.grading.compare import quantity
 from int_verl.grading.items import INFINITY, NEG_INFINITY, Item, Piece
 from int_verl.grading.limits import MAX_ITEMS, TooLarge
 from int_verl.grading.regions import infinite, sorted_points
-from int_verl.grading.syntax import Node, Unsupported, parse, variables, walk
+from int_verl.grading.syntax import Node, Unsupported, features, parse, variables
 from int_verl.grading.words import (
     COMMANDS,
     TRAILING_UNIT,
@@ -245,7 +245,7 @@ def _expression(text: str, name: str) -> list[Item]:
         except Unsupported:
             tree = None
         if tree is not None and not ends_in_unit(core):
-            if any(node[0] in ("pm", "mp") for node in walk(tree)):
+            if features(tree) & {"pm", "mp"}:
                 return [Item("expr", text, _with_sign(tree, sign), name) for sign in (1, -1)]
             return [Item("expr", text, tree, name, quantity(core))]
         shorter = without_unit(core)
@@ -421,7 +421,7 @@ def _contradicts(sides: list[str]) -> bool:
             continue
         try:
             tree = parse(side)
-            if variables(tree) or any(node[0] in ("pm", "mp") for node in walk(tree)):
+            if variables(tree) or features(tree) & {"pm", "mp"}:
                 continue
             if known is not None and not numeric.equal(known, tree):
                 if _close(known, tree):

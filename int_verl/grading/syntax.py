@@ -157,14 +157,17 @@ def parse(text: str) -> Node:
     """
     parser = _Parser(tokenise(text))
     node = parser.sum()
-    if parser.position != len(parser.tokens):
+    if parser.peek() is not _END:
         raise Unsupported(f"left over: {parser.tokens[parser.position][1]}")
     return node
 
 
+_END = ("end", "", False)
+
+
 class _Parser:
     def __init__(self, tokens: list[tuple[str, str, bool]]) -> None:
-        self.tokens = tokens
+        self.tokens = [*tokens, _END]
         self.position = 0
         self.bars = 0
         self.depth = 0
@@ -172,7 +175,7 @@ class _Parser:
     # -- token helpers
 
     def peek(self) -> tuple[str, str, bool]:
-        return self.tokens[self.position] if self.position < len(self.tokens) else ("end", "", False)
+        return self.tokens[self.position]
 
     def next(self) -> tuple[str, str, bool]:
         token = self.peek()
@@ -182,8 +185,8 @@ class _Parser:
         return token
 
     def at(self, *texts: str) -> bool:
-        kind, text, _ = self.peek()
-        return kind in ("sym", "cmd") and text in texts
+        kind, text, _ = self.tokens[self.position]
+        return text in texts and kind in ("sym", "cmd")
 
     def expect(self, text: str) -> None:
         token = self.next()
@@ -421,7 +424,9 @@ class _Parser:
                 return text if kind != "let" or text not in "nkmij" else ("var", text)
             raise Unsupported("subscript")
         end, depth = start, 0
-        while end < len(self.tokens):
+        while True:
+            if self.tokens[end] is _END:
+                raise Unsupported("unbalanced braces")
             if self.tokens[end][1] == "{":
                 depth += 1
             elif self.tokens[end][1] == "}":
@@ -609,6 +614,7 @@ _STOPS = frozenset(
 )  # fmt: skip
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str) -> Node:
     return ("num", Fraction(text if text[-1] != "." else text[:-1]))
 
@@ -641,6 +647,12 @@ def walk(node: Any) -> Iterator[Node]:
         if current and isinstance(current[0], str):
             yield current
         pending.extend(part for part in current if isinstance(part, tuple))
+
+
+@lru_cache(maxsize=4096)
+def features(tree: Node) -> frozenset[str]:
+    """Kinds of a tree's nodes, and names of its constants and functions: ``{"add", "const", "pi", "fn", "ln"}``."""
+    return frozenset(name for node in walk(tree) for name in (node[:2] if node[0] in ("fn", "const") else node[:1]))
 
 
 @lru_cache(maxsize=8192)

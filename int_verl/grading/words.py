@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from int_verl.grading.syntax import FUNCTIONS
 
@@ -47,14 +48,20 @@ WORD_VALUES = {
 }  # fmt: skip
 
 
+_MARKUP = re.compile(
+    r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|emph|operatorname|mathit|boldsymbol)\s*(?=\{)|"
+    r"\\[(){}\[\]]|[${}]"
+)
+_QUOTES = re.compile(r"[\"'`*]+")
+_AROUND_PUNCTUATION = re.compile(r"\s*([(),.;:!?])\s*")
+
+
+@lru_cache(maxsize=4096)
 def plain_words(text: str) -> str:
     """The words of a text answer: lower case, no markup, no punctuation at the ends of words."""
-    text = re.sub(
-        r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|emph|operatorname|mathit|boldsymbol)\s*(?=\{)", " ", text
-    )
-    text = re.sub(r"\\[(){}\[\]]|[${}]", " ", text)
-    text = re.sub(r"[\"'`*]+", "", text)
-    return re.sub(r"\s*([(),.;:!?])\s*", r"\1", " ".join(text.split())).strip(" .,;:!?").lower()
+    text = _MARKUP.sub(" ", text)
+    text = _QUOTES.sub("", text)
+    return _AROUND_PUNCTUATION.sub(r"\1", " ".join(text.split())).strip(" .,;:!?").lower()
 
 
 _WORD_RUN = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}(?![A-Za-z])")
@@ -63,6 +70,10 @@ _WORD_RUN = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}(?![A-Za-z])")
 COMMANDS = re.compile(r"\\(?:begin|end)\s*\{[a-zA-Z*]*\}(?:\s*\{[clr|]*\})?|\\[a-zA-Z]+")
 
 
+_SYMBOLS = re.compile(r"[0-9+=^_/<>-]|\\(?!(?:text|mathrm|textbf|mathbf|mbox))")
+
+
+@lru_cache(maxsize=4096)
 def is_prose(text: str) -> bool:
     """Whether words make up an item rather than symbols."""
     bare = COMMANDS.sub(" ", text)
@@ -72,9 +83,7 @@ def is_prose(text: str) -> bool:
         if word.lower() not in FUNCTIONS and word not in ("sqrt", "gcd", "lcm", "max", "min", "mod", "lim", "red")
     ]
     words = [word for word in words if len(word) > 4 or not word.isupper()]
-    return len(words) >= 2 or (
-        len(words) == 1 and not re.search(r"[0-9+=^_/\\<>-]", re.sub(r"\\(?:text|mathrm|textbf|mathbf|mbox)", "", text))
-    )
+    return len(words) >= 2 or (len(words) == 1 and _SYMBOLS.search(text) is None)
 
 
 def ends_in_unit(text: str) -> bool:

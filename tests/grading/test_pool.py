@@ -61,7 +61,7 @@ def grader() -> Iterator[Grader]:
 def works(grader: Grader) -> bool:
     """A comparison that needs a worker, never the same twice."""
     k = time.monotonic_ns() % 10**9
-    return grader.grade(rf"{k}+\sqrt{{8}}", rf"2\sqrt2+{k}").correct
+    return grader.grade(rf"{k}+\sum_{{j=1}}^{{2}}\sqrt{{8}}", rf"4\sqrt2+{k}").correct
 
 
 def test_deadline_and_the_next_call(grader: Grader) -> None:
@@ -112,7 +112,7 @@ def test_close_leaves_nothing() -> None:
     assert len(started) >= 2
     grader.close()
     assert not wait_gone(started)
-    assert grader.grade(r"\sqrt{18}", r"3\sqrt2").verdict == "error"
+    assert grader.grade(r"\sum_{k=1}^3 k^2", "14").verdict == "error"
     assert grader.grade("5", "5").correct
 
 
@@ -158,7 +158,7 @@ SCRIPT = """
 import os, sys, time
 from int_verl.grading import Grader
 grader = Grader(workers=2)
-assert grader.grade(r"\\sqrt{8}", r"2\\sqrt2").correct
+assert grader.grade(r"\\sum_{k=1}^3 k^2", "14").correct
 print(*grader._pool.pids(), flush=True)
 if sys.argv[1] == "wait":
     time.sleep(60)
@@ -190,7 +190,10 @@ def test_asyncio(grader: Grader) -> None:
 
     async def main() -> list[bool]:
         grades = await asyncio.gather(
-            *(grader.agrade_response(rf"\boxed{{{k}+\sqrt{{8}}}}", rf"2\sqrt2+{k}") for k in range(6)),
+            *(
+                grader.agrade_response(rf"\boxed{{{k}+\sum_{{j=1}}^{{2}}\sqrt{{8}}}}", rf"4\sqrt2+{k}")
+                for k in range(6)
+            ),
             grader.agrade_response(r"\boxed{7}", "7"),
         )
         return [grade.correct for grade in grades]
