@@ -25,6 +25,7 @@ class _Group(click.Group):
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
         "doctor": ("int_verl.doctor", "doctor"),
+        "problems": ("int_verl.problem_commands", "problems"),
         "reward": ("int_verl.reward_commands", "reward"),
     }
 

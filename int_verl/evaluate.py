@@ -121,12 +121,30 @@ def bootstrap(
     value = float(numerators.sum() / denominators.sum())
     rates = numerators / denominators
     if (rates == 0).all() or (rates == 1).all():
-        width = _wilson_width(len(rates), confidence)
+        width = wilson(0, len(rates), confidence)["high"]
         low, high = max(value - width, -1.0 if signed else 0.0), min(value + width, 1.0)
         return {"value": value, "low": low, "high": high}
     ratios_B = _resampled_ratios(numerators, denominators, resamples, seed)
     low, high = map(float, np.quantile(ratios_B, [(1 - confidence) / 2, (1 + confidence) / 2]))
     return {"value": value, "low": low, "high": high}
+
+
+def wilson(successes: int, trials: int, confidence: float = CONFIDENCE) -> Estimate:
+    """A share with Wilson's interval (Wilson 1927), which has a width even where nothing or everything succeeds.
+
+    >>> round(wilson(0, 64)["high"], 3)
+    0.057
+
+    Raises:
+        ValueError: no trials, or more successes than trials.
+    """
+    if not 0 <= successes <= trials or trials < 1:
+        raise ValueError(f"{successes} successes in {trials} trials cannot be")
+    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
+    share = successes / trials
+    middle = (share + z2 / (2 * trials)) / (1 + z2 / trials)
+    half = math.sqrt(z2 * (share * (1 - share) / trials + z2 / (4 * trials**2))) / (1 + z2 / trials)
+    return {"value": share, "low": max(middle - half, 0.0), "high": min(middle + half, 1.0)}
 
 
 def summarise(
@@ -458,12 +476,6 @@ def _resampled_ratios(numerators: Floats, denominators: Floats, resamples: int, 
         picks_B_P = rng.integers(size, size=(min(per_chunk, resamples - start), size))
         chunks.append(numerators[picks_B_P].sum(axis=1) / denominators[picks_B_P].sum(axis=1))
     return np.concatenate(chunks)
-
-
-def _wilson_width(problems: int, confidence: float) -> float:
-    """How far Wilson's interval reaches from 0 successes, or from no failures, in that many problems."""
-    z2 = NormalDist().inv_cdf((1 + confidence) / 2) ** 2
-    return z2 / (problems + z2)
 
 
 def _powers_of_two(largest: int) -> list[int]:

@@ -60,7 +60,7 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
 @click.option(
     "--answer-column",
     default=None,
-    help="Column of gold answers [default: answer, Short Answer, gold or ground_truth].",
+    help="Column of gold answers [default: guessed from its name].",
 )
 @click.option("--timeout", default=2.0, show_default=True, help="Seconds for one gold answer.")
 @click.option("--workers", default=None, type=int, help="Worker processes [default: the number of cores, at most 4].")
@@ -73,30 +73,22 @@ def audit(
     from collections import Counter
 
     from int_verl.grading import Grader
+    from int_verl.grading.golds import gold_faults
 
-    faults: list[dict[str, Any]] = []
-    total = 0
+    golds = list(gold_answers(file, answer_column))
     with Grader(workers=workers, timeout=timeout) as grader:
-        for row, gold in gold_answers(file, answer_column):
-            total += 1
-            reason = grader.check_gold(gold)
-            if reason is None and not grader.grade(gold, gold).correct:
-                reason = "it does not equal itself"
-            if reason is not None:
-                faults.append({"row": row, "answer": gold, "reason": reason})
+        reasons = zip(golds, gold_faults(grader, (gold for _, gold in golds)), strict=True)
+        faults = [{"row": row, "answer": gold, "reason": reason} for (row, gold), reason in reasons if reason]
     for fault in faults:
         shown = " ".join(str(fault["answer"]).split())
         click.echo(f"row {fault['row']}: {fault['reason']}: {shown[:100]}{'...' if len(shown) > 100 else ''}")
     for reason, count in Counter(fault["reason"] for fault in faults).most_common():
         click.echo(f"{count:6}  {reason}")
-    click.echo(f"{total - len(faults)} of {total} gold answers can be used; {len(faults)} cannot")
+    click.echo(f"{len(golds) - len(faults)} of {len(golds)} gold answers can be used; {len(faults)} cannot")
     if output:
         Path(output).write_text("".join(json.dumps(fault, ensure_ascii=False, default=str) + "\n" for fault in faults))
     if faults and strict:
         raise SystemExit(1)
-
-
-_ANSWER_COLUMNS = ("answer", "Short Answer", "gold", "ground_truth", "final_answer")
 
 
 def gold_answers(file: str, column: str | None) -> Iterator[tuple[int, Any]]:
@@ -105,25 +97,17 @@ def gold_answers(file: str, column: str | None) -> Iterator[tuple[int, Any]]:
     What follows ``####`` is the answer where a solution comes before it, as in GSM8K. verl's own rows are read too
     (``reward_model.ground_truth``).
     """
+    from int_verl.problem_columns import ANSWER_MARK, Columns, column_of
+
     for number, row in enumerate(read_rows(file), start=1):
-        if column is not None:
-            if column not in row:
-                raise UserError(
-                    f"{file}: no column {column!r}; pass --answer-column, one of: {', '.join(map(str, row))}"
-                )
-            gold = row[column]
-        elif isinstance(row.get("reward_model"), dict):
-            gold = row["reward_model"].get("ground_truth")
-        else:
-            known = next((name for name in _ANSWER_COLUMNS if name in row), None)
-            if known is None:
-                raise UserError(
-                    f"{file}: no column of answers; pass --answer-column, one of: {', '.join(map(str, row))}"
-                )
-            gold = row[known]
-        if isinstance(gold, str) and "####" in gold:
-            gold = gold.rpartition("####")[2].strip()
-        yield number, gold
+        if column is None and isinstance(row.get("reward_model"), dict):
+            yield number, row["reward_model"].get("ground_truth")
+            continue
+        name = column or column_of("answer", row)
+        if name is None or name not in row:
+            missing = f"no column {name!r}" if name else "no column of answers"
+            raise UserError(f"{file}: {missing}; pass --answer-column, one of: {', '.join(map(str, row))}")
+        yield number, Columns({"answer": name}, ANSWER_MARK).read(row)["answer"]
 
 
 def read_rows(file: str) -> Iterator[dict[str, Any]]:

@@ -1,0 +1,109 @@
+"""Problems that share much of their wording, found by the 13-grams of their words.
+
+The 13-gram is the convention of decontamination since GPT-3 (Brown et al. 2020, arXiv 2005.14165, appendix C): text is
+lower-cased, punctuation is no word, and two texts overlap where they share 13 words in a row. Mathematics has stock
+phrases of that length, so every pair comes with the share of the shorter problem's 13-grams that the other also has. A
+problem of fewer than 13 words has none and is compared as a whole, case and blanks aside.
+
+All 13-grams lie as 64-bit hashes in one sorted array: about 24 bytes a word of the problem set.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+WORDS = 13
+_COMMON = 10  # of a 13-gram in more problems than this, pairs are formed with the first so many only
+_WORD = re.compile(r"\w+")
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it vanishes modulo 2**64
+
+Hashes = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two problems that share 13-grams.
+
+    Example: ``Pair(3, 0, shared=40, share=0.8)``: problem 3 has 40 13-grams in common with problem 0, 80 % of those
+    of the shorter of the two.
+    """
+
+    first: int
+    "Position in the texts that were asked about."
+    second: int
+    "Position in the texts that it was compared with; within one set always an earlier one."
+    shared: int
+    share: float
+
+
+class Grams:
+    """The distinct 13-grams of texts; a text's position is its turn in `add`."""
+
+    def __init__(self) -> None:
+        self._words: dict[str, int] = {}
+        self._hashes: list[Hashes] = []
+
+    def add(self, text: str) -> None:
+        self._hashes.append(_hashes(text, self._words))
+
+    def _index(self) -> _Index:
+        counts = np.array([len(own) for own in self._hashes], dtype=np.int64)
+        owners = np.repeat(np.arange(len(counts)), counts)
+        values = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.uint64)
+        order = np.argsort(values, kind="stable")
+        return _Index(values[order], owners[order], counts)
+
+    def pairs(self, others: Grams | None = None) -> list[Pair]:
+        """All pairs of a text here and one of `others` (default: an earlier one here) that share a 13-gram, those
+        that share most first."""
+        own = self._index()
+        other = own if others is None else others._index()
+        start = np.searchsorted(other.values, own.values, side="left")
+        found = np.minimum(np.searchsorted(other.values, own.values, side="right") - start, _COMMON)
+        first = np.repeat(own.owners, found)
+        steps = np.arange(found.sum()) - np.repeat(np.cumsum(found) - found, found)
+        second = other.owners[np.repeat(start, found) + steps]
+        if others is None:
+            first, second = first[second < first], second[second < first]
+        width = max(len(other.counts), 1)
+        keys, shared = np.unique(first * width + second, return_counts=True)
+        first, second = np.divmod(keys, width)
+        share = shared / np.minimum(own.counts[first], other.counts[second])
+        columns: tuple[NDArray[Any], ...] = (first, second, shared, share)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        return sorted((Pair(*row) for row in rows), key=lambda pair: (-pair.share, pair.first, pair.second))
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """13-grams in the order of their hashes, with the position of the text that each comes from."""
+
+    values: Hashes
+    owners: NDArray[np.int64]
+    counts: NDArray[np.int64]
+    "Distinct 13-grams of each text."
+
+
+def _hashes(text: str, known: dict[str, int]) -> Hashes:
+    """Hashes of the distinct 13-grams of a text, or of the whole of a shorter one."""
+    words = _WORD.findall(text.lower())
+    if len(words) < WORDS:
+        return np.array([_hash("".join(text.lower().split()))], dtype=np.uint64)
+    for word in words:
+        if word not in known:
+            known[word] = _hash(word)
+    values = np.array([known[word] for word in words], dtype=np.uint64)
+    grams = np.zeros(len(words) - WORDS + 1, dtype=np.uint64)
+    for i in range(WORDS):
+        grams = grams * _MULTIPLIER + values[i : i + len(grams)]
+    return np.unique(grams)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")

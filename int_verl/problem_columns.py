@@ -1,0 +1,119 @@
+"""Which column of a file holds what: guessed from the names that problem sets use, unless it is said."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from int_verl.errors import UserError
+
+# Ours -> what others call it, likeliest first; case, blanks, _ and - aside.
+NAMES = {
+    "problem": ("problem", "question", "problem_statement", "query", "prompt", "input"),
+    "answer": ("answer", "final_answer", "short_answer", "gold", "ground_truth", "expected_answer", "target"),
+    "reference_solution": ("reference_solution", "solution", "reference", "rationale", "explanation"),
+    "id": ("id", "problem_id", "question_id", "unique_id", "uuid"),
+    "source": ("source", "data_source", "dataset"),
+}
+ANSWER_MARK = "####"
+"What stands between a solution and its answer where one column holds both, as in GSM8K."
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where our columns are in a file.
+
+    Example: ``Columns({"problem": "question", "answer": "answer", "reference_solution": "answer"}, "####")`` for GSM8K.
+    """
+
+    mapping: dict[str, str]
+    "Ours -> the file's; an optional column that the file does not have is not there."
+    answer_after: str | None = None
+    "The answer is what follows the last such mark; what stands before it is the reference solution."
+    guessed: tuple[str, ...] = ()
+    "Which of ours were found by a name that is not ours; `answer_after` if the mark was."
+
+    def overrides(self) -> list[str]:
+        """The settings of a run that say the same, quoted for a shell; none can say `answer_after`."""
+        if self.answer_after is not None:
+            return []
+        pairs = ((ours, theirs) for ours, theirs in self.mapping.items() if ours != theirs)
+        return [shlex.quote(f"problems.columns.{ours}={_quoted(theirs)}") for ours, theirs in pairs]
+
+    def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """A row of the file with our columns, those it has."""
+        values = {ours: row[theirs] for ours, theirs in self.mapping.items() if theirs in row}
+        answer = values.get("answer")
+        if self.answer_after and isinstance(answer, str) and self.answer_after in answer:
+            solution, _, final = answer.rpartition(self.answer_after)
+            values["answer"] = final.strip()
+            if self.mapping.get("reference_solution") == self.mapping["answer"]:
+                values["reference_solution"] = solution.strip()
+        return values
+
+
+def find_columns(
+    file: str,
+    names: Iterable[str],
+    rows: Iterable[Mapping[str, Any]],
+    said: Mapping[str, str] | None = None,
+    answer_after: str | None = None,
+) -> Columns:
+    """Columns of a file: those that are `said`, and a guess for the others.
+
+    Args:
+        file: its name, for messages.
+        names: the columns that it has.
+        rows: read as long as every answer so far holds the mark ``####``.
+        said: ours -> the file's.
+        answer_after: the mark, if it is known.
+
+    Raises:
+        UserError: no column for the problem or the answer, or a column that is said and not there.
+    """
+    names, said = list(names), dict(said or {})
+    for ours, theirs in said.items():
+        if ours not in NAMES:
+            raise UserError(f"--column {ours}={theirs}: no such column of ours; they are {', '.join(NAMES)}")
+        if theirs not in names:
+            raise UserError(f"--column {ours}={theirs}: {file} has no column {theirs!r}; it has {', '.join(names)}")
+    places = {ours: said.get(ours) or column_of(ours, names) for ours in NAMES}
+    mapping = {ours: theirs for ours, theirs in places.items() if theirs is not None}
+    for ours in ("problem", "answer"):
+        if ours not in mapping:
+            raise UserError(f"{file}: which column is the {ours}? Say --column {ours}=NAME; it has {', '.join(names)}")
+    guessed = [ours for ours, theirs in mapping.items() if ours not in said and ours != theirs]
+    if answer_after is None and _all_have_the_mark(rows, mapping["answer"]):
+        answer_after = ANSWER_MARK
+        guessed.append("answer_after")
+    if answer_after and "reference_solution" not in mapping:
+        mapping["reference_solution"] = mapping["answer"]
+    return Columns(mapping, answer_after, tuple(guessed))
+
+
+def column_of(ours: str, names: Iterable[str]) -> str | None:
+    """The likeliest of a file's columns for one of ours, or None."""
+    plain = {_plain(name): name for name in reversed(list(names))}
+    return next((plain[_plain(name)] for name in NAMES[ours] if _plain(name) in plain), None)
+
+
+def _all_have_the_mark(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
+    some = False
+    for row in rows:
+        some, answer = True, row.get(column)
+        if not isinstance(answer, str) or ANSWER_MARK not in answer:
+            return False
+    return some
+
+
+def _plain(name: str) -> str:
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _quoted(name: str) -> str:
+    """A column's name as Hydra reads it."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return name if re.fullmatch(r"\w+( \w+)*", name) else f'"{escaped}"'
