@@ -10,106 +10,148 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 import struct
-import time
+import zlib
 from array import array
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+
+import pyarrow as pa
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, Request
 
-_FORMAT = 1
-_SECONDS_BETWEEN_COMMITS = 0.5
+_FORMAT = 2
+_ZSTD = pa.Codec("zstd", 1)
 
 
 def request_key(model_revision: str, request: Request) -> bytes:
-    """SHA-256 of everything that determines a completion; equal on every machine."""
+    """16 bytes of SHA-256 over everything that determines a completion; equal on every machine."""
     sampling = request.sampling
     head = struct.pack(
         "<qqqdd", request.seed, sampling.max_tokens, sampling.top_k, sampling.temperature, sampling.top_p
     )
-    digest = hashlib.sha256(model_revision.encode() + b"\0" + head)
-    digest.update(_pack(request.prompt_ids))
-    return digest.digest()
+    return hashlib.sha256(model_revision.encode() + b"\0" + head + _prompt_digest(request.prompt_ids)).digest()[:16]
+
+
+@lru_cache(maxsize=16)
+def _prompt_digest(prompt_ids: tuple[int, ...]) -> bytes:
+    """Remembered, because the rollouts of one guided prefix are asked for one after another."""
+    return hashlib.sha256(_pack(prompt_ids)).digest()
 
 
 def _pack(token_ids: tuple[int, ...]) -> bytes:
     return array("i", token_ids).tobytes()
 
 
-def _unpack(blob: bytes) -> tuple[int, ...]:
+def _unpack(packed: bytes) -> tuple[int, ...]:
     token_ids = array("i")
-    token_ids.frombytes(blob)
+    token_ids.frombytes(packed)
     return tuple(token_ids)
+
+
+def _checksum(key: bytes, finish_reason: str, tokens: int, token_ids: bytes) -> int:
+    """CRC-32 of a row, the key with which it was asked for included."""
+    return zlib.crc32(token_ids, zlib.crc32(b"%b%b%d" % (key, finish_reason.encode(), tokens)))
 
 
 class Journal:
     """Completions by key, in one SQLite file.
 
-    Writes are committed at most every half second, so that a killed run loses at most what came in since; those
-    requests are drawn again with the same seeds.
+    Every write is a transaction of its own, which the system has before `put` returns: a killed run loses only what
+    was in flight. Every row has a checksum, so what a damaged file still gives is what was put; a damaged row counts
+    in `damaged` and is drawn again. The file is held for this process alone as long as it is open.
 
     Raises:
-        UserError: the file is not a journal, is damaged, or another process holds it.
+        UserError: from every method: the file is not a journal, is damaged, another process holds it, or the disk is
+            full.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, timeout: float = 5.0) -> None:
+        """`timeout`: seconds to wait for another process to let go of the file."""
         self.path = path
+        self.damaged = 0
+        "Rows that were found but do not match their checksum."
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            self._db = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _FORMAT):
-                raise UserError(f"{path}: journal format {version}, this version reads {_FORMAT}; use another run.dir")
-            self._db.execute(
-                "CREATE TABLE IF NOT EXISTS completions "
-                "(key BLOB PRIMARY KEY, finish_reason TEXT NOT NULL, token_ids BLOB NOT NULL) WITHOUT ROWID"
+            self._db = sqlite3.connect(path, isolation_level=None, timeout=timeout)
+        except sqlite3.Error as error:
+            raise self._mendable(error) from error
+        self._db.text_factory = lambda text: text.decode(errors="replace")  # of a damaged row
+        try:
+            self._prepare()
+        except UserError:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        # Exclusive: no shared memory, so that it also works where the folder lies on a network file system.
+        self._execute("PRAGMA locking_mode=EXCLUSIVE")
+        self._execute("PRAGMA journal_mode=WAL")
+        self._execute("PRAGMA synchronous=NORMAL")
+        ((version,),) = self._execute("PRAGMA user_version")
+        if version == 0:
+            self._execute("BEGIN IMMEDIATE")
+            self._execute(
+                "CREATE TABLE completions (key BLOB PRIMARY KEY, finish_reason TEXT NOT NULL, "
+                "tokens INTEGER NOT NULL, token_ids BLOB NOT NULL, checksum INTEGER NOT NULL)"
             )
-            self._db.execute(f"PRAGMA user_version={_FORMAT}")
-        except sqlite3.OperationalError as error:
-            raise UserError(f"{path}: {error}; is another run using this folder, or the disk full?") from error
-        except sqlite3.DatabaseError as error:
-            raise UserError(
-                f"{path}: not a journal, or damaged ({error}); move it away to draw everything anew"
-            ) from error
-        self._open = False
-        self._committed_at = time.monotonic()
+            self._execute(f"PRAGMA user_version={_FORMAT}")
+            self._execute("COMMIT")
+        elif version != _FORMAT:
+            raise UserError(f"{self.path}: journal format {version}, this version reads {_FORMAT}; use another run.dir")
 
     def get(self, key: bytes) -> Completion | None:
-        row = self._db.execute("SELECT finish_reason, token_ids FROM completions WHERE key = ?", (key,)).fetchone()
-        return Completion(_unpack(row[1]), row[0]) if row else None
+        """The completion, or None if there is none that is whole."""
+        rows = self._execute("SELECT finish_reason, tokens, token_ids, checksum FROM completions WHERE key = ?", (key,))
+        if not rows:
+            return None
+        finish_reason, tokens, token_ids, checksum = rows[0]
+        if not isinstance(token_ids, bytes) or checksum != _checksum(key, str(finish_reason), tokens, token_ids):
+            self.damaged += 1
+            return None
+        return Completion(_unpack(_ZSTD.decompress(token_ids, 4 * tokens, asbytes=True)), finish_reason)
 
     def put(self, key: bytes, completion: Completion) -> None:
-        try:
-            if not self._open:
-                self._db.execute("BEGIN")
-                self._open = True
-            self._db.execute(
-                "INSERT OR REPLACE INTO completions VALUES (?, ?, ?)",
-                (key, completion.finish_reason, _pack(completion.token_ids)),
-            )
-            if time.monotonic() - self._committed_at > _SECONDS_BETWEEN_COMMITS:
-                self.commit()
-        except sqlite3.OperationalError as error:
-            raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
+        """Keep a completion; when this returns, a kill does not lose it."""
+        tokens = len(completion.token_ids)
+        token_ids = _ZSTD.compress(_pack(completion.token_ids), asbytes=True)
+        checksum = _checksum(key, completion.finish_reason, tokens, token_ids)
+        self._execute(
+            "INSERT OR REPLACE INTO completions VALUES (?, ?, ?, ?, ?)",
+            (key, completion.finish_reason, tokens, token_ids, checksum),
+        )
 
-    def commit(self) -> None:
-        if self._open:
-            self._db.execute("COMMIT")
-            self._open = False
-        self._committed_at = time.monotonic()
+    def absorb(self, other: Path) -> None:
+        """Take in what another journal holds; what is here already stays."""
+        Journal(other).close()  # is it one, and free?
+        self._execute("ATTACH ? AS other", (str(other),))
+        self._execute("INSERT OR IGNORE INTO completions SELECT * FROM other.completions ORDER BY rowid")
+        self._execute("DETACH other")
 
     def __len__(self) -> int:
-        (count,) = self._db.execute("SELECT count(*) FROM completions").fetchone()
+        ((count,),) = self._execute("SELECT count(*) FROM completions")
         return int(count)
 
-    def close(self) -> None:
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         try:
-            self.commit()
-        finally:
-            self._db.close()
+            return self._db.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes what it finds, text or not
+            raise self._mendable(error) from error
+
+    def _mendable(self, error: Exception) -> UserError:
+        reason = " ".join(str(error).split())
+        if "locked" in reason:
+            what, remedy = "held by another process", "end that run or database shell and run the same command again"
+        elif any(words in reason for words in ("full", "readonly", "unable to open", "I/O")):
+            what, remedy = "cannot be written", "free the disk or mend its rights, and run the same command again"
+        else:
+            what = "not a journal, or damaged"
+            remedy = "move it away, with the -wal file beside it, to draw everything anew"
+        return UserError(f"{self.path}: {what} ({reason}); {remedy}")
+
+    def close(self) -> None:
+        self._db.close()
 
     def __enter__(self) -> Journal:
         return self

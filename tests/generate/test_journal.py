@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import random
+import signal
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,3 +130,124 @@ def test_a_journal_of_another_format_is_refused(tmp_path: Path) -> None:
         db.execute("PRAGMA user_version=99")
     with pytest.raises(UserError, match="journal format 99"):
         Journal(tmp_path / "j.sqlite")
+
+
+def test_a_journal_that_another_process_holds_is_refused(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.sqlite") as journal:
+        journal.put(request_key("r", REQUEST), Completion((1,), "stop"))
+        code = f"from int_verl.generate.journal import Journal, Path; Journal(Path({str(journal.path)!r}), timeout=0.1)"
+        other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "j.sqlite: held by another process (database is locked); end that run" in other.stderr
+
+
+def test_what_was_put_survives_a_kill(tmp_path: Path) -> None:
+    code = f"""
+import os, signal
+from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.journal import Journal, Path, request_key
+journal = Journal(Path({str(tmp_path / "j.sqlite")!r}))
+for seed in range(100):
+    journal.put(request_key("r", Request((1, 2, 3), Sampling(8), seed)), Completion((seed,), "stop"))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert (tmp_path / "j.sqlite-wal").stat().st_size > 0
+    with Journal(tmp_path / "j.sqlite") as journal:
+        for seed in range(100):
+            assert journal.get(request_key("r", replace(REQUEST, seed=seed))) == Completion((seed,), "stop")
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, dict[bytes, Completion]]:
+    """A journal of about a hundred pages, and what it holds."""
+    rng = random.Random(0)
+    path = tmp_path_factory.mktemp("written") / "j.sqlite"
+    held = {
+        request_key("r", replace(REQUEST, seed=seed)): Completion(
+            tuple(rng.randrange(150_000) for _ in range(rng.choice((5, 300, 3_000)))), rng.choice(("stop", "length"))
+        )
+        for seed in range(150)
+    }
+    with Journal(path) as journal:
+        for key, completion in held.items():
+            journal.put(key, completion)
+    return path.read_bytes(), held
+
+
+def overwritten_header(data: bytearray, rng: random.Random) -> None:
+    at = rng.randrange(100)
+    data[at : at + 4] = rng.randbytes(4)
+
+
+def overwritten_here_and_there(data: bytearray, rng: random.Random) -> None:
+    for _ in range(10):
+        at = rng.randrange(4096, len(data) - 8)
+        data[at : at + 8] = rng.randbytes(8)
+
+
+def lost_page(data: bytearray, rng: random.Random) -> None:
+    at = 4096 * rng.randrange(len(data) // 4096)
+    data[at : at + 4096] = bytes(4096)
+
+
+def cut_off(data: bytearray, rng: random.Random) -> None:
+    del data[rng.randrange(1, len(data)) :]
+
+
+@pytest.mark.parametrize("damage", [overwritten_header, overwritten_here_and_there, lost_page, cut_off])
+def test_a_damaged_journal_never_gives_what_was_not_put(  # type: ignore[no-untyped-def]
+    tmp_path: Path, written: tuple[bytes, dict[bytes, Completion]], damage
+) -> None:
+    rng, (whole, held) = random.Random(0), written
+    noticed = 0
+    for trial in range(30):
+        data = bytearray(whole)
+        damage(data, rng)
+        (tmp_path / f"{trial}.sqlite").write_bytes(data)
+        message = f"{trial}.sqlite: "
+        try:
+            with Journal(tmp_path / f"{trial}.sqlite") as journal:
+                for key, completion in held.items():
+                    assert journal.get(key) in (completion, None)
+                noticed += journal.damaged > 0
+                journal.put(bytes(16), Completion((1, 2), "stop"))
+        except UserError as error:
+            message = str(error)
+            noticed += 1
+        assert f"{trial}.sqlite: " in message
+        assert len(message.splitlines()) == 1
+    assert noticed > 5
+
+
+def test_the_tail_of_a_damaged_write_ahead_log_is_drawn_again(tmp_path: Path) -> None:
+    code = f"""
+import os
+from int_verl.generate.engines.base import Completion
+from int_verl.generate.journal import Journal, Path
+journal = Journal(Path({str(tmp_path / "j.sqlite")!r}))
+for number in range(50):
+    journal.put(bytes([number]) * 16, Completion(tuple(range(number, number + 500)), "stop"))
+os._exit(0)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    log = tmp_path / "j.sqlite-wal"
+    data = bytearray(log.read_bytes())
+    data[len(data) // 2] ^= 0xFF
+    log.write_bytes(data)
+    with Journal(tmp_path / "j.sqlite") as journal:
+        found = [journal.get(bytes([number]) * 16) for number in range(50)]
+    whole = [Completion(tuple(range(number, number + 500)), "stop") for number in range(50)]
+    kept = sum(completion is not None for completion in found)
+    assert 10 < kept < 50
+    assert found == [*whole[:kept], *[None] * (50 - kept)]
+
+
+def test_a_journal_takes_in_another(tmp_path: Path) -> None:
+    draw(tmp_path / "a.sqlite", Counting(), [replace(REQUEST, seed=seed) for seed in (1, 2)])
+    draw(tmp_path / "b.sqlite", Counting(), [replace(REQUEST, seed=seed) for seed in (2, 3)])
+    with Journal(tmp_path / "a.sqlite") as journal:
+        journal.absorb(tmp_path / "b.sqlite")
+        assert len(journal) == 3
+    (tmp_path / "c.sqlite").write_bytes(b"no database" * 1000)
+    with Journal(tmp_path / "a.sqlite") as journal, pytest.raises(UserError, match=r"c\.sqlite"):
+        journal.absorb(tmp_path / "c.sqlite")

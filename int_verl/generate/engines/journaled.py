@@ -30,7 +30,6 @@ class JournaledEngine:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        self.journal.commit()
         if self._opening is not None and self._opening.done() and not self._opening.cancelled():
             await self.engine.__aexit__(*exc_info)
 
