@@ -10,20 +10,29 @@ from typing import Any, Literal, TypeVar
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
+from int_verl.generate.engines.base import Ordering
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
-    name: Literal["verl", "scripted"]
+    name: Literal["verl", "openai", "scripted"]
     in_flight: int
+    ordering: Ordering
+    timeout: float | None
+    retries: int
     context_length: int | None
     nnodes: int
     gpus_per_node: int
     tensor_parallel: int
     gpu_memory_utilization: float
     overrides: tuple[str, ...]
+    base_urls: tuple[str, ...]
+    model: str | None
+    api_key_env: str | None
+    concurrency: int | None
+    give_up_after: float
     script: str | None
     delay: float
 

@@ -133,8 +133,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
             Journal(run.folder.journal) as journal,
             run.grader() as grader,
         ):
-            engine = JournaledEngine(run.engine(), journal, run.model_revision, run.engine_settings.in_flight)
-            async with engine:
+            async with run.journaled_engine(journal) as engine:
                 return await asyncio.gather(
                     *(
                         score(engine, grader, problem_set, problem)

@@ -25,6 +25,8 @@ from int_verl.run_folder import RunFolder
 if TYPE_CHECKING:
     from int_verl.generate.chat import ChatCodec
     from int_verl.generate.engines.base import Engine
+    from int_verl.generate.engines.journaled import JournaledEngine
+    from int_verl.generate.journal import Journal
     from int_verl.generate.prompts import Prompts
     from int_verl.grading import Grader
 
@@ -145,6 +147,21 @@ class Run:
         stages = [self.sample.sampling, self.propose.sampling, self.guide.sampling]
         return [*(sampling.max_tokens for sampling in stages), self.rl.max_response_length]
 
+    def journaled_engine(self, journal: Journal) -> JournaledEngine:
+        """A new engine for the base model behind a journal; it starts at the first request that is not in there."""
+        from int_verl.generate.engines.journaled import JournaledEngine
+
+        settings = self.engine_settings
+        return JournaledEngine(
+            self.engine(),
+            journal,
+            self.model_revision,
+            settings.in_flight,
+            ordering=settings.ordering,
+            timeout=settings.timeout,
+            retries=settings.retries,
+        )
+
     def engine(self) -> Engine:
         """A new engine for the base model; not started yet."""
         settings = self.engine_settings
@@ -154,6 +171,8 @@ class Run:
             if settings.script is None:
                 raise UserError("engine.script is not set; engine.name=scripted needs path/to/file.py:function")
             return ScriptedEngine(load_script(settings.script), settings.delay)
+        if settings.name == "openai":
+            return self._openai_engine()
         from int_verl.doctor import require_verl
         from int_verl.generate.engines.verl import VerlEngine
 
@@ -169,6 +188,33 @@ class Run:
             gpu_memory_utilization=settings.gpu_memory_utilization if self.platform == "gpu" else None,
             # Any prompt and completion that fit together, not only the longest of each side by side.
             overrides=(f"actor_rollout_ref.rollout.max_model_len={self.context_length}", *settings.overrides),
+        )
+
+    def _openai_engine(self) -> Engine:
+        import os
+
+        from int_verl.generate.engines.openai import OpenAIEngine
+
+        settings = self.engine_settings
+        urls = settings.base_urls
+        if not urls or len(set(urls)) < len(urls):
+            raise UserError(
+                f"engine.base_urls={list(urls)}: engine.name=openai needs one or more URLs, no two alike, such as "
+                "[http://node1:8000/v1]"
+            )
+        api_key = None
+        if settings.api_key_env is not None:
+            api_key = os.environ.get(settings.api_key_env)
+            if not api_key:
+                raise UserError(f"engine.api_key_env={settings.api_key_env}: this environment variable is not set")
+        return OpenAIEngine(
+            urls,
+            settings.model or str(self.config.model.path),
+            context_length=self.context_length,
+            api_key=api_key,
+            api_key_env=settings.api_key_env,
+            concurrency=settings.concurrency or -(-settings.in_flight // len(urls)),
+            give_up_after=settings.give_up_after,
         )
 
     def grader(self) -> Grader:

@@ -13,7 +13,7 @@ import asyncio
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Engine, Request, Sampling
@@ -28,11 +28,17 @@ from int_verl.steps import SEPARATOR, Prefix, prefix_tokens, split_steps, step_s
 
 Row = dict[str, Any]
 
+# The second part of `Request.order`: of one problem the deeper stages go first.
+_GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
+_CONDITIONS = get_args(Condition)
+
 
 @dataclass(slots=True)
 class ProblemRows:
     """Everything that came of one problem, table by table (see `int_verl.records`)."""
 
+    number: int = 0
+    "The problem's position, the first part of its requests' order."
     attempts: list[Row] = field(default_factory=list)
     guided_solutions: list[Row] = field(default_factory=list)
     proposals: list[Row] = field(default_factory=list)
@@ -119,7 +125,7 @@ class Generator:
         running: set[asyncio.Task[None]] = set()
 
         async def one(number: int, problem: Problem) -> None:
-            spool.put(number, await self.solve(problem, until))
+            spool.put(number, await self.solve(problem, until, number))
             self.watcher.count("problems")
 
         try:
@@ -136,9 +142,9 @@ class Generator:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def solve(self, problem: Problem, until: Until) -> ProblemRows:
-        """All rows of one problem."""
-        rows = ProblemRows()
+    async def solve(self, problem: Problem, until: Until, number: int = 0) -> ProblemRows:
+        """All rows of one problem; the engine prefers those of smaller numbers."""
+        rows = ProblemRows(number)
         stages = UNTIL.index(until)
         prompt_ids = self.codec.prompt_ids(self.prompts.solve(problem.problem))
         attempts = await self._sample(problem, prompt_ids, rows)
@@ -157,7 +163,10 @@ class Generator:
         """Draw and grade the attempts; return those to ask interventions for."""
         settings = self.settings.sample
         drawn = await asyncio.gather(
-            *(self._sample_one(problem, prompt_ids, settings.sampling, index) for index in range(settings.attempts))
+            *(
+                self._sample_one(problem, prompt_ids, settings.sampling, index, rows.number)
+                for index in range(settings.attempts)
+            )
         )
         solved = any(row["correct"] for row, _ in drawn)
         chosen: list[_Attempt] = []
@@ -170,10 +179,10 @@ class Generator:
         return chosen
 
     async def _sample_one(
-        self, problem: Problem, prompt_ids: tuple[int, ...], sampling: Sampling, index: int
+        self, problem: Problem, prompt_ids: tuple[int, ...], sampling: Sampling, index: int, number: int
     ) -> tuple[Row, _Attempt]:
         seed = request_seed(self.settings.seed, "sample", problem.id, index)
-        request = Request(prompt_ids, sampling, seed)
+        request = Request(prompt_ids, sampling, seed, (number, _SAMPLE, index))
         completion = await self.engine.generate(request)
         token_ids = self.codec.without_end(completion.token_ids)
         text = self.codec.decode(token_ids)
@@ -220,7 +229,7 @@ class Generator:
             turns = await self._guided_solution(problem, rows)
         drawn = await asyncio.gather(
             *(
-                self._verify(problem, attempt, turns, index)
+                self._verify(problem, attempt, turns, index, rows.number)
                 for attempt in attempts
                 for index in range(self.settings.propose.proposals)
             )
@@ -248,6 +257,7 @@ class Generator:
             self.codec.prompt_ids(content),
             settings.guided_solution_sampling or settings.sampling,
             request_seed(self.settings.seed, "guided_solution", problem.id),
+            (rows.number, _GUIDED_SOLUTION),
         )
         completion = await self.engine.generate(request)
         text = self.codec.decode(self.codec.without_end(completion.token_ids))
@@ -256,13 +266,14 @@ class Generator:
         return content, text
 
     async def _verify(
-        self, problem: Problem, attempt: _Attempt, turns: tuple[str, ...], index: int
+        self, problem: Problem, attempt: _Attempt, turns: tuple[str, ...], index: int, number: int
     ) -> tuple[Row, _Candidate | None]:
         settings = self.settings.propose
         guided_solution = turns[1] if turns else None
         content = self.prompts.verify(problem.problem, problem.reference_solution, attempt.steps, guided_solution)
         seed = request_seed(self.settings.seed, "propose", problem.id, attempt.index, index)
-        request = Request(self.codec.prompt_ids(*turns, content), settings.sampling, seed)
+        order = (number, _VERIFY, attempt.index, index)
+        request = Request(self.codec.prompt_ids(*turns, content), settings.sampling, seed, order)
         row: Row = {"problem_id": problem.id, "attempt": attempt.index, "proposal": index}
         if not self._fits(request):
             row |= self._provenance(request, None, self.prompts.verify_version)
@@ -315,7 +326,7 @@ class Generator:
             context_ids, start = self._guided_context(prompt_ids, candidate, condition)
             return await asyncio.gather(
                 *(
-                    self._guide_one(problem, candidate, condition, context_ids, start, index)
+                    self._guide_one(problem, candidate, condition, context_ids, start, index, rows.number)
                     for index in range(first, first + size)
                 )
             )
@@ -366,10 +377,12 @@ class Generator:
         context_ids: tuple[int, ...],
         start: str,
         index: int,
+        number: int,
     ) -> Row:
         attempt = candidate.attempt.index
         seed = request_seed(self.settings.seed, "guide", condition, problem.id, attempt, candidate.proposal, index)
-        request = Request(context_ids, self.settings.guide.sampling, seed)
+        order = (number, _GUIDE, attempt, candidate.proposal, _CONDITIONS.index(condition), index)
+        request = Request(context_ids, self.settings.guide.sampling, seed, order)
         row: Row = {
             "problem_id": problem.id,
             "attempt": attempt,

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from int_verl.generate.dataflow import Generator
-from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.settings import UNTIL, Until
@@ -161,7 +160,7 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         Spool(run.folder / "rows.spool") as spool,
         run.grader() as grader,
     ):
-        journaled = JournaledEngine(run.engine(), journal, settings.model_revision, settings.in_flight)
+        journaled = run.journaled_engine(journal)
         generator = Generator(journaled, run.codec, run.prompts, grader, settings, progress)
 
         async def draw() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
 FinishReason = Literal["stop", "length"]
+Ordering = Literal["depth_first", "arrival"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,14 @@ class Request:
     prompt_ids: tuple[int, ...]
     sampling: Sampling
     seed: int
+    order: tuple[int, ...] = field(default=(), compare=False)
+    """Its place in the dataflow: the problem's number, then what sorts deeper stages first. Requests with smaller
+    orders are admitted first, and neighbours share a prefix. It says nothing about the draw."""
+
+    @property
+    def family(self) -> Hashable:
+        """Equal for requests that share a prefix and are best sent to the same server: those of one problem."""
+        return self.order[0] if self.order else self.prompt_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +62,16 @@ class EngineError(RuntimeError):
     """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
 
 
+class TransientEngineError(EngineError):
+    """One request failed where the same request may succeed when it is made again."""
+
+
 @runtime_checkable
 class Engine(Protocol):
     """An asynchronous sampler, used as an async context manager.
 
-    `generate` may be awaited any number of times at once and raises `EngineError` when the engine is lost.
+    `generate` may be awaited any number of times at once. It raises `EngineError` when the engine is lost and
+    `TransientEngineError` when only this request is; a cancelled call gives the request up.
     """
 
     async def __aenter__(self) -> Engine: ...

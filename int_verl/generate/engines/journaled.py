@@ -3,26 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import random
+from itertools import count
 
-from int_verl.generate.engines.base import Completion, Engine, Request
+from int_verl.generate.engines.admission import Admission
+from int_verl.generate.engines.base import (
+    Completion,
+    Engine,
+    EngineError,
+    Ordering,
+    Request,
+    TransientEngineError,
+)
 from int_verl.generate.journal import Journal, request_key
+
+_LONGEST_WAIT = 60.0
 
 
 class JournaledEngine:
-    """An engine behind a journal, with a bound on requests in flight.
+    """An engine behind a journal, with a bound on requests in flight and a second try for those that fail.
 
     Equal requests made at the same time are drawn once. The engine itself is opened at the first request that the
     journal does not hold, so a run that is wholly in the journal starts no engine.
+
+    Args:
+        engine: draws what the journal does not hold.
+        journal: keeps every completion.
+        model_revision: the model's part of a completion's key.
+        in_flight: requests in the engine at most, and whenever there is so much to do.
+        ordering: which of the waiting requests goes next; see `Admission`.
+        timeout: seconds that a request may take in the engine; None: for ever.
+        retries: how often a request that failed or timed out is made again.
+        first_wait: seconds before the first of them; doubled each time, up to a minute.
     """
 
-    def __init__(self, engine: Engine, journal: Journal, model_revision: str, in_flight: int) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        model_revision: str,
+        in_flight: int,
+        *,
+        ordering: Ordering = "depth_first",
+        timeout: float | None = None,
+        retries: int = 0,
+        first_wait: float = 1.0,
+    ) -> None:
         self.engine, self.journal, self.model_revision = engine, journal, model_revision
+        self.timeout, self.retries, self.first_wait = timeout, retries, first_wait
         self.drawn = 0
         "Completions asked of the engine."
         self.replayed = 0
         "Completions that the journal held."
+        self.repeated = 0
+        "Requests made again because they failed or timed out."
         self.drawn_tokens = 0
-        self._slots = asyncio.Semaphore(in_flight)
+        self._admission = Admission(in_flight, ordering)
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
         self._opening: asyncio.Task[Engine] | None = None
 
@@ -34,6 +70,11 @@ class JournaledEngine:
             await self.engine.__aexit__(*exc_info)
 
     async def generate(self, request: Request) -> Completion:
+        """The completion of a request, from the journal or the engine.
+
+        Raises:
+            EngineError: the engine is lost, or the request failed once more than `retries`.
+        """
         key = request_key(self.model_revision, request)
         known = self.journal.get(key)
         if known is not None:
@@ -50,9 +91,25 @@ class JournaledEngine:
         if self._opening is None:
             self._opening = asyncio.create_task(self.engine.__aenter__())
         await self._opening
-        async with self._slots:
-            completion = await self.engine.generate(request)
+        completion = await self._patiently(request)
         self.journal.put(key, completion)
         self.drawn += 1
         self.drawn_tokens += len(completion.token_ids)
         return completion
+
+    async def _patiently(self, request: Request) -> Completion:
+        for tries in count(1):
+            try:
+                async with self._admission.place(request.order):
+                    return await asyncio.wait_for(self.engine.generate(request), self.timeout)
+            except asyncio.TimeoutError as error:
+                fault: tuple[str, Exception] = f"did not return within engine.timeout={self.timeout} s", error
+            except TransientEngineError as error:
+                fault = f"failed: {error}", error
+            if tries > self.retries:
+                what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
+                raise EngineError(f"{what} {fault[0]}; tried {tries} times") from fault[1]
+            self.repeated += 1
+            longest = min(self.first_wait * 2 ** (tries - 1), _LONGEST_WAIT)
+            await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+        raise AssertionError("unreachable")

@@ -1,0 +1,234 @@
+"""OpenAI-compatible servers that take and return token ids, such as vLLM's, as the generator's engine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from int_verl.errors import UserError
+from int_verl.generate.engines.base import Completion, Request, TransientEngineError
+from int_verl.generate.engines.endpoints import Endpoint, Endpoints
+
+_PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
+# How long a completion may take is the journaled engine's affair.
+_NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=20)
+_DEFAULT_PAUSE = 2.0
+# Less than the 5 s after which uvicorn closes an idle connection, perhaps just when it is used again.
+_KEPT_IDLE = 2.0
+_FAULTS_OF_THE_MOMENT = (408, 409, 425)
+
+
+class OpenAIEngine:
+    """``/v1/completions`` of any number of servers, each serving the same model.
+
+        async with OpenAIEngine(["http://node1:8000/v1", "http://node2:8000/v1"], "my-model") as engine:
+            completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
+
+    A server that fails is taken out until it is well again; meanwhile its requests wait or go to others. A request that
+    never reached a server is sent again without end, one that a server failed on raises `TransientEngineError`.
+
+    Args:
+        base_urls: up to and with ``/v1``.
+        model: the name under which the servers know the model.
+        context_length: prompt and completion tokens that every server has to allow.
+        api_key: sent as bearer token.
+        api_key_env: where it came from, for messages.
+        concurrency: requests in flight on each server at most.
+        give_up_after: seconds without any server that is well, after which the run stops.
+    """
+
+    def __init__(
+        self,
+        base_urls: Sequence[str],
+        model: str,
+        *,
+        context_length: int | None = None,
+        api_key: str | None = None,
+        api_key_env: str | None = None,
+        concurrency: int = 256,
+        give_up_after: float = 600.0,
+    ) -> None:
+        self.base_urls = [url.rstrip("/") for url in base_urls]
+        self.model, self.context_length = model, context_length
+        self.api_key, self.api_key_env = api_key, api_key_env
+        self.concurrency, self.give_up_after = concurrency, give_up_after
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> OpenAIEngine:
+        """Checks the servers.
+
+        Raises:
+            UserError: a server does not serve the model, serves too short a context, or returns no token ids.
+            EngineError: no server answers.
+        """
+        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, keepalive_timeout=_KEPT_IDLE)
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=_NO_TIMEOUT)
+        self._endpoints = Endpoints(self.base_urls, self._probe, self.concurrency, self.give_up_after)
+        try:
+            await self._endpoints.open()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        if self._session is not None:
+            await self._endpoints.close()
+            await self._session.close()
+            self._session = None
+
+    async def generate(self, request: Request) -> Completion:
+        """Draws one completion.
+
+        Raises:
+            TransientEngineError: the server lost or refused this request.
+            UserError: the server says that the request is wrong.
+            EngineError: no server was well for too long.
+        """
+        while True:
+            async with self._endpoints.place(request) as endpoint:
+                completion = await self._ask(endpoint, request)
+            if completion is not None:
+                return completion
+
+    async def _ask(self, endpoint: Endpoint, request: Request) -> Completion | None:
+        """None: the server did not take the request; ask again, there or elsewhere."""
+        assert self._session is not None
+        sampling = request.sampling
+        body = {
+            "model": self.model,
+            "prompt": request.prompt_ids,
+            "add_special_tokens": False,
+            "return_token_ids": True,
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "seed": request.seed,
+            # Servers take what is not said from the model's generation_config.json.
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+        }
+        try:
+            async with self._session.post(f"{endpoint.url}/completions", json=body) as response:
+                text = await response.text()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            self._endpoints.failed(endpoint, _say(error))
+            return None
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            self._endpoints.failed(endpoint, _say(error))
+            raise TransientEngineError(f"{endpoint.url}: {_say(error)}") from error
+        except asyncio.CancelledError:  # given up, perhaps because the server hangs
+            self._endpoints.forget(request)
+            raise
+        if response.status == 429:
+            self._endpoints.failed(endpoint, f"429 {_message(text)}", _retry_after(response))
+            return None
+        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
+            self._endpoints.failed(endpoint, f"{response.status} {_message(text)}")
+            raise TransientEngineError(f"{endpoint.url}: {response.status} {_message(text)}")
+        if response.status >= 400:
+            raise self._refused(endpoint.url, response.status, text)
+        try:
+            completion = _completion(json.loads(text))
+        except (ValueError, LookupError, TypeError) as error:
+            self._endpoints.failed(endpoint, f"not a completion: {text[:200]}")
+            raise TransientEngineError(f"{endpoint.url}: not a completion: {text[:200]}") from error
+        self._endpoints.answered(endpoint)
+        return completion
+
+    async def _probe(self, url: str) -> None:
+        """Whether the server is up, serves the model and returns token ids."""
+        self._check_model(url, await self._fetch("GET", url, "/models"))
+        # One token: a server whose engine is dead may still list its models.
+        body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
+        answer = await self._fetch("POST", url, "/completions", body)
+        if not answer.get("choices") or answer["choices"][0].get("token_ids") is None:
+            raise UserError(
+                f"engine.base_urls: {url} returns no token ids; it has to know `return_token_ids` in /v1/completions, "
+                "as vLLM does from 0.10.2"
+            )
+
+    async def _fetch(self, method: str, url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        assert self._session is not None
+        try:
+            async with self._session.request(method, url + path, json=body, timeout=_PROBE_TIMEOUT) as response:
+                text = await response.text()
+        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
+            raise TransientEngineError(_say(error)) from error
+        if response.status >= 500 or response.status in (429, *_FAULTS_OF_THE_MOMENT):
+            raise TransientEngineError(f"{response.status} {_message(text)}")
+        if response.status >= 400:
+            raise self._refused(url, response.status, text)
+        try:
+            answer = json.loads(text)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
+        return answer
+
+    def _check_model(self, url: str, models: dict[str, Any]) -> None:
+        cards = {str(card.get("id")): card for card in models.get("data") or []}
+        if self.model not in cards:
+            raise UserError(f"engine.base_urls: {url} serves {', '.join(cards)}, not {self.model}; set engine.model")
+        longest = cards[self.model].get("max_model_len")
+        if self.context_length and longest and longest < self.context_length:
+            raise UserError(
+                f"engine.base_urls: {url} serves {longest} tokens (max_model_len), engine.context_length is "
+                f"{self.context_length}; lower that, or start the server with --max-model-len {self.context_length}"
+            )
+
+    def _refused(self, url: str, status: int, text: str) -> UserError:
+        if status in (401, 403):
+            key = f"the key in ${self.api_key_env}" if self.api_key else "no key, engine.api_key_env is not set"
+            return UserError(f"engine.base_urls: {url} refuses {key}: {status} {_message(text)}")
+        return UserError(f"engine.base_urls: {url} refuses a request: {status} {_message(text)}")
+
+
+def _completion(body: dict[str, Any]) -> Completion:
+    choice = body["choices"][0]
+    reason = choice["finish_reason"]
+    if reason not in ("stop", "length"):
+        raise ValueError(f"finish_reason {reason}")
+    return Completion(tuple(map(int, choice["token_ids"])), reason)
+
+
+def _message(text: str) -> str:
+    """What a server says about an error: OpenAI's form, or the beginning of whatever it is."""
+    try:
+        body = json.loads(text)
+        said = body.get("error", body)
+        message = said["message"] if isinstance(said, dict) else said
+    except (ValueError, LookupError, AttributeError):
+        message = text
+    return " ".join(str(message).split())[:300]
+
+
+def _retry_after(response: aiohttp.ClientResponse) -> float:
+    """Seconds; the header's other form, a date, is not worth a parser."""
+    try:
+        return max(0.0, float(response.headers.get("Retry-After", _DEFAULT_PAUSE)))
+    except ValueError:
+        return _DEFAULT_PAUSE
+
+
+def _say(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _socket(address: tuple[Any, ...]) -> socket.socket:
+    """Notices within two minutes that a server's machine is gone, which without traffic nothing else would."""
+    family, kind, protocol, _, _ = address
+    made = socket.socket(family, kind, protocol)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 4)):
+        if hasattr(socket, name):  # not on every system
+            made.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+    return made
