@@ -38,6 +38,15 @@ class EngineSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GraderSettings:
+    workers: int
+    timeout: float
+    reward_path: str | None
+    reward_name: str
+    reward_kwargs: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SFTSettings:
     epochs: int
     batch_size: int
@@ -102,6 +111,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
 
     folder = str(file.resolve().parent) if file else ""
     OmegaConf.register_new_resolver("recipe_dir", lambda: folder, replace=True)
+    OmegaConf.register_new_resolver("shard_suffix", _shard_suffix, replace=True)
     GlobalHydra.instance().clear()
     try:
         with initialize_config_module("int_verl.config", version_base="1.3"):
@@ -122,6 +132,10 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
         raise UserError(f"{missing[0]} is not set; add {missing[0]}=... or name a recipe with --config")
     assert isinstance(config, DictConfig)
     return config
+
+
+def _shard_suffix(shard: str | None) -> str:
+    return f"-shard-{shard.replace('/', '-of-')}" if shard else ""
 
 
 def _override(config: Any, overrides: Sequence[str]) -> Any:

@@ -42,7 +42,8 @@ PROBLEM = pa.schema(
 )
 
 # One row an attempt. `outcome`: the grader's verdict (correct, incorrect, no_answer, timeout, ...) or truncated.
-# `skipped`: why no intervention is asked for it (correct, truncated, duplicate, ...), or empty.
+# `skipped`: why no intervention is asked for it (correct, truncated, duplicate, ...), or empty. The reasons are in
+# docs/generator.md. `steps_begin`: offset of the first step in `text`, which may begin with thinking.
 ATTEMPT = pa.schema(
     [
         pa.field("problem_id", pa.string()),
@@ -52,15 +53,25 @@ ATTEMPT = pa.schema(
         pa.field("outcome", pa.string()),
         pa.field("correct", pa.bool_()),
         pa.field("steps", pa.int32()),
+        pa.field("steps_begin", pa.int32()),
         pa.field("skipped", pa.string()),
         *PROVENANCE,
     ]
 )
 
-# One row a problem in the two-turn protocol: the model's own solution, written with the reference in view.
-GUIDED_SOLUTION = pa.schema([pa.field("problem_id", pa.string()), pa.field("text", pa.string()), *PROVENANCE])
+# One row a problem in the two-turn protocol: the model's own solution, written with the reference in view. `status`:
+# written, truncated (used as far as it goes), or why there is none.
+GUIDED_SOLUTION = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("status", pa.string()),
+        *PROVENANCE,
+    ]
+)
 
-# One row a verification. `status`: proposed, or the reason of the rejection.
+# One row a verification. `status`: proposed, or the reason of the rejection. `misplaced`: how the location contradicts
+# the verification's own verdicts, or empty; `propose.after_first_error` decides whether that is a reason.
 PROPOSAL = pa.schema(
     [
         pa.field("problem_id", pa.string()),
@@ -68,6 +79,7 @@ PROPOSAL = pa.schema(
         pa.field("proposal", pa.int32()),
         pa.field("text", pa.string()),
         pa.field("status", pa.string()),
+        pa.field("misplaced", pa.string()),
         pa.field("content", pa.string()),
         pa.field("location", pa.int32()),
         *PROVENANCE,
@@ -90,7 +102,8 @@ GUIDED = pa.schema(
     ]
 )
 
-# One row an intervention that was guided. `kept`: at least one guided rollout was correct and the selection took it.
+# One row an intervention that was guided. `guided`: rollouts drawn, with `guided_tokens` new tokens in all;
+# `not_drawn`: those that waves made unnecessary. `kept`: at least one was correct, and the selection took it.
 INTERVENTION = pa.schema(
     [
         pa.field("problem_id", pa.string()),
@@ -102,11 +115,15 @@ INTERVENTION = pa.schema(
         pa.field("guided", pa.int32()),
         pa.field("guided_correct", pa.int32()),
         pa.field("guided_truncated", pa.int32()),
+        pa.field("guided_tokens", pa.int64()),
+        pa.field("not_drawn", pa.int32()),
         pa.field("kept", pa.bool_()),
     ]
 )
 
 # What SFT trains on. Token columns are what `InterventionSFTDataset` reads; `messages` is verl's own column.
+# `prompt_ids` hold what is not trained on: the prompt, and thinking that has no steps (`sample.thinking=solution`).
+# `prefix_rest`: the piece of a token of the attempt that the cut went through; encoded as one with the content.
 SFT = pa.schema(
     [
         pa.field("problem_id", pa.string()),
@@ -114,7 +131,7 @@ SFT = pa.schema(
         pa.field("proposal", pa.int32()),
         pa.field("prompt_ids", _TOKENS),
         pa.field("prefix_ids", _TOKENS),
-        pa.field("prefix_exact", pa.int32()),
+        pa.field("prefix_rest", pa.string()),
         pa.field("intervention_ids", _TOKENS),
         pa.field("content", pa.string()),
         pa.field("location", pa.int32()),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from omegaconf import DictConfig
 from rich.console import Console
 
-from int_verl.configuration import EngineSettings, EvalSettings, RLSettings, SFTSettings, section
+from int_verl.configuration import EngineSettings, EvalSettings, GraderSettings, RLSettings, SFTSettings, section
 from int_verl.errors import UserError
 from int_verl.generate.settings import (
     GeneratorSettings,
@@ -17,9 +19,11 @@ from int_verl.generate.settings import (
     ProposeSettings,
     SampleSettings,
     SelectSettings,
+    StepSettings,
     Until,
 )
-from int_verl.problems import Problem, load_problems
+from int_verl.generate.shards import Shard
+from int_verl.problems import ProblemSet
 from int_verl.run_folder import RunFolder
 
 if TYPE_CHECKING:
@@ -29,8 +33,10 @@ if TYPE_CHECKING:
     from int_verl.generate.journal import Journal
     from int_verl.generate.prompts import Prompts
     from int_verl.grading import Grader
+    from int_verl.grading.reward_function import RewardFunction
 
 Platform = Literal["cpu", "gpu"]
+T = TypeVar("T")
 
 # A folder keeps to one model and one problem set; for others, another folder.
 IDENTITY = ("model.path", "problems.train", "problems.heldout")
@@ -51,9 +57,13 @@ class Run:
         self.config, self.console = config, console
         self.folder = RunFolder(Path(config.run.dir))
         self.seed = int(config.run.seed)
+        self.shard = None if config.run.shard is None else Shard.parse(str(config.run.shard))
+        "The share of the training problems that the generator takes; None: all of them."
         self.until: Until = "guide"
         "The last generator stage that is wanted; the dataflow runs up to it at once."
         self.engine_settings = section(config, "engine", EngineSettings)
+        self.grader_settings = section(config, "grader", GraderSettings)
+        self.steps = section(config, "steps", StepSettings)
         self.sample = section(config, "sample", SampleSettings)
         self.propose = section(config, "propose", ProposeSettings)
         self.guide = section(config, "guide", GuideSettings)
@@ -74,24 +84,34 @@ class Run:
         return "gpu" if asked == "gpu" else "cpu"
 
     @cached_property
-    def train(self) -> list[Problem]:
+    def train(self) -> ProblemSet:
+        """All training problems, whatever the shard."""
         return self._problems("train", need_reference=True)
 
     @cached_property
-    def heldout(self) -> list[Problem]:
+    def heldout(self) -> ProblemSet:
         """Raises UserError if a held-out problem is also a training problem."""
         heldout = self._problems("heldout", need_reference=False)
-        training = {problem.problem for problem in self.train}
-        for number, problem in enumerate(heldout, 1):
-            if problem.problem in training:
-                raise UserError(
-                    f"{self.config.problems.heldout}: row {number} ({problem.id}) is also a training problem; remove it"
-                )
+        row = heldout.row_also_in(self.train)
+        if row is not None:
+            problem = next(islice(heldout, row - 1, None))
+            raise UserError(
+                f"{self.config.problems.heldout}: row {row} ({problem.id}) is also a training problem; remove it"
+            )
         return heldout
 
-    def _problems(self, split: str, need_reference: bool) -> list[Problem]:
+    def _problems(self, split: str, need_reference: bool) -> ProblemSet:
         section = self.config.problems
-        return load_problems(section[split], section.columns, section[f"{split}_limit"], need_reference)
+        return ProblemSet(section[split], section.columns, section[f"{split}_limit"], need_reference)
+
+    @property
+    def share_size(self) -> int:
+        """How many training problems the generator takes."""
+        return self.shard.size(len(self.train)) if self.shard else len(self.train)
+
+    def share(self, problems: Iterable[T]) -> Iterable[T]:
+        """Of the training problems, or a number for each, those that the generator takes."""
+        return self.shard.share(problems) if self.shard else problems
 
     @cached_property
     def model_folder(self) -> Path:
@@ -100,10 +120,17 @@ class Run:
         return local_model(str(self.config.model.path))
 
     @cached_property
-    def model_revision(self) -> str:
-        from int_verl.generate.chat import model_revision
+    def model_parts(self) -> dict[str, str]:
+        """Hashes of the weights, the configuration and the tokenizer."""
+        from int_verl.generate.chat import model_parts
 
-        return model_revision(self.model_folder)
+        return model_parts(self.model_folder)
+
+    @cached_property
+    def model_revision(self) -> str:
+        from int_verl.generate.chat import revision_of
+
+        return revision_of(self.model_parts)
 
     @cached_property
     def codec(self) -> ChatCodec:
@@ -130,6 +157,7 @@ class Run:
             propose=self.propose,
             guide=self.guide,
             select=self.select,
+            steps=self.steps,
         )
 
     @cached_property
@@ -217,41 +245,19 @@ class Run:
             give_up_after=settings.give_up_after,
         )
 
-    def grader(self) -> Grader:
-        """A new grader with the run's settings, to be closed by the caller."""
+    def grader(self) -> Grader | RewardFunction:
+        """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""
         from int_verl.grading import Grader
+        from int_verl.grading.reward_function import RewardFunction
 
-        return Grader(workers=int(self.config.grader.workers), timeout=float(self.config.grader.timeout))
-
-    def check_problems(self) -> None:
-        """Everything that can be wrong with the problem sets, before any engine is started.
-
-        Raises:
-            UserError: a prompt that does not fit, or a gold answer that does not grade equal to itself.
-        """
-        from int_verl.problems import unusable_answers
-
-        room = self.context_length - self.sample.sampling.max_tokens
-        for number, problem in enumerate(self.train, 1):
-            length = len(self.codec.prompt_ids(self.prompts.solve(problem.problem)))
-            if length > room:
-                raise UserError(
-                    f"{self.config.problems.train}: row {number} ({problem.id}) is {length} tokens long, and "
-                    f"{room} fit beside sample.sampling.max_tokens; lower that, or raise engine.context_length"
-                )
-        with self.grader() as grader:
-
-            def agrees(answer: str) -> str | None:
-                reason = grader.check_gold(answer)
-                if reason is None and not grader.grade(answer, answer).correct:
-                    reason = "it does not grade equal to itself"
-                return reason and f"{answer!r}: {reason}"
-
-            for split, problems in (("train", self.train), ("heldout", self.heldout)):
-                faults = unusable_answers(problems, agrees)
-                if faults:
-                    shown = "; ".join(map(str, faults[:5]))
-                    raise UserError(
-                        f"{self.config.problems[split]}: {len(faults)} gold answers cannot be used: {shown}; "
-                        "mend or remove them"
-                    )
+        settings = self.grader_settings
+        if settings.reward_path is None:
+            return Grader(workers=settings.workers, timeout=settings.timeout)
+        return RewardFunction(
+            settings.reward_path,
+            settings.reward_name,
+            settings.reward_kwargs,
+            workers=settings.workers,
+            timeout=settings.timeout,
+            warn=lambda message: self.console.print(message, highlight=False, markup=False),
+        )

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.generate.thinking import opened_in
 
 _HASHED_BYTES = 1 << 20
 
@@ -37,6 +39,12 @@ class ChatCodec:
         if not self.tokenizer.chat_template:
             raise UserError(f"model.path={path}: the tokenizer has no chat template; set one in tokenizer_config.json")
         self.end_ids = frozenset(end_token_ids(path, self.tokenizer.eos_token_id))
+
+    @cached_property
+    def opened_thinking(self) -> str:
+        """`<think>` if the chat template opens the model's thinking in the prompt, else nothing."""
+        chat = [{"role": "user", "content": "."}]
+        return opened_in(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
 
     def encode(self, text: str) -> list[int]:
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
@@ -94,20 +102,39 @@ def local_model(name: str) -> Path:
         ) from error
 
 
-def model_revision(folder: Path) -> str:
-    """A short hash that changes when the weights, the configuration or the tokenizer change.
+_PARTS = {
+    "weights": ("*.safetensors", "*.bin"),
+    "configuration": ("config.json", "generation_config.json"),
+    "tokenizer": ("tokenizer*", "chat_template*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+}
 
-    Of large files the size, the first and the last MiB count: a safetensors header is in the first, and any training
-    changes the last.
+
+def model_parts(folder: Path) -> dict[str, str]:
+    """A hash of each of `weights`, `configuration` and `tokenizer`, which changes when that part changes.
+
+    Of a file of weights the size, the first and the last MiB count: a safetensors header is in the first, and any
+    training changes the last.
     """
-    digest = hashlib.sha256()
-    names = ("*.safetensors", "*.bin", "config.json", "generation_config.json", "tokenizer*", "chat_template*")
-    for file in sorted({file for pattern in names for file in folder.glob(pattern)}):
-        size = file.stat().st_size
-        digest.update(f"{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            digest.update(stream.read(_HASHED_BYTES))
-            if size > _HASHED_BYTES:
-                stream.seek(max(_HASHED_BYTES, size - _HASHED_BYTES))
+    hashes = {}
+    for part, patterns in _PARTS.items():
+        digest = hashlib.sha256()
+        for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
+            size = file.stat().st_size
+            digest.update(f"{file.name}\0{size}\0".encode())
+            with file.open("rb") as stream:
+                if part == "weights" and size > 2 * _HASHED_BYTES:
+                    digest.update(stream.read(_HASHED_BYTES))
+                    stream.seek(size - _HASHED_BYTES)
                 digest.update(stream.read())
-    return digest.hexdigest()[:16]
+        hashes[part] = digest.hexdigest()
+    return hashes
+
+
+def revision_of(parts: Mapping[str, str]) -> str:
+    """One short hash of all parts of a model."""
+    return hashlib.sha256("\0".join(parts[part] for part in _PARTS).encode()).hexdigest()[:16]
+
+
+def model_revision(folder: Path) -> str:
+    """A short hash that changes when the weights, the configuration or the tokenizer change."""
+    return revision_of(model_parts(folder))

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, get_args
 
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Completion, Engine, Request, Sampling
+from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.filters import check_location, leaks_answer
 from int_verl.generate.prompts import Prompts
-from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, Until
+from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, SampleSettings, Until
 from int_verl.generate.spool import Spool
-from int_verl.grading import Grade, Grader
+from int_verl.generate.thinking import answer_in, steps_begin
+from int_verl.grading import Grader
+from int_verl.grading.reward_function import RewardFunction
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems import Problem
-from int_verl.steps import SEPARATOR, Prefix, prefix_tokens, split_steps, step_start
+from int_verl.steps import Prefix, Steps, cut_steps, prefix_tokens
 
 Row = dict[str, Any]
 
@@ -75,14 +77,13 @@ class _Attempt:
     """An attempt as the later stages need it."""
 
     index: int
-    text: str
     token_ids: tuple[int, ...]  # without the end token
-    steps: list[str]
+    steps: Steps  # of the output's text
 
 
 @dataclass(slots=True)
 class _Candidate:
-    """An accepted proposal, with the rollouts it has had."""
+    """An accepted proposal, with what came of its guided rollouts."""
 
     attempt: _Attempt
     proposal: int
@@ -91,6 +92,24 @@ class _Candidate:
     correct: int = 0
     truncated: int = 0
     drawn: int = 0
+    tokens: int = 0
+
+    @property
+    def before(self) -> str:
+        """The attempt's text before the location."""
+        return self.attempt.steps.text[: self.attempt.steps.start(self.intervention.location)]
+
+    @property
+    def added(self) -> str:
+        """What follows the attempt's own tokens: the piece of a token that the cut left over, and the intervention."""
+        return self.prefix.rest + self.intervention.content
+
+    def add(self, rollouts: Sequence[Row]) -> None:
+        for row in rollouts:
+            self.drawn += row["finish_reason"] is not None
+            self.correct += row["correct"]
+            self.truncated += row["outcome"] == "truncated"
+            self.tokens += row["completion_tokens"]
 
 
 class Generator:
@@ -100,7 +119,7 @@ class Generator:
         engine: where completions come from; normally a `JournaledEngine`.
         codec: tokenizer of the model behind the engine.
         prompts: templates of the solve, guided solution and verification prompts.
-        grader: judges attempts and guided rollouts.
+        grader: judges attempts and guided rollouts; the built-in one or a reward function.
         settings: the generator's settings.
         watcher: is told what happens.
     """
@@ -110,7 +129,7 @@ class Generator:
         engine: Engine,
         codec: ChatCodec,
         prompts: Prompts,
-        grader: Grader,
+        grader: Grader | RewardFunction,
         settings: GeneratorSettings,
         watcher: Watcher,
     ) -> None:
@@ -163,10 +182,7 @@ class Generator:
         """Draw and grade the attempts; return those to ask interventions for."""
         settings = self.settings.sample
         drawn = await asyncio.gather(
-            *(
-                self._sample_one(problem, prompt_ids, settings.sampling, index, rows.number)
-                for index in range(settings.attempts)
-            )
+            *(self._sample_one(problem, prompt_ids, settings, index, rows.number) for index in range(settings.attempts))
         )
         solved = any(row["correct"] for row, _ in drawn)
         chosen: list[_Attempt] = []
@@ -179,24 +195,26 @@ class Generator:
         return chosen
 
     async def _sample_one(
-        self, problem: Problem, prompt_ids: tuple[int, ...], sampling: Sampling, index: int, number: int
+        self, problem: Problem, prompt_ids: tuple[int, ...], settings: SampleSettings, index: int, number: int
     ) -> tuple[Row, _Attempt]:
         seed = request_seed(self.settings.seed, "sample", problem.id, index)
-        request = Request(prompt_ids, sampling, seed, (number, _SAMPLE, index))
-        completion = await self.engine.generate(request)
-        token_ids = self.codec.without_end(completion.token_ids)
+        request = Request(prompt_ids, settings.sampling, seed, (number, _SAMPLE, index))
+        completion = await self.engine.generate(request) if self._fits(request) else None
+        token_ids = self.codec.without_end(completion.token_ids) if completion else ()
         text = self.codec.decode(token_ids)
-        outcome, grade = await self._judge(text, problem.answer, completion)
+        outcome, answer = await self._judge(text, problem, completion)
         self.watcher.count("attempts")
-        attempt = _Attempt(index, text, token_ids, split_steps(text))
+        begin = steps_begin(text, self.codec.opened_thinking, settings.thinking)
+        attempt = _Attempt(index, token_ids, cut_steps(text, self.settings.steps.by, begin))
         row = {
             "problem_id": problem.id,
             "attempt": index,
-            "text": text,
-            "answer": grade.answer,
+            "text": text if completion else None,
+            "answer": answer,
             "outcome": outcome,
             "correct": outcome == "correct",
             "steps": len(attempt.steps),
+            "steps_begin": begin,
             **self._provenance(request, completion, self.prompts.solve_version),
         }
         return row, attempt
@@ -207,24 +225,37 @@ class Generator:
             return str(row["outcome"])
         if settings.only_unsolved and solved:
             return "problem_solved"
-        if not attempt.text.strip():
+        if not attempt.steps.text[attempt.steps.begin :].strip():
             return "empty"
+        if settings.max_steps is not None and len(attempt.steps) > settings.max_steps:
+            return "too_many_steps"
         if any(attempt.token_ids == other.token_ids for other in chosen):
             return "duplicate"
         return ""
 
-    async def _judge(self, response: str, gold: str, completion: Completion) -> tuple[str, Grade]:
-        """The grader's verdict, or `truncated` for a wrong response that the length limit cut off."""
-        grade = await self.grader.agrade_response(response, gold)
+    async def _judge(self, response: str, problem: Problem, completion: Completion | None) -> tuple[str, str | None]:
+        """The outcome of a response, and its answer.
+
+        The outcome is the grader's verdict; `truncated` for a response that is not correct and that the length limit
+        cut off; `unclosed_thinking` for one that ended in its thinking; `prompt_too_long` if there is none.
+        """
+        if completion is None:
+            return "prompt_too_long", None
+        if answer_in(response, self.codec.opened_thinking) is None:
+            return "truncated" if completion.finish_reason == "length" else "unclosed_thinking", None
+        if isinstance(self.grader, RewardFunction):
+            grade = await self.grader.agrade_response(response, problem.answer, problem.source, {"id": problem.id})
+        else:
+            grade = await self.grader.agrade_response(response, problem.answer)
         if completion.finish_reason == "length" and not grade.correct:
-            return "truncated", grade
-        return str(grade.verdict), grade
+            return "truncated", grade.answer
+        return grade.verdict, grade.answer
 
     # Propose
 
     async def _propose(self, problem: Problem, attempts: Sequence[_Attempt], rows: ProblemRows) -> list[_Candidate]:
         """Verify every chosen attempt; return the proposals that parse and pass the filters, duplicates removed."""
-        turns: tuple[str, ...] = ()
+        turns: tuple[str, ...] | None = ()
         if self.settings.propose.two_turns:
             turns = await self._guided_solution(problem, rows)
         drawn = await asyncio.gather(
@@ -238,8 +269,7 @@ class Generator:
         seen: set[tuple[str, str]] = set()
         for row, candidate in drawn:
             if candidate is not None:
-                steps_before = SEPARATOR.join(candidate.attempt.steps[: candidate.intervention.location - 1])
-                key = (steps_before, candidate.intervention.content)
+                key = (candidate.before, candidate.intervention.content)
                 if key in seen:
                     row["status"] = "duplicate"
                 else:
@@ -249,8 +279,11 @@ class Generator:
             rows.proposals.append(row)
         return candidates
 
-    async def _guided_solution(self, problem: Problem, rows: ProblemRows) -> tuple[str, str]:
-        """The first turn, written once a problem and shared by all its attempts: (user's prompt, model's answer)."""
+    async def _guided_solution(self, problem: Problem, rows: ProblemRows) -> tuple[str, str] | None:
+        """The first turn, written once a problem and shared by all its attempts: (user's prompt, model's answer).
+
+        The answer is without its thinking. None if there is no answer; the row says why.
+        """
         settings = self.settings.propose
         content = self.prompts.guided_solution(problem.problem, problem.reference_solution)
         request = Request(
@@ -259,58 +292,80 @@ class Generator:
             request_seed(self.settings.seed, "guided_solution", problem.id),
             (rows.number, _GUIDED_SOLUTION),
         )
-        completion = await self.engine.generate(request)
-        text = self.codec.decode(self.codec.without_end(completion.token_ids))
+        completion = await self.engine.generate(request) if self._fits(request) else None
+        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        answer = answer_in(text, self.codec.opened_thinking) if text is not None else None
+        status = "written"
+        if completion is None:
+            status = "prompt_too_long"
+        elif completion.finish_reason == "length":
+            status = "truncated"
+        elif answer is None:
+            status = "unclosed_thinking"
+        elif not answer.strip():
+            status = "empty"
         provenance = self._provenance(request, completion, self.prompts.guided_solution_version)
-        rows.guided_solutions.append({"problem_id": problem.id, "text": text, **provenance})
-        return content, text
+        rows.guided_solutions.append({"problem_id": problem.id, "text": text, "status": status, **provenance})
+        return (content, answer.strip()) if answer and answer.strip() else None
 
     async def _verify(
-        self, problem: Problem, attempt: _Attempt, turns: tuple[str, ...], index: int, number: int
+        self, problem: Problem, attempt: _Attempt, turns: tuple[str, ...] | None, index: int, number: int
     ) -> tuple[Row, _Candidate | None]:
+        """Ask for an intervention; `turns` is None if the first turn came to nothing, and then nothing is asked."""
         settings = self.settings.propose
-        guided_solution = turns[1] if turns else None
-        content = self.prompts.verify(problem.problem, problem.reference_solution, attempt.steps, guided_solution)
+        prompt_ids: tuple[int, ...] = ()
+        if turns is not None:
+            steps, guided_solution = attempt.steps.texts, turns[1] if turns else None
+            content = self.prompts.verify(problem.problem, problem.reference_solution, steps, guided_solution)
+            prompt_ids = self.codec.prompt_ids(*turns, content)
         seed = request_seed(self.settings.seed, "propose", problem.id, attempt.index, index)
-        order = (number, _VERIFY, attempt.index, index)
-        request = Request(self.codec.prompt_ids(*turns, content), settings.sampling, seed, order)
-        row: Row = {"problem_id": problem.id, "attempt": attempt.index, "proposal": index}
-        if not self._fits(request):
-            row |= self._provenance(request, None, self.prompts.verify_version)
-            return row | {"text": None, "status": "prompt_too_long", "content": None, "location": None}, None
-        completion = await self.engine.generate(request)
-        text = self.codec.decode(self.codec.without_end(completion.token_ids))
-        row |= self._provenance(request, completion, self.prompts.verify_version)
-        status, intervention = self._read(problem, attempt, text, completion)
-        row |= {
+        request = Request(prompt_ids, settings.sampling, seed, (number, _VERIFY, attempt.index, index))
+        completion = await self.engine.generate(request) if turns is not None and self._fits(request) else None
+        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        intervention, misplaced = None, ""
+        if turns is None:
+            status = "no_guided_solution"
+        elif completion is None or text is None:
+            status = "prompt_too_long"
+        else:
+            status, intervention, misplaced = self._read(problem, attempt, text, completion)
+        row = {
+            "problem_id": problem.id,
+            "attempt": attempt.index,
+            "proposal": index,
             "text": text,
             "status": status,
+            "misplaced": misplaced,
             "content": intervention.content if intervention else None,
             "location": intervention.location if intervention else None,
+            **self._provenance(request, completion, self.prompts.verify_version),
         }
         if status != "proposed" or intervention is None:
             return row, None
-        cut = step_start(attempt.text, intervention.location)
-        prefix = prefix_tokens(self.codec, attempt.token_ids, cut)
+        prefix = prefix_tokens(self.codec, attempt.token_ids, attempt.steps.start(intervention.location))
         return row, _Candidate(attempt, index, intervention, prefix)
 
     def _read(
         self, problem: Problem, attempt: _Attempt, text: str, completion: Completion
-    ) -> tuple[str, Intervention | None]:
-        """What a verification amounts to: `proposed`, or the reason why not."""
+    ) -> tuple[str, Intervention | None, str]:
+        """What a verification amounts to: `proposed` or the reason why not, and how its location contradicts it."""
         settings = self.settings.propose
+        cut_off = completion.finish_reason == "length"
+        answer = answer_in(text, self.codec.opened_thinking)
+        if answer is None:
+            return ("truncated" if cut_off else "unclosed_thinking"), None, ""
         try:
-            intervention = parse_intervention(text)
+            intervention = parse_intervention(answer)
         except InterventionParseError as error:
-            return ("truncated" if completion.finish_reason == "length" else error.reason), None
-        misplaced = check_location(intervention, len(attempt.steps), text)
+            return ("truncated" if cut_off else error.reason), None, ""
+        misplaced = check_location(intervention, len(attempt.steps), answer) or ""
         if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
-            return misplaced, intervention
+            return misplaced, intervention, misplaced
         if leaks_answer(intervention.content, problem.answer):
-            return "leak", intervention
+            return "leak", intervention, misplaced
         if len(self.codec.encode(intervention.content)) > settings.max_content_tokens:
-            return "too_long", intervention
-        return "proposed", intervention
+            return "too_long", intervention, misplaced
+        return "proposed", intervention, misplaced
 
     # Guide
 
@@ -339,9 +394,8 @@ class Generator:
                 first += size
                 for candidate, outcomes in zip(live, wave, strict=True):
                     drawn += outcomes
-                    candidate.drawn += len(outcomes)
-                    candidate.correct += sum(row["correct"] for row in outcomes)
-                    candidate.truncated += sum(row["outcome"] == "truncated" for row in outcomes)
+                    candidate.add(outcomes)
+                live = [candidate for candidate in live if candidate.drawn]  # the prompts of the others do not fit
                 if settings.stop_at_first_success:
                     live = [candidate for candidate in live if not candidate.correct]
                 if not live or (stop_problem and any(candidate.correct for candidate in candidates)):
@@ -359,15 +413,27 @@ class Generator:
         self, prompt_ids: tuple[int, ...], candidate: _Candidate, condition: Condition
     ) -> tuple[tuple[int, ...], str]:
         """Token ids to continue from, and the same as the beginning of the response's text."""
-        attempt, location = candidate.attempt, candidate.intervention.location
+        steps, location = candidate.attempt.steps, candidate.intervention.location
         if condition == "intervention":
-            added = candidate.intervention.content + self.settings.guide.separator
-            start = attempt.text[: step_start(attempt.text, location)] + added
-            return prompt_ids + candidate.prefix.token_ids + tuple(self.codec.encode(added)), start
-        end = location if condition == "prefix" else location + 1
-        cut = step_start(attempt.text, min(end, len(attempt.steps) + 1))
-        prefix = prefix_tokens(self.codec, attempt.token_ids, cut)
-        return prompt_ids + prefix.token_ids, attempt.text[:cut]
+            separator = self._separator(steps, location)
+            added_ids = tuple(self.codec.encode(candidate.added + separator))
+            context_ids = prompt_ids + candidate.prefix.token_ids + added_ids
+            return context_ids, candidate.before + candidate.intervention.content + separator
+        cut = steps.start(location if condition == "prefix" else location + 1)
+        prefix = prefix_tokens(self.codec, candidate.attempt.token_ids, cut)
+        # A space that is left over is not encoded: it belongs to the token of the word that the model writes next.
+        rest = prefix.rest if prefix.rest.strip(" ") else ""
+        context_ids = prompt_ids + prefix.token_ids + tuple(self.codec.encode(rest) if rest else ())
+        return context_ids, steps.text[: cut - len(prefix.rest)] + rest
+
+    def _separator(self, steps: Steps, location: int) -> str:
+        """What stands between an intervention and its continuation."""
+        if self.settings.guide.separator is not None:
+            return self.settings.guide.separator
+        if location == len(steps):
+            return "" if self.settings.steps.by == "sentences" else "\n\n"
+        joint = steps.joint(location)
+        return joint if "\n" in joint else ""  # a space belongs to the token of the word that the model writes next
 
     async def _guide_one(
         self,
@@ -390,17 +456,14 @@ class Generator:
             "condition": condition,
             "rollout": index,
         }
-        if not self._fits(request):
-            row |= self._provenance(request, None, self.prompts.solve_version)
-            return row | {"text": None, "answer": None, "outcome": "prompt_too_long", "correct": False}
-        completion = await self.engine.generate(request)
-        text = self.codec.decode(self.codec.without_end(completion.token_ids))
-        outcome, grade = await self._judge(start + text, problem.answer, completion)
+        completion = await self.engine.generate(request) if self._fits(request) else None
+        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        outcome, answer = await self._judge(start + (text or ""), problem, completion)
         self.watcher.count("guided" if condition == "intervention" else "control")
         if outcome == "correct" and condition == "intervention":
             self.watcher.count("guided_correct")
         row |= self._provenance(request, completion, self.prompts.solve_version)
-        return row | {"text": text, "answer": grade.answer, "outcome": outcome, "correct": outcome == "correct"}
+        return row | {"text": text, "answer": answer, "outcome": outcome, "correct": outcome == "correct"}
 
     # Select
 
@@ -424,24 +487,29 @@ class Generator:
                     "guided": candidate.drawn,
                     "guided_correct": candidate.correct,
                     "guided_truncated": candidate.truncated,
+                    "guided_tokens": candidate.tokens,
+                    "not_drawn": self.settings.guide.rollouts - candidate.drawn if candidate.drawn else 0,
                     "kept": kept,
                 }
             )
             if not kept:
                 continue
             self.watcher.count("kept")
-            before = candidate.attempt.text[: step_start(candidate.attempt.text, candidate.intervention.location)]
+            prefix_ids = candidate.prefix.token_ids
+            untrained = 0
+            if self.settings.sample.thinking == "solution":
+                untrained = len(prefix_tokens(self.codec, prefix_ids, candidate.attempt.steps.begin).token_ids)
             rows.sft.append(
                 {
                     **key,
                     **where,
-                    "prompt_ids": list(prompt_ids),
-                    "prefix_ids": list(candidate.prefix.token_ids),
-                    "prefix_exact": candidate.prefix.exact,
-                    "intervention_ids": self.codec.encode(candidate.intervention.content),
+                    "prompt_ids": [*prompt_ids, *prefix_ids[:untrained]],
+                    "prefix_ids": list(prefix_ids[untrained:]),
+                    "prefix_rest": candidate.prefix.rest,
+                    "intervention_ids": self.codec.encode(candidate.added),
                     "messages": [
                         {"role": "user", "content": self.prompts.solve(problem.problem)},
-                        {"role": "assistant", "content": before + candidate.intervention.content},
+                        {"role": "assistant", "content": candidate.before + candidate.intervention.content},
                     ],
                     "model": self.settings.model,
                     "model_revision": self.settings.model_revision,

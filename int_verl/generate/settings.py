@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from int_verl.generate.engines.base import Sampling
+from int_verl.generate.thinking import ThinkingRule
+from int_verl.steps import StepRule
 
 Condition = Literal["intervention", "wrong_step", "prefix"]
 Until = Literal["sample", "propose", "guide"]
@@ -13,10 +15,18 @@ UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
 
 
 @dataclass(frozen=True, slots=True)
+class StepSettings:
+    by: StepRule = "blank_line"
+    "What separates the steps of an attempt."
+
+
+@dataclass(frozen=True, slots=True)
 class SampleSettings:
     attempts: int
     "Attempts a problem, K."
     sampling: Sampling
+    thinking: ThinkingRule = "all"
+    "Of an output with `<think>...</think>`: all of it has steps, or only the solution after it."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +42,8 @@ class ProposeSettings:
     "First have the model solve the problem with the reference in view, then verify with that in the context."
     guided_solution_sampling: Sampling | None = None
     "Sampling of the first turn; by default that of the second."
+    max_steps: int | None = None
+    "No intervention is asked for an attempt with more steps; None: no limit."
     max_content_tokens: int = 2_000
     "Longer interventions are rejected."
     after_first_error: Literal["drop", "keep"] = "drop"
@@ -43,8 +55,9 @@ class GuideSettings:
     rollouts: int
     "Guided rollouts an intervention, K."
     sampling: Sampling
-    separator: str = "\n\n"
-    "Put between the intervention and the continuation; not part of what SFT trains on."
+    separator: str | None = None
+    """Put between the intervention and the continuation; not part of what SFT trains on. None: what the attempt has
+    after the step that is replaced, or nothing where that is a mere space, which belongs to the next word's token."""
     waves: tuple[int, ...] = ()
     "Sizes of successive waves, for example (4, 8, 20); empty: all at once."
     stop_at_first_success: bool = False
@@ -84,3 +97,4 @@ class GeneratorSettings:
     propose: ProposeSettings
     guide: GuideSettings
     select: SelectSettings
+    steps: StepSettings = StepSettings()
