@@ -26,6 +26,7 @@ class _Group(click.Group):
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
         "doctor": ("int_verl.doctor", "doctor"),
         "problems": ("int_verl.problem_commands", "problems"),
+        "push": ("int_verl.push_command", "push"),
         "reward": ("int_verl.reward_commands", "reward"),
     }
 

@@ -27,9 +27,10 @@ STAGES = {
     "rl_baseline": "RL from base",
     "eval": "Evaluate",
 }
-_SECRET = re.compile(
+SECRET = re.compile(
     r"(api_?key|secret|password|passwd|credential|authorization|(access|auth|bearer|hub|hf)_token)", re.I
 )
+"Settings whose values are not shown."
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def _flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from _flatten(inner, f"{key}.{name}" if key else str(name))
-    elif _SECRET.search(key) and value not in (None, ""):
+    elif SECRET.search(key) and value not in (None, ""):
         yield key, "(not shown)"
     else:
         yield key, value if isinstance(value, str) else json.dumps(value, default=str)
