@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from int_verl.evaluate import conditioning_table, format_table, skills_table, summarise
@@ -32,6 +32,7 @@ ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."
 
 Row = dict[str, Any]
+_OUTCOMES = ["problem_id", "attempt", "condition", "outcome", "correct"]
 
 
 class EvaluationStage(Stage):
@@ -61,7 +62,7 @@ class EvaluationStage(Stage):
         write_rows(run.folder / "eval/scores.parquet", SCORE, scores)
         results: dict[str, Any] = {"table": summarise(scores, group=run.rl.rollouts)}
         if run.guide.controls:
-            results["conditioning"] = conditioning_table(read_rows(run.folder / "guide/guided.parquet"))
+            results["conditioning"] = conditioning_table(read_rows(run.folder / "guide/guided.parquet", _OUTCOMES))
         kinds = {problem.id: problem.source for problem in sorted(run.heldout, key=lambda problem: problem.source)}
         if len(set(kinds.values())) > 1:
             results["skills"] = skills_table(scores, kinds)
@@ -98,7 +99,7 @@ def _scores_from_trainers(run: Run) -> Iterator[Row]:
         yield from validation_scores(dump, model, keys, is_truncated)
 
 
-def problem_sets(run: Run) -> dict[str, list[Problem]]:
+def problem_sets(run: Run) -> dict[str, Iterable[Problem]]:
     """The sets that models are evaluated on: held-out problems, and training problems that no attempt solved."""
     return {"heldout": run.heldout, "hard": hard_problems(run)}
 

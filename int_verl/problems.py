@@ -10,16 +10,21 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, astuple, dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from int_verl.errors import UserError
 
 REQUIRED = ("problem", "answer", "reference_solution")
-_SHOWN_FAULTS = 5
+_DIGEST = b"problems"  # in the metadata of a file of ours
+_FAULTS_SHOWN = 5
+_FAULTS_KEPT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +56,8 @@ class Fault:
         return f"row {self.row}, column {self.column}: {self.reason}"
 
 
-def load_problems(
-    file: str, columns: Mapping[str, str] | None = None, limit: int | None = None, need_reference: bool = True
-) -> list[Problem]:
-    """Read and check a problem set.
+class ProblemSet:
+    """A checked problem set. Every iteration reads it anew; what stays in memory is 8 bytes a problem.
 
     Args:
         file: path of a .parquet, .jsonl or .csv file, or a name that `datasets.load_dataset` knows
@@ -66,37 +69,84 @@ def load_problems(
     Raises:
         UserError: missing file or column, or any faulty row; the message names the first few.
     """
-    mapping = {name: name for name in (*REQUIRED, "id", "source")} | dict(columns or {})
-    required = [name for name in REQUIRED if need_reference or name != "reference_solution"]
-    problems: list[Problem] = []
-    faults: list[Fault] = []
-    first_row_of: dict[str, int] = {}
-    for number, row in enumerate(raw_rows(file), 1):
-        if limit is not None and len(problems) >= limit:
-            break
-        for name in required:
-            if mapping[name] not in row:
-                have = ", ".join(sorted(row)) or "none"
-                raise UserError(
-                    f"{file}: row {number} has no column {mapping[name]!r} (it has: {have}); "
-                    f"name yours with problems.columns.{name}=..."
-                )
-        found, problem = check_row(number, row, mapping, required)
-        faults += found
-        if problem is None:
-            continue
-        if problem.id in first_row_of:
-            faults.append(Fault(number, "id", f"{problem.id!r} is also the id of row {first_row_of[problem.id]}"))
-        first_row_of.setdefault(problem.id, number)
-        problems.append(problem)
-    faults += _duplicates(problems)
-    if faults:
-        shown = "; ".join(map(str, faults[:_SHOWN_FAULTS]))
-        more = f"; and {len(faults) - _SHOWN_FAULTS} more" if len(faults) > _SHOWN_FAULTS else ""
-        raise UserError(f"{file}: {shown}{more}; mend or remove these rows")
-    if not problems:
-        raise UserError(f"{file}: no rows; give a set with at least one problem")
-    return problems
+
+    def __init__(
+        self, file: str, columns: Mapping[str, str] | None = None, limit: int | None = None, need_reference: bool = True
+    ) -> None:
+        self.file, self.limit = file, limit
+        self._mapping = {name: name for name in (*REQUIRED, "id", "source")} | dict(columns or {})
+        self._required = [name for name in REQUIRED if need_reference or name != "reference_solution"]
+        self._read_all()
+
+    def __iter__(self) -> Iterator[Problem]:
+        for number, faults, problem in self._rows():
+            if problem is None:
+                raise UserError(f"{self.file}: row {number} was changed since it was checked ({faults[0].reason})")
+            yield problem
+
+    def __len__(self) -> int:
+        return len(self._text_digests_N)
+
+    def row_also_in(self, other: ProblemSet) -> int | None:
+        """The first row whose problem is also in the other set; None if there is none."""
+        common = np.flatnonzero(np.isin(self._text_digests_N, other._text_digests_N))
+        return int(common[0]) + 1 if len(common) else None
+
+    def _read_all(self) -> None:
+        ids, texts = array("Q"), array("Q")
+        content = hashlib.sha256()
+        faults: list[Fault] = []
+        for _, found, problem in self._rows():
+            faults += found
+            if len(faults) > _FAULTS_KEPT:
+                break
+            if problem is not None and not faults:
+                ids.append(_digest(problem.id))
+                texts.append(_digest(problem.problem))
+                content.update(repr(astuple(problem)).encode())
+        if not faults:
+            faults += [Fault(row, "id", f"the same as that of row {first}") for row, first in _repeats(ids)]
+            faults += [Fault(row, "problem", f"the same text as row {first}") for row, first in _repeats(texts)]
+        if faults:
+            shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
+            more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
+            raise UserError(f"{self.file}: {shown}{more}; mend or remove these rows")
+        if not texts:
+            raise UserError(f"{self.file}: no rows; give a set with at least one problem")
+        self._text_digests_N = np.frombuffer(texts, np.uint64)
+        self.digest = content.hexdigest()
+        "SHA-256 of all problems in their order."
+
+    def _rows(self) -> Iterator[tuple[int, list[Fault], Problem | None]]:
+        """Each row's number from 1, what is wrong with it, and the problem if nothing is."""
+        for number, row in islice(enumerate(raw_rows(self.file), 1), self.limit):
+            for name in self._required:
+                if self._mapping[name] not in row:
+                    have = ", ".join(sorted(row)) or "none"
+                    raise UserError(
+                        f"{self.file}: row {number} has no column {self._mapping[name]!r} (it has: {have}); "
+                        f"name yours with problems.columns.{name}=..."
+                    )
+            yield number, *check_row(number, row, self._mapping, self._required)
+
+
+def _digest(text: str) -> int:
+    """8 bytes of a hash: among a million different texts two agree with a chance of 3e-8."""
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def _repeats(digests: array[int]) -> list[tuple[int, int]]:
+    """(row, first row with the same digest) of every row that repeats an earlier one; rows count from 1."""
+    _, first, which_N = np.unique(np.frombuffer(digests, np.uint64), return_index=True, return_inverse=True)
+    first_N = first[which_N]
+    return [(int(row) + 1, int(first_N[row]) + 1) for row in np.flatnonzero(first_N != np.arange(len(digests)))]
+
+
+def load_problems(
+    file: str, columns: Mapping[str, str] | None = None, limit: int | None = None, need_reference: bool = True
+) -> list[Problem]:
+    """A whole problem set in memory; see `ProblemSet`."""
+    return list(ProblemSet(file, columns, limit, need_reference))
 
 
 def check_row(
@@ -123,25 +173,22 @@ def check_row(
     )
 
 
-def _duplicates(problems: list[Problem]) -> list[Fault]:
-    counts = Counter(problem.problem for problem in problems)
-    first: dict[str, int] = {}
-    faults = []
-    for number, problem in enumerate(problems, 1):
-        if counts[problem.problem] > 1 and problem.problem in first:
-            faults.append(Fault(number, "problem", f"the same text as row {first[problem.problem]}"))
-        first.setdefault(problem.problem, number)
-    return faults
+def write_problems(path: Path, problems: ProblemSet) -> None:
+    """Write a problem set as parquet, unless it is there already."""
+    import pyarrow.parquet as pq
+
+    from int_verl.records import PROBLEM, write_rows
+
+    schema = PROBLEM.with_metadata({_DIGEST: problems.digest})
+    if not path.is_file() or (pq.read_schema(path).metadata or {}).get(_DIGEST) != problems.digest.encode():
+        write_rows(path, schema, (problem.row() for problem in problems))
 
 
-def unusable_answers(problems: Iterable[Problem], agrees_with_itself: Callable[[str], str | None]) -> list[Fault]:
-    """Gold answers that the grader cannot use.
+def read_problems(path: Path) -> Iterator[Problem]:
+    """The problems that `write_problems` wrote, one at a time."""
+    from int_verl.records import read_rows
 
-    Args:
-        agrees_with_itself: answer -> None when it grades equal to itself, else the reason.
-    """
-    reasons = ((number, agrees_with_itself(problem.answer)) for number, problem in enumerate(problems, 1))
-    return [Fault(number, "answer", reason) for number, reason in reasons if reason is not None]
+    return (Problem(**row) for row in read_rows(path))
 
 
 def raw_rows(file: str) -> Iterator[dict[str, Any]]:

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from int_verl.errors import UserError
 from int_verl.evaluation_stage import EvaluationStage
 from int_verl.generate.settings import UNTIL
 from int_verl.generate.stage import GuideStage, ProposeStage, SampleStage
@@ -44,8 +45,19 @@ class Step:
 
 
 def wanted(run: Run, target: str | None) -> list[Stage]:
-    """All stages, or `target` and the stages it reads from; in order."""
+    """All stages, or `target` and the stages it reads from; in order. Of a shard, those of the generator.
+
+    Raises:
+        UserError: a shard is asked for a stage that needs all problems.
+    """
     names = {stage.name for stage in STAGES} if target is None else _upstream(target)
+    if run.shard is not None and target not in (None, *UNTIL, "report"):
+        raise UserError(
+            f"run.shard={run.shard}: {target} needs all problems; `int-verl merge RUN_FOLDER... --into FOLDER` joins "
+            f"the shards, then run {target} in that folder, without run.shard"
+        )
+    if run.shard is not None and target is None:
+        names = set(UNTIL)
     if run.config.baseline.rl and "eval" in names:
         names.add("rl_baseline")
     elif target != "rl_baseline":
@@ -58,11 +70,22 @@ def _upstream(name: str) -> set[str]:
 
 
 def decide(run: Run, stage: Stage) -> Step:
-    """Whether a stage is done, judged by what lies in the folder now."""
+    """Whether a stage is done, judged by what lies in the folder now.
+
+    Raises:
+        UserError: the model is no longer that of the folder's rows.
+    """
     manifest = run.folder.manifest(stage.name)
     if manifest is None:
         return Step(stage, "start", "not run yet")
-    changes = manifest.changes(stage.inputs(run), stage.settings_in(run))
+    inputs = stage.inputs(run)
+    for part in stage.fixed:
+        if manifest.inputs.get(part, inputs[part]) != inputs[part]:
+            raise UserError(
+                f"run.dir={run.folder.path}: the {part} of {run.config.model.path} changed since this folder's rows "
+                "were made; use another run.dir or put it back"
+            )
+    changes = manifest.changes(inputs, stage.settings_in(run))
     if changes:
         return Step(stage, "start", "runs again: " + "; ".join(changes))
     if manifest.status != "done":
@@ -105,6 +128,8 @@ def execute(run: Run, target: str | None, force: bool = False) -> None:
                 continue
             run.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({step.reason})", highlight=False)
             _execute_one(run, step)
+        if run.shard is not None and target is None:
+            run.console.print(f"shard {run.shard} is done; `int-verl merge` joins all {run.shard.count} for sft and rl")
 
 
 def _execute_one(run: Run, step: Step) -> None:

@@ -22,6 +22,10 @@ class Stage(ABC):
     "Stages whose outputs it reads."
     settings: tuple[str, ...]
     "Configuration keys and sections that its outputs depend on."
+    indifferent: ClassVar[tuple[str, ...]] = ()
+    "Keys among them that the outputs do not depend on."
+    fixed: ClassVar[tuple[str, ...]] = ()
+    "Inputs that may not change in one folder: parts of the model at model.path."
     counts_events: ClassVar[str | None] = None
     "The event whose count is the position of the progress bar."
 
@@ -59,4 +63,4 @@ class Stage(ABC):
         for key in self.settings:
             value = OmegaConf.select(run.config, key)
             chosen |= flatten({key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value})
-        return chosen
+        return {key: value for key, value in chosen.items() if key not in self.indifferent}

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.problems import Problem, load_problems, unusable_answers
+from int_verl.problems import Problem, ProblemSet, load_problems
 
 ROW = {"problem": "6 times 7?", "answer": "42", "reference_solution": "It is 42."}
 
@@ -55,7 +55,8 @@ def test_an_evaluation_set_does_without_references(tmp_path: Path) -> None:
         ([ROW | {"answer": None}], "row 1, column answer: expected text, found NoneType"),
         ([ROW | {"problem": ["x"]}], "row 1, column problem: expected text, found list"),
         ([ROW, ROW], "row 2, column problem: the same text as row 1"),
-        ([ROW | {"id": "a"}, ROW | {"id": "a", "problem": "x"}], "row 2, column id: 'a' is also the id of row 1"),
+        ([*[ROW | {"problem": str(n)} for n in range(3)], ROW, ROW], "row 5, column problem: the same text as row 4"),
+        ([ROW | {"id": "a"}, ROW | {"id": "a", "problem": "x"}], "row 2, column id: the same as that of row 1"),
         ([], "no rows"),
     ],
 )
@@ -81,7 +82,30 @@ def test_missing_and_unknown_files_are_refused(tmp_path: Path) -> None:
         load_problems(str(tmp_path / "p.parquet"))
 
 
-def test_unusable_answers_are_listed_with_their_rows() -> None:
-    problems = [Problem("a", "p", "42", "r", "s"), Problem("b", "q", "??", "r", "s")]
-    faults = unusable_answers(problems, lambda answer: None if answer.isdigit() else "not a number")
-    assert [str(fault) for fault in faults] == ["row 2, column answer: not a number"]
+def test_a_set_is_read_anew_at_every_iteration_and_knows_its_content(tmp_path: Path) -> None:
+    rows = [ROW | {"problem": f"{number} times 7?", "id": str(number)} for number in range(10)]
+    file = write(tmp_path / "p.jsonl", rows)  # type: ignore[arg-type]
+    problems = ProblemSet(file)
+    assert len(problems) == 10
+    assert list(problems) == list(problems) == load_problems(file)
+    assert problems.digest == ProblemSet(file).digest
+    assert len({problems.digest, ProblemSet(file, limit=9).digest}) == 2
+    for name in ("id", "problem", "answer", "reference_solution", "source"):
+        changed = write(tmp_path / "q.jsonl", [*rows[:9], rows[9] | {name: "x"}])  # type: ignore[list-item]
+        assert ProblemSet(changed).digest != problems.digest
+    write(tmp_path / "p.jsonl", [*rows[:9], rows[9] | {"answer": ""}])  # type: ignore[list-item]
+    with pytest.raises(UserError, match="row 10 was changed since it was checked"):
+        list(problems)
+
+
+def test_a_row_that_is_also_in_another_set_is_found(tmp_path: Path) -> None:
+    train = ProblemSet(write(tmp_path / "p.jsonl", [ROW | {"problem": str(number)} for number in range(10)]))
+    other = ProblemSet(write(tmp_path / "q.jsonl", [ROW | {"problem": str(number)} for number in (12, 11, 7, 8)]))
+    assert other.row_also_in(train) == 3
+    assert train.row_also_in(other) == 8
+    assert ProblemSet(write(tmp_path / "r.jsonl", [ROW])).row_also_in(train) is None
+
+
+def test_many_faults_are_counted_and_few_are_shown(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"row 5, column answer: empty; and 2 more; mend"):
+        load_problems(write(tmp_path / "p.jsonl", [ROW | {"answer": ""}] * 7))

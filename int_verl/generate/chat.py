@@ -105,7 +105,7 @@ def local_model(name: str) -> Path:
 _PARTS = {
     "weights": ("*.safetensors", "*.bin"),
     "configuration": ("config.json", "generation_config.json"),
-    "tokenizer": ("tokenizer*", "chat_template*", "vocab*", "merges.txt", "special_tokens_map.json", "added_tokens.json"),
+    "tokenizer": ("tokenizer*", "chat_template*", "vocab*", "merges*", "special_tokens_map*", "added_tokens*"),
 }
 
 

@@ -15,6 +15,7 @@ from array import array
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 
@@ -133,7 +134,7 @@ class Journal:
         ((count,),) = self._execute("SELECT count(*) FROM completions")
         return int(count)
 
-    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def _execute(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         try:
             return self._db.execute(statement, values).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes what it finds, text or not

@@ -4,30 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from int_verl.generate.dataflow import Generator
+from int_verl.data_card import CARD, RL_FILE, write_release
+from int_verl.generate.dataflow import Generator, ProblemRows, Watcher
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
+from int_verl.generate.preflight import check_problems
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool
 from int_verl.interruption import run_until_interrupted
+from int_verl.problems import read_problems, write_problems
 from int_verl.progress import StageProgress
 from int_verl.records import (
     ATTEMPT,
     GUIDED,
     GUIDED_SOLUTION,
     INTERVENTION,
-    PROBLEM,
     PROPOSAL,
     SFT,
     RowWriter,
-    write_rows,
 )
 from int_verl.run import Run
-from int_verl.run_folder import Manifest, RunFolder, file_hash, installed_versions, text_hash
+from int_verl.run_folder import Manifest, RunFolder, file_hash, installed_versions
 from int_verl.stage import Stage
 
 # Stage -> table -> (file, schema). The name of a table is that of its field in `ProblemRows`.
@@ -47,6 +50,7 @@ TABLES: dict[Until, dict[str, tuple[str, pa.Schema]]] = {
 # What the rows of every generator stage depend on.
 _GENERATOR_SETTINGS = (
     "run.seed",
+    "run.shard",
     "model.path",
     "engine.name",
     "engine.script",
@@ -54,6 +58,10 @@ _GENERATOR_SETTINGS = (
     "problems.train",
     "problems.columns",
     "problems.train_limit",
+    "grader.reward_path",
+    "grader.reward_name",
+    "grader.reward_kwargs",
+    "steps",
 )
 
 
@@ -62,12 +70,15 @@ class GenerationStage(Stage):
 
     name: Until
     counts_events: ClassVar[str | None] = "problems"
+    fixed: ClassVar[tuple[str, ...]] = ("weights", "configuration", "tokenizer")
 
     def inputs(self, run: Run) -> dict[str, str]:
         prompts = run.prompts
+        reward = Path(run.grader_settings.reward_path or "")
         return {
-            "problems": text_hash(repr(run.train)),
-            "model": run.model_revision,
+            "problems": run.train.digest,
+            **run.model_parts,
+            **({"reward": file_hash(reward)} if reward.is_file() else {}),
             **({"attempts": file_hash(run.folder / "sample/attempts.parquet")} if self.name == "propose" else {}),
             **({"proposals": file_hash(run.folder / "propose/proposals.parquet")} if self.name == "guide" else {}),
             "prompts": prompts.solve_version if self.name == "sample" else prompts.verify_version,
@@ -77,37 +88,20 @@ class GenerationStage(Stage):
         return {table: file for table, (file, _) in TABLES[self.name].items()}
 
     def total(self, run: Run) -> int:
-        return len(run.train)
+        return run.share_size
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
-        run.check_problems()
         for split, problems in (("train", run.train), ("heldout", run.heldout)):
-            write_rows(run.folder / f"problems/{split}.parquet", PROBLEM, (problem.row() for problem in problems))
+            write_problems(run.folder / f"problems/{split}.parquet", problems)
+        check_problems(run, progress)
         counts = generate(run, run.until, progress)
-        # The dataflow went through the stages before and after this one too: their files are up to date.
-        stages = [stage for stage in GENERATION if UNTIL.index(stage.name) <= UNTIL.index(run.until)]
-        for stage in stages:
-            if stage.name == self.name:
-                continue
-            before = run.folder.manifest(stage.name)
-            run.folder.write_manifest(
-                Manifest(
-                    stage.name,
-                    "done",
-                    stage.inputs(run),
-                    stage.settings_in(run),
-                    counts[stage.name],
-                    stage.outputs(run),
-                    before.seconds if before else 0.0,
-                    installed_versions(),
-                )
-            )
+        finish(run, run.until, counts)
         run.console.print(funnel_table(counts))
         return counts[self.name]
 
     def plan(self, run: Run) -> list[str]:
         sizes = {
-            "sample": f"{len(run.train)} problems x {run.sample.attempts} attempts",
+            "sample": f"{run.share_size} problems x {run.sample.attempts} attempts",
             "propose": f"{run.propose.proposals} proposals an incorrect attempt"
             + (", after a guided solution a problem" if run.propose.two_turns else ""),
             "guide": f"{run.guide.rollouts} guided rollouts an intervention"
@@ -137,8 +131,26 @@ class GuideStage(GenerationStage):
     reads = ("propose",)
     settings = (*_GENERATOR_SETTINGS, "guide", "select")
 
+    def outputs(self, run: Run) -> dict[str, str]:
+        release = {} if run.shard else {"rl": RL_FILE, "card": CARD}  # a shard has no rows of all problems
+        return super().outputs(run) | release
+
 
 GENERATION: tuple[GenerationStage, ...] = (SampleStage(), ProposeStage(), GuideStage())
+
+
+def finish(run: Run, until: Until, counts: Mapping[str, dict[str, Any]]) -> None:
+    """Write what lies beside the tables, and the manifests: the dataflow went through all stages up to `until`."""
+    stages = [stage for stage in GENERATION if UNTIL.index(stage.name) <= UNTIL.index(until)]
+    if until == "guide" and run.shard is None:
+        settings = {key: value for stage in stages for key, value in stage.settings_in(run).items()}
+        write_release(run, counts, settings)
+    for stage in stages:
+        before = run.folder.manifest(stage.name)
+        manifest = Manifest(stage.name, "done", stage.inputs(run), stage.settings_in(run), counts[stage.name])
+        manifest.outputs, manifest.versions = stage.outputs(run), installed_versions()
+        manifest.seconds = before.seconds if before else 0.0
+        run.folder.write_manifest(manifest)
 
 
 def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[str, Any]]:
@@ -165,10 +177,11 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
 
         async def draw() -> None:
             async with journaled:
-                await generator.run(run.train, spool, until)
+                problems = read_problems(run.folder / "problems/train.parquet")
+                await generator.run(run.share(problems), spool, until)
 
         run_until_interrupted(draw())
-        counts = _write_tables(run.folder, spool, until)
+        counts = write_tables(run.folder, spool.in_order(), until, progress)
     seconds = time.monotonic() - started
     counts[until]["requests"] = {
         "drawn": journaled.drawn,
@@ -179,8 +192,10 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
     return counts
 
 
-def _write_tables(folder: RunFolder, spool: Spool, until: Until) -> dict[str, dict[str, Any]]:
-    """Stream the spool into parquet, in the order of the problems."""
+def write_tables(
+    folder: RunFolder, results: Iterable[ProblemRows], until: Until, watcher: Watcher
+) -> dict[str, dict[str, Any]]:
+    """Stream results into parquet, in the order of the problems, and return the counts of each stage."""
     funnel = Funnel()
     stages = UNTIL[: UNTIL.index(until) + 1]
     with contextlib.ExitStack() as files:
@@ -189,8 +204,9 @@ def _write_tables(folder: RunFolder, spool: Spool, until: Until) -> dict[str, di
             for stage in stages
             for table, (file, schema) in TABLES[stage].items()
         }
-        for rows in spool.in_order():
+        for rows in results:
             funnel.add(rows)
+            watcher.count("written")
             for table, writer in writers.items():
                 for row in getattr(rows, table):
                     writer.write(row)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import fields
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from int_verl import trainer_process
@@ -16,7 +19,7 @@ from int_verl.records import RL, read_rows, write_rows
 from int_verl.rl import launch
 from int_verl.rl.data import rl_rows
 from int_verl.run import Run
-from int_verl.run_folder import file_hash, text_hash, write_text
+from int_verl.run_folder import file_hash, write_text
 from int_verl.sft.stage import MODEL, trained_model, trainer_progress, write_metrics
 from int_verl.stage import Stage
 
@@ -33,6 +36,7 @@ class RLStage(Stage):
     """
 
     settings = ("run.seed", "problems", "prompts.solve", "rl", "eval")
+    indifferent = ("rl.dump_rollouts", "rl.save_freq")
 
     def __init__(self, name: str, does: str, reads: tuple[str, ...]) -> None:
         self.name, self.does, self.reads = name, does, reads
@@ -45,8 +49,8 @@ class RLStage(Stage):
             start = model_revision(trained_model(run)) if (run.folder / MODEL).is_file() else "missing"
         return {
             "start": start,
-            "train": text_hash(repr(run.train)),
-            "heldout": text_hash(repr(run.heldout)),
+            "train": run.train.digest,
+            "heldout": run.heldout.digest,
             "attempts": file_hash(run.folder / ATTEMPTS),
         }
 
@@ -102,28 +106,30 @@ class RLStage(Stage):
 
     def _write_data(self, run: Run) -> dict[str, int]:
         """verl's rows for training and validation; returns the number of each."""
-        unsolved = unsolved_problems(run)
-        sets = {
-            "train": run.train if run.rl.problems == "all" else unsolved,
+        sets: dict[str, Iterable[Problem]] = {
+            "train": run.train if run.rl.problems == "all" else unsolved_problems(run),
             "heldout": run.heldout,
-            "hard": unsolved[: run.eval.hard_limit],
+            "hard": hard_problems(run),
         }
-        if not sets["train"]:
-            raise UserError("rl.problems=unsolved: every training problem was solved; use rl.problems=all")
         counts = {}
         for name, problems in sets.items():
             file = run.folder / self.name / FILES[name]
             counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
+        if not counts["train"]:
+            raise UserError("rl.problems=unsolved: every training problem was solved; use rl.problems=all")
         return counts
 
 
-def unsolved_problems(run: Run) -> list[Problem]:
+def unsolved_problems(run: Run) -> Iterator[Problem]:
     """Training problems that none of the run's attempts solved."""
-    attempts = read_rows(run.folder / ATTEMPTS, ["problem_id", "correct"])
-    solved = {row["problem_id"] for row in attempts if row["correct"]}
-    return [problem for problem in run.train if problem.id not in solved]
+    rows = read_rows(run.folder / ATTEMPTS, ["problem_id", "correct"])
+    attempts = groupby(rows, key=itemgetter("problem_id"))  # attempts are in the order of the problems
+    for problem, (problem_id, drawn) in zip(run.train, attempts, strict=True):
+        assert problem.id == problem_id
+        if not any(row["correct"] for row in drawn):
+            yield problem
 
 
 def hard_problems(run: Run) -> list[Problem]:
     """The hard set of the evaluation: the first `eval.hard_limit` unsolved training problems."""
-    return unsolved_problems(run)[: run.eval.hard_limit]
+    return list(islice(unsolved_problems(run), run.eval.hard_limit))
