@@ -25,6 +25,7 @@ class _Group(click.Group):
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
         "doctor": ("int_verl.doctor", "doctor"),
+        "merge": ("int_verl.merge_command", "merge"),
         "problems": ("int_verl.problem_commands", "problems"),
         "push": ("int_verl.push_command", "push"),
         "reward": ("int_verl.reward_commands", "reward"),
