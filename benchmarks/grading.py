@@ -3,7 +3,8 @@
     python benchmarks/grading.py                 # all sets, all graders
     python benchmarks/grading.py --sets D1,D3 --graders ours,math-verify --seconds 10
 
-Three sets, as a sequential caller meets them (``ours-2-workers``: two threads):
+Three sets, as a sequential caller meets them (``ours-1-worker``, ``ours-2-workers``: two threads, so that the worker
+processes do what the caller of ``ours`` does itself):
 
 - D1: whole responses of 1,500 characters with mixed answers, eight to a gold, as rollouts come.
 - D2: distinct pairs that need symbolic work, and no two alike.
@@ -25,11 +26,12 @@ import logging
 import multiprocessing
 import os
 import random
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -121,6 +123,13 @@ def integers(rng: random.Random) -> list[Pair]:
     return made
 
 
+def data_sets(pairs: Path | None) -> dict[str, list[Pair]]:
+    """Name -> pairs, the same in every process."""
+    rng = random.Random(0)
+    labelled = load_pairs(pairs)
+    return {"D1": mixed(labelled, rng), "D2": symbolic(labelled, rng), "D3": integers(rng)}
+
+
 @contextmanager
 def ours(workers: int) -> Iterator[GradeFunction]:
     """`Grader`; its caches are new for each pass."""
@@ -161,7 +170,7 @@ def process_per_answer() -> Iterator[GradeFunction]:
     """A forked process for each answer, joined with a time limit; the parent has imported math-verify and used it."""
     from math_verify import parse, verify
 
-    verify(parse("$1$"), parse(r"so $\\boxed{\\frac{1}{1}}$"))
+    verify(parse("$1$"), parse(r"so $\boxed{\frac{1}{1}}$"))
     context = multiprocessing.get_context("fork")
 
     def grade(gold: str, text: str) -> bool:
@@ -181,6 +190,7 @@ def process_per_answer() -> Iterator[GradeFunction]:
 
 GRADERS: dict[str, tuple[Callable[[], Any], int]] = {
     "ours": (lambda: ours(1), 1),
+    "ours-1-worker": (lambda: ours(1), 2),
     "ours-2-workers": (lambda: ours(2), 2),
     "math-verify": (math_verify_in_process, 1),
     "verl": (verl_math_verify, 1),
@@ -189,16 +199,18 @@ GRADERS: dict[str, tuple[Callable[[], Any], int]] = {
 """Name -> (how to make it, threads that call it)."""
 
 
-def measure(name: str, pairs: list[Pair], seconds: float) -> float:
-    """Answers a second of one grader without its start, in a process of its own: nothing is cached from before."""
-    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as process:
-        return process.submit(_measure, name, pairs, seconds).result()
+def measure(name: str, part: str, options: argparse.Namespace) -> float:
+    """Answers a second of one grader without its start, in a process of its own: nothing is cached from before.
 
-
-def _measure(name: str, pairs: list[Pair], seconds: float) -> float:
-    make, threads = GRADERS[name]
-    with make() as grade:
-        return rate(grade, pairs, seconds, threads)
+    The process is killed with all that it started: verl's pool would keep it from ending.
+    """
+    command = [sys.executable, __file__, "--only", name, "--sets", part, "--seconds", str(options.seconds)]
+    command += ["--pairs", str(options.pairs)] if options.pairs else []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        os.killpg(process.pid, signal.SIGKILL)
+    return float(line)
 
 
 def first_call() -> float:
@@ -236,15 +248,18 @@ def main() -> None:
     arguments.add_argument("--seconds", type=float, default=10.0)
     arguments.add_argument("--rounds", type=int, default=2)
     arguments.add_argument("--json", type=Path)
+    arguments.add_argument("--only", help=argparse.SUPPRESS)
     options = arguments.parse_args()
-    rng = random.Random(0)
-    labelled = load_pairs(options.pairs)
-    data = {"D1": mixed(labelled, rng), "D2": symbolic(labelled, rng), "D3": integers(rng)}
+    if options.only:
+        make, threads = GRADERS[options.only]
+        with make() as grade:
+            print(rate(grade, data_sets(options.pairs)[options.sets], options.seconds, threads), flush=True)
+        return
     rates: dict[str, dict[str, float]] = {name: {} for name in options.graders.split(",")}
     for _ in range(options.rounds):
         for part in options.sets.split(","):
             for name, best in rates.items():
-                best[part] = max(best.get(part, 0.0), measure(name, data[part], options.seconds))
+                best[part] = max(best.get(part, 0.0), measure(name, part, options))
                 print(f"{name:20} {part}  {best[part]:10.1f} /s", flush=True)
     for rival in rates if "ours" in rates else []:
         if rival != "ours":
