@@ -59,7 +59,7 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
         metavar="FILE",
         help="A recipe's YAML, laid over the defaults.",
     )
-    @click.option("--dry-run", is_flag=True, help="Print what would be done, with the stock verl commands; do nothing.")
+    @click.option("--dry-run", is_flag=True, help="Print what would be done: prompts, an estimate, commands.")
     @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
     @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
     def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
@@ -80,6 +80,9 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
 
 
 def _print_plan(run: Any, steps: list[Any]) -> None:
+    from int_verl.generate.preview import show_generation
+    from int_verl.generate.settings import UNTIL
+
     run.console.print(f"[bold]{run.folder.path}[/] on {run.platform}", highlight=False)
     for step in steps:
         mark = "[green]✓[/]" if step.action == "skip" else "[bold]▸[/]"
@@ -87,6 +90,8 @@ def _print_plan(run: Any, steps: list[Any]) -> None:
         if step.action != "skip":
             for line in step.stage.plan(run):
                 run.console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
+    if generated := [step.stage.name for step in steps if step.action != "skip" and step.stage.name in UNTIL]:
+        show_generation(run, generated[-1])
 
 
 for _name, _does, _target in (
