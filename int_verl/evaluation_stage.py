@@ -18,6 +18,7 @@ from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
 from int_verl.grading import Grader
+from int_verl.grading.reward_function import RewardFunction, grade_response_to
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems import Problem
 from int_verl.progress import StageProgress
@@ -109,7 +110,9 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
     settings = run.eval
     sampling = Sampling(run.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
 
-    async def score(engine: JournaledEngine, grader: Grader, problem_set: str, problem: Problem) -> Row:
+    async def score(
+        engine: JournaledEngine, grader: Grader | RewardFunction, problem_set: str, problem: Problem
+    ) -> Row:
         prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
         completions = await asyncio.gather(
             *(
@@ -122,7 +125,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
         correct = truncated = 0
         for completion in completions:
             text = run.codec.decode(run.codec.without_end(completion.token_ids))
-            grade = await grader.agrade_response(text, problem.answer)
+            grade = await grade_response_to(problem, text, grader)
             correct += grade.correct
             truncated += not grade.correct and completion.finish_reason == "length"
         progress.count("problems")

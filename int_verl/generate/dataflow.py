@@ -23,7 +23,7 @@ from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, Samp
 from int_verl.generate.spool import Spool
 from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading.reward_function import RewardFunction, grade_response_to
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems import Problem
 from int_verl.steps import Prefix, Steps, cut_steps, prefix_tokens
@@ -243,10 +243,7 @@ class Generator:
             return "prompt_too_long", None
         if answer_in(response, self.codec.opened_thinking) is None:
             return "truncated" if completion.finish_reason == "length" else "unclosed_thinking", None
-        if isinstance(self.grader, RewardFunction):
-            grade = await self.grader.agrade_response(response, problem.answer, problem.source, {"id": problem.id})
-        else:
-            grade = await self.grader.agrade_response(response, problem.answer)
+        grade = await grade_response_to(problem, response, self.grader)
         if completion.finish_reason == "length" and not grade.correct:
             return "truncated", grade.answer
         return grade.verdict, grade.answer

@@ -24,11 +24,14 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from int_verl.errors import UserError
-from int_verl.grading.grader import VERDICTS, Grade
+from int_verl.grading.grader import VERDICTS, Grade, Grader
 from int_verl.grading.worker import receive, send
+
+if TYPE_CHECKING:
+    from int_verl.problems import Problem
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -199,6 +202,13 @@ class RewardFunction:
         with self._lock:
             self._workers.discard(worker)
         worker.kill()
+
+
+async def grade_response_to(problem: Problem, response: str, grader: Grader | RewardFunction) -> Grade:
+    """Grade a response; a reward function is told the problem's source and id, as in RL."""
+    if isinstance(grader, RewardFunction):
+        return await grader.agrade_response(response, problem.answer, problem.source, {"id": problem.id})
+    return await grader.agrade_response(response, problem.answer)
 
 
 def read_result(result: Any) -> Grade | str:
