@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _TOKENS = pa.list_(pa.int32())
+_ROWS_AT_A_TIME = 50
 
 PROVENANCE = [
     pa.field("model", pa.string()),  # path or hub name
@@ -169,7 +170,8 @@ SCORE = pa.schema(
 class RowWriter:
     """Writes rows to a parquet file in row groups, and puts the file in place only when it is complete.
 
-    Use as a context manager; an exception leaves the earlier file, if any, untouched.
+    Use as a context manager; an exception leaves the earlier file, if any, untouched. Rows wait for their group as
+    Arrow, in a tenth of the memory that lists of token ids take.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int = 1_000) -> None:
@@ -177,6 +179,7 @@ class RowWriter:
         self.count = 0
         self._partial = path.with_name(path.name + ".partial")
         self._rows: list[Mapping[str, Any]] = []
+        self._group: list[pa.Table] = []
 
     def __enter__(self) -> RowWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -186,13 +189,21 @@ class RowWriter:
     def write(self, row: Mapping[str, Any]) -> None:
         self._rows.append(row)
         self.count += 1
-        if len(self._rows) >= self.rows_per_group:
+        if len(self._rows) >= _ROWS_AT_A_TIME:
+            self._pack()
+        if self.count % self.rows_per_group == 0:
             self._flush()
 
-    def _flush(self) -> None:
+    def _pack(self) -> None:
         if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self.schema))
+            self._group.append(pa.Table.from_pylist(self._rows, schema=self.schema))
             self._rows = []
+
+    def _flush(self) -> None:
+        self._pack()
+        if self._group:
+            self._writer.write_table(pa.concat_tables(self._group).combine_chunks())
+            self._group = []
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         if exc_type is None:
@@ -213,7 +224,7 @@ def write_rows(path: Path, schema: pa.Schema, rows: Iterable[Mapping[str, Any]])
 
 
 def read_rows(path: Path, columns: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of a parquet file, a row group at a time."""
+    """Rows of a parquet file, a few at a time."""
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=1_000, columns=columns):
+        for batch in file.iter_batches(batch_size=_ROWS_AT_A_TIME, columns=columns):
             yield from batch.to_pylist()

@@ -24,10 +24,13 @@ class Spool:
 
     def __enter__(self) -> Spool:
         self._remove()
-        self._db = sqlite3.connect(self.path, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=OFF")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("CREATE TABLE results (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
+        try:
+            self._db = sqlite3.connect(self.path, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=OFF")
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute("CREATE TABLE results (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
+        except sqlite3.OperationalError as error:
+            raise self._full(error) from error
         return self
 
     def put(self, number: int, result: Any) -> None:
@@ -40,7 +43,10 @@ class Spool:
         try:
             self._db.execute("INSERT INTO results VALUES (?, ?)", (number, payload))
         except sqlite3.OperationalError as error:
-            raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
+            raise self._full(error) from error
+
+    def _full(self, error: sqlite3.OperationalError) -> UserError:
+        return UserError(f"{self.path}: {error}; free the disk and run the same command again")
 
     def in_order(self) -> Iterator[Any]:
         for (payload,) in self._db.execute("SELECT payload FROM results ORDER BY number"):
