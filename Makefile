@@ -35,10 +35,10 @@ quickstart: venv
 	$(PY) -m int_verl.cli run --config recipes/quickstart/quickstart.yaml run.name=$(NAME) run.seed=$(SEED) $(ARGS)
 
 test: lint
-	$(PY) -m pytest
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup
 
 test-fast: venv
-	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
+	$(PY) -m pytest --numprocesses 2 --dist loadgroup -m "not verl and not e2e and not slow"
 
 lint: venv
 	$(PY) -m ruff check .
