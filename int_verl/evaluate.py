@@ -243,7 +243,8 @@ def conditioning_table(
 ) -> dict[str, Any]:
     """How often a continuation is right, by what it continues: the paper's Table 1, from `records.GUIDED` rows.
 
-    All conditions are computed on the attempts that have rollouts under every one of them. Coverage is the expected
+    All conditions are computed on the attempts that have rollouts under every one of them; those that were never drawn,
+    because their prompt did not fit, are none. Coverage is the expected
     share of problems with at least one success in as many rollouts as the condition with the fewest has for that
     problem, so that a condition with more rollouts gains nothing by it.
 
@@ -255,6 +256,8 @@ def conditioning_table(
     """
     outcomes: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in guided:
+        if row["outcome"] == "prompt_too_long":
+            continue
         outcome = "correct" if row["correct"] else "truncated" if row["outcome"] == "truncated" else "wrong"
         outcomes[row["condition"]][row["problem_id"], row["attempt"]].append(outcome)
     present = [c for c in CONDITIONS if c in outcomes] + sorted(outcomes.keys() - set(CONDITIONS))

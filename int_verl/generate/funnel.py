@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from int_verl.generate.dataflow import ProblemRows
+if TYPE_CHECKING:
+    from int_verl.generate.dataflow import ProblemRows
 
 
 class Funnel:

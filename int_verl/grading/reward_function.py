@@ -224,7 +224,7 @@ def read_result(result: Any) -> Grade | str:
         value = values.get(key, 0.0)
         if not isinstance(value, int | float) or not math.isfinite(value):
             return f"it returned {key}={str(value)[:100]}, which is no number"
-    correct = values.get("acc", values["score"]) >= 0.5
+    correct = values["acc" if "acc" in values else "score"] >= 0.5
     verdict = values.get("verdict")
     if correct or verdict not in VERDICTS or verdict == "correct":
         verdict = "correct" if correct else "incorrect"

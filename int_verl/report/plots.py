@@ -130,21 +130,33 @@ def pass_at_k_plot(name: str, models: Sequence[tuple[str, Mapping[str, Estimate]
 
 def histogram_plot(name: str, counts: Mapping[int, int], xlabel: str, what: str, *, bins: int = 24) -> Markup:
     """Bars over whole numbers; neighbours are joined where there are more than `bins` of them."""
+    low, high = min(counts), max(counts)
+    width = max(1, -(-(high - low + 1) // bins))
+    joined: dict[int, int] = {}
+    for value, count in counts.items():
+        start = low + (value - low) // width * width
+        joined[start] = joined.get(start, 0) + count
+    centres = {start + (width - 1) / 2: count for start, count in joined.items()}
+    return _bars(name, centres, width, xlabel, what)
+
+
+def shares_plot(name: str, shares: Sequence[float], xlabel: str, what: str) -> Markup:
+    """Bars over the ten tenths of 0 to 100 %; each share is at least 0 and less than 1."""
+    centres = {10 * tenth + 5.0: 0 for tenth in range(10)}
+    for share in shares:
+        centres[10 * int(share * 10) + 5.0] += 1
+    return _bars(name, centres, 10, xlabel, what, percent=True)
+
+
+def _bars(
+    name: str, centres: Mapping[float, int], width: float, xlabel: str, what: str, *, percent: bool = False
+) -> Markup:
     with matplotlib.rc_context({**_STYLE, "axes.grid.axis": "y"}):
         figure, axes = _axes(height=2.5)
-        low, high = min(counts), max(counts)
-        width = max(1, -(-(high - low + 1) // bins))
-        joined: dict[int, int] = {}
-        for value, count in counts.items():
-            start = low + (value - low) // width * width
-            joined[start] = joined.get(start, 0) + count
-        axes.bar(
-            [start + (width - 1) / 2 for start in joined],
-            list(joined.values()),
-            width=width * 0.82,
-            color=COLOURS["InT SFT + RL"],
-        )
+        axes.bar(list(centres), list(centres.values()), width=width * 0.82, color=COLOURS["InT SFT + RL"])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
+        if percent:
+            axes.xaxis.set_major_formatter(PercentFormatter(decimals=0))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.set_xlabel(xlabel)
         return _svg(figure, name, f"{what} by {xlabel}")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from int_verl.errors import UserError
 from int_verl.problems import load_problems
 from int_verl.records import read_rows
+from int_verl.steps import StepRule
 
 STAGES = {
     "sample": "Sample",
@@ -123,6 +124,11 @@ class RunFolder:
                 self.remarks.append(str(error))
                 return
             yield from (problem.row() for problem in problems)
+
+    def step_rule(self) -> StepRule:
+        """What separates the steps of the run's attempts; the default where its settings cannot be read."""
+        rule = self.settings().get("steps.by")
+        return rule if rule in get_args(StepRule) else "blank_line"  # type: ignore[return-value]
 
     def has(self, relative: str) -> bool:
         return (self.path / relative).is_file()

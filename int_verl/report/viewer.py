@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from int_verl.report.run_folder import RunFolder
-from int_verl.steps import split_steps
+from int_verl.steps import StepRule, cut_steps
 
 MAX_KEPT, MAX_OTHERS = 36, 12
 MAX_CHARACTERS = 4_000
@@ -74,14 +74,16 @@ def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
 
 
-def attempt_steps(text: str, location: int) -> list[Step]:
+def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: int = 0) -> list[Step]:
     """The steps of an attempt around a location (1-based), with far ones left out.
+
+    What stands before the first step, as thinking may, is a step without a number.
 
     >>> [(s.number, s.role) for s in attempt_steps("a\\n\\nb\\n\\nc", 2)]
     [(1, 'before'), (2, 'wrong'), (3, 'after')]
     """
-    texts = split_steps(text)
-    shown = []
+    texts = cut_steps(text, by, begin).texts
+    shown = [Step(None, shorten(text[:begin].rstrip()), "before")] if text[:begin].strip() else []
     for i, step in enumerate(texts, 1):
         role = "before" if i < location else "wrong" if i == location else "after"
         near = i == 1 or i == len(texts) or abs(i - location) <= STEPS_AROUND
@@ -127,9 +129,11 @@ def _add_attempts(folder: RunFolder, rows: list[ViewerRow]) -> None:
     for row in rows:
         by_attempt[row.problem_id, row.attempt].append(row)
         row.content = shorten(row.content or "")
-    for attempt in folder.rows("sample/attempts.parquet", ["problem_id", "attempt", "text"]) if rows else ():
+    columns = ["problem_id", "attempt", "text"]
+    for attempt in folder.rows("sample/attempts.parquet", columns, ["steps_begin"]) if rows else ():
         for row in by_attempt.get((attempt["problem_id"], attempt["attempt"]), ()):
-            row.steps = attempt_steps(attempt["text"] or "", row.location)
+            begin = attempt.get("steps_begin") or 0
+            row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
 
 
 def _add_rollouts(folder: RunFolder, rows: list[ViewerRow]) -> None:

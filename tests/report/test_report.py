@@ -12,6 +12,7 @@ import pytest
 
 from int_verl import records
 from int_verl.errors import UserError
+from int_verl.generate.funnel import Funnel
 from int_verl.report import write_report
 from int_verl.report.__main__ import main
 from int_verl.report.curves import Curve, curve, downsample, metric_log, rl_curves, smooth
@@ -20,7 +21,7 @@ from int_verl.report.page import duration, estimate
 from int_verl.report.run_folder import RunFolder
 from int_verl.report.viewer import MAX_KEPT, MAX_OTHERS, attempt_steps, shorten, viewer_rows
 
-from .run_folders import metrics, write, write_run
+from .run_folders import manifest, metrics, write, write_run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -92,7 +93,7 @@ def test_a_finished_run(html):
         "sample.attempts",
     ):
         assert text in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 9
+    assert sum(tag == "svg" for tag, _ in page.tags) == 10
     assert "not run yet" not in page.text
     assert "could not be used" not in page.text
     assert "sk-very-secret" not in page.text
@@ -273,6 +274,48 @@ def test_long_attempts_are_shown_around_the_location():
     assert [step.text for step in steps if step.number is None] == ["steps 2 to 43 left out", "steps 57 to 99 left out"]
     assert len(shorten("x" * 100_000, 1_000)) < 1_100
     assert shorten("short") == "short"
+
+
+def test_steps_are_shown_as_they_were_cut():
+    text = "<think>\nI add.\n</think>\n\nWe add 2.5. Then stop."
+    steps = attempt_steps(text, 2, "sentences", text.index("We"))
+    assert [(step.number, step.text) for step in steps] == [
+        (None, "<think>\nI add.\n</think>"),
+        (1, "We add 2.5."),
+        (2, "Then stop."),
+    ]
+    assert [step.role for step in steps] == ["before", "before", "wrong"]
+
+
+def test_the_report_cuts_steps_as_the_run_did(run):
+    (run / "config.yaml").write_text("steps:\n  by: sentences\n")
+    attempts = list(records.read_rows(run / "sample/attempts.parquet"))
+    text = "I think.\n\nWe add 2.5. Then 4. Then 5. Then 6. Then 7. Then \\boxed{8}."
+    rows = [{**row, "text": text, "steps_begin": text.index("We")} for row in attempts]
+    write(run / "sample/attempts.parquet", records.ATTEMPT, rows)
+    assert "Attempts by their number of sentences" in read(run).text
+    row = viewer_rows(RunFolder(run))[0][0]
+    assert [step.text for step in row.steps][:3] == ["I think.", "We add 2.5.", "Then 4."]
+
+
+def test_what_waves_saved_and_what_did_not_fit_is_said(run):
+    counts = Funnel().counts()
+    counts["guide"] |= {"rollouts_not_drawn": 48, "tokens_saved_estimate": 123_456}
+    counts["propose"]["context_length_needed"] = 40_960
+    for stage in ("propose", "guide"):
+        manifest(run, stage, counts=counts[stage])
+    text = read(run).text
+    assert "Waves left 48 guided rollouts undrawn and saved about 123,456 tokens, an estimate" in text
+    assert "engine.context_length=40960 would have sufficed" in text
+
+
+def test_outcomes_that_are_neither_right_nor_wrong_are_bars_of_their_own(run):
+    rows = list(records.read_rows(run / "guide/guided.parquet"))
+    odd = ["unclosed_thinking", "timeout", "prompt_too_long", "no_answer"]
+    rows = [{**row, "outcome": odd[i % 4], "correct": False} for i, row in enumerate(rows)]
+    write(run / "guide/guided.parquet", records.GUIDED, rows)
+    block = next(block for block in generation_funnel(RunFolder(run)) if block.title.startswith("Guided"))
+    assert {line.label for line in block.lines} == {"unclosed thinking", "timeout", "prompt too long", "wrong"}
 
 
 def test_an_intervention_may_come_after_the_last_step():
