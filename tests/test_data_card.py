@@ -16,13 +16,13 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import QUICKSTART, write_problem_sets
+from conftest import QUICKSTART, ROOT, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.data_card import CARD, FILES
 from int_verl.errors import UserError
 from int_verl.push_command import release_files
-from int_verl.records import RL, read_rows
+from int_verl.records import PROVENANCE, RL, SCORE, read_rows
 
 SCRIPT = Path(__file__).parent / "mod23_script.py"
 TRAIN = 12
@@ -115,6 +115,27 @@ def test_rl_rows_are_all_training_problems_in_verls_columns(run: Path) -> None:
         assert [message["role"] for message in row["prompt"]] == ["user"]
         assert problem["problem"] in row["prompt"][0]["content"]
         assert row["data_source"] == problem["source"]
+
+
+def test_the_docs_explain_every_file_and_column(run: Path) -> None:
+    docs = (ROOT / "docs/outputs.md").read_text()
+    sections = dict(section.split("\n", 1) for section in docs.split("\n### ")[1:])
+    explained = {
+        title.strip("`"): [line.split("`")[1] for line in text.splitlines() if line.startswith("| `")]
+        for title, text in sections.items()
+    }
+    provenance = [field.name for field in PROVENANCE]
+    assert explained.pop("Provenance") == provenance
+    assert explained.pop("eval/scores.parquet") == SCORE.names
+    tables = {str(table.relative_to(run)): pq.read_schema(table).names for table in run.rglob("*.parquet")}
+    assert tables.pop("problems/heldout.parquet") == tables["problems/train.parquet"]
+    own = {
+        file: [n for n in names if names[-1] != provenance[-1] or n not in provenance] for file, names in tables.items()
+    }
+    assert explained == own
+    overview = docs.split("\n## ")[0]
+    for file in (str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()):
+        assert f"`{file}`" in overview or file.endswith("manifest.json"), file
 
 
 # Push
