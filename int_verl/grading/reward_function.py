@@ -39,9 +39,10 @@ _BOOTSTRAP = (
 )
 _START_SECONDS = 120.0
 _PR_SET_PDEATHSIG = 1
-MAX_FAILURES = 20
+MAX_FAILURES = 100
 "So many calls are made before a function that has failed in each of them stops the run."
-_TRIED_GOLDS = 10
+TRIED_GOLDS = 10
+"Golds that are tried before a run; a function that fails with each of them stops it there."
 
 
 class RewardFunction:
@@ -126,19 +127,33 @@ class RewardFunction:
     def check_gold(self, gold: str) -> str | None:
         """Why the function cannot grade against a gold answer; None if it can.
 
-        The first golds are tried, each as a response alone and in a box, because a call may be slow or cost something.
-        Which of them is rewarded does not matter: the function may ask for a form of its own.
+        Only the first `TRIED_GOLDS` are tried, each as a response alone and in a box, because a call may be slow or
+        cost something. Which of them is rewarded does not matter: the function may ask for a form of its own.
+
+        Raises:
+            UserError: all that were tried failed.
         """
-        if self._tried_golds >= _TRIED_GOLDS:
+        with self._lock:
+            self._tried_golds += 1
+            tried = self._tried_golds
+        if tried > TRIED_GOLDS:
             return None
-        self._tried_golds += 1
         grades = [self.grade_response(response, gold) for response in (f"\\boxed{{{gold}}}", gold)]
         failed = [grade.means for grade in grades if grade.means != "reward function"]
+        if tried == TRIED_GOLDS and not self._answered:
+            raise UserError(self._always(failed[-1]))
         return f"{self._label}: {failed[0]}" if len(failed) == len(grades) else None
 
     @property
     def _label(self) -> str:
         return f"grader.reward_path={self.path}"
+
+    @property
+    def _remedy(self) -> str:
+        return f"`int-verl reward check --fn {self.path}:{self.name}` shows more"
+
+    def _always(self, last: str) -> str:
+        return f"{self._label}: each of its first {self._failed} calls failed, the last: {last}; {self._remedy}"
 
     # In a thread of its own
 
@@ -171,11 +186,10 @@ class RewardFunction:
         with self._lock:
             self._failed += 1
             failed, answered = self._failed, self._answered
-        check = f"`int-verl reward check --fn {self.path}:{self.name}` shows more"
         if failed == 1:
-            self._warn(f"{self._label}: {message}; such calls are counted as {verdict}, {check}")
+            self._warn(f"{self._label}: {message}; such calls are counted as {verdict}, {self._remedy}")
         if not answered and failed >= MAX_FAILURES:
-            raise UserError(f"{self._label}: each of its first {failed} calls failed, the last: {message}; {check}")
+            raise UserError(self._always(message))
         return Grade(verdict, None, message)
 
     def _worker(self) -> _Worker:

@@ -571,5 +571,5 @@ def test_a_reward_function_that_always_fails_stops_the_run(
     codec: ChatCodec, function: Callable[..., RewardFunction]
 ) -> None:
     settings = replace(SETTINGS, sample=replace(SETTINGS.sample, attempts=MAX_FAILURES))
-    with pytest.raises(UserError, match=r"first 20 calls failed.*KeyError: 'everything'"):
+    with pytest.raises(UserError, match=r"first 100 calls failed.*KeyError: 'everything'"):
         run(codec, two_attempts, settings=settings, grader=function("broken"))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction, read_result
+from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction, read_result
 
 FUNCTION = r"""
 import os, time
@@ -188,7 +188,7 @@ def test_golds_are_tried_before_a_run(file: str) -> None:
 
 def test_golds_that_all_fail_stop_the_run(file: str) -> None:
     with RewardFunction(file, "picky") as function:
-        for number in range(MAX_FAILURES // 2 - 1):
+        for number in range(TRIED_GOLDS - 1):
             assert "invalid literal" in str(function.check_gold(f"gold {number}"))
-        with pytest.raises(UserError, match=f"first {MAX_FAILURES} calls failed"):
+        with pytest.raises(UserError, match=f"first {2 * TRIED_GOLDS} calls failed"):
             function.check_gold("the last")
