@@ -63,7 +63,7 @@ class SFTSettings:
 
 @dataclass(frozen=True, slots=True)
 class RLSettings:
-    problems: Literal["all", "unsolved"]
+    problems: Literal["all", "unsolved", "with_intervention"]
     reward_path: str
     reward_name: str
     total_steps: int

@@ -20,7 +20,7 @@ from int_verl.rl import launch
 from int_verl.rl.data import rl_rows
 from int_verl.run import Run
 from int_verl.run_folder import file_hash, write_text
-from int_verl.sft.stage import MODEL, trained_model, trainer_progress, write_metrics
+from int_verl.sft.stage import DATA, MODEL, trained_model, trainer_progress, write_metrics
 from int_verl.stage import Stage
 
 ATTEMPTS = "sample/attempts.parquet"
@@ -52,6 +52,7 @@ class RLStage(Stage):
             "train": run.train.digest,
             "heldout": run.heldout.digest,
             "attempts": file_hash(run.folder / ATTEMPTS),
+            **({"interventions": file_hash(run.folder / DATA)} if run.rl.problems == "with_intervention" else {}),
         }
 
     def outputs(self, run: Run) -> dict[str, str]:
@@ -107,7 +108,7 @@ class RLStage(Stage):
     def _write_data(self, run: Run) -> dict[str, int]:
         """verl's rows for training and validation; returns the number of each."""
         sets: dict[str, Iterable[Problem]] = {
-            "train": run.train if run.rl.problems == "all" else unsolved_problems(run),
+            "train": training_problems(run),
             "heldout": run.heldout,
             "hard": hard_problems(run),
         }
@@ -116,8 +117,16 @@ class RLStage(Stage):
             file = run.folder / self.name / FILES[name]
             counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
         if not counts["train"]:
-            raise UserError("rl.problems=unsolved: every training problem was solved; use rl.problems=all")
+            raise UserError(f"rl.problems={run.rl.problems}: there is no such problem; use rl.problems=all")
         return counts
+
+
+def training_problems(run: Run) -> Iterable[Problem]:
+    """The problems that RL trains on, as `rl.problems` says."""
+    if run.rl.problems == "with_intervention":
+        ids = {row["problem_id"] for row in read_rows(run.folder / DATA, ["problem_id"])}
+        return (problem for problem in run.train if problem.id in ids)
+    return run.train if run.rl.problems == "all" else unsolved_problems(run)
 
 
 def unsolved_problems(run: Run) -> Iterator[Problem]:
