@@ -306,7 +306,7 @@ def test_what_waves_saved_and_what_did_not_fit_is_said(run):
         manifest(run, stage, counts=counts[stage])
     text = read(run).text
     assert "Waves left 48 guided rollouts undrawn and saved about 123,456 tokens, an estimate" in text
-    assert "engine.context_length=40960 would have sufficed" in text
+    assert "engine.context_length=40960 would have let all of them fit" in text
 
 
 def test_outcomes_that_are_neither_right_nor_wrong_are_bars_of_their_own(run):
