@@ -8,36 +8,41 @@ Two formats are read, line by line:
       Substep 4 verdict: WRONG
       First critical error: Substep 4
 
-Models decorate such lines (bold type, brackets, "Step" for "Substep"), and the reader looks through that. A step that
-is called wrong *and* recovered (``WRONG, RECOVERED``) is not critical and does not count.
+Models decorate such lines (bold type, brackets, LaTeX, a heading before the report, "Step" for "Substep"), and the
+reader looks through that. A step that is called wrong *and* recovered (``WRONG, RECOVERED``) is not critical and does
+not count, nor does one whose verdict begins with CORRECT, whatever is said about it then.
 """
 
 from __future__ import annotations
 
 import re
 
-_MARKS = str.maketrans("", "", '*`_[]"')
+_MARKS = str.maketrans("", "", '*`_[]"${}')
+_TYPE_SETTING = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boxed)\s*(?=\{)")
+_BLOCK = re.compile(r"<intervention>\s*(?:```\w*\s*)?\{.*?(?:</intervention>|\Z)", re.DOTALL)
+_HEADING = r"^\W{0,6}(?:\d{1,2}[.)]\s*)?(?:part\s*\d\W{0,3})?(?:(?:critical[\s-]error\s+)?report\b\W{0,4})?"
 _STEP = r"(?:sub[\s-]?)?steps?\s*#?\s*([0-9]{1,6})"
 _REPORT = re.compile(
-    r"^\W{0,6}(?:the\s+)?(?:first\s+)?critical\s+error(?:\s+report)?(?:\s+(?:is|occurs|appears))?"
-    r"(?:\s+(?:in|at))?\s*[:\-–=]?\s*"
-    r"(?:is\s+)?(?:in\s+|at\s+)?"
-    + _STEP
-    + r"|^\W{0,6}(?:the\s+)?first\s+(?:critical\s+)?error(?:\s+(?:is|occurs|appears))?(?:\s+(?:in|at))?"
-    r"\s*[:\-–=]?\s*(?:in\s+|at\s+)?" + _STEP,
+    _HEADING + r"(?:the\s+)?(?:(?:first|earliest)\s+)?(?:critical\s+error|(?<=first )error|(?<=earliest )error)"
+    r"(?:\s+report)?(?:\s+(?:is|occurs|appears))?(?:\s+(?:in|at))?\s*[:\-–=]?\s*(?:is\s+)?(?:in\s+|at\s+)?" + _STEP,
     re.IGNORECASE,
 )
-_NO_ERROR = re.compile(r"^\W{0,6}(?:first\s+)?critical\s+error\s*[:\-–=]\s*(?:none|no\b|n/a)", re.IGNORECASE)
+_NO_ERROR = re.compile(
+    _HEADING
+    + r"(?:(?:first\s+)?critical\s+error\s*[:\-–=]\s*(?:none|no\b|n/a)|(?:there\s+is\s+)?no\s+critical\s+error)",
+    re.IGNORECASE,
+)
 _LINE = re.compile(r"^\W{0,6}" + _STEP + r"\b", re.IGNORECASE)
 _VERDICT = re.compile(r"^\W{0,6}(?:verdict|status|judg(?:e?ment))\s*[:\-–=]\s*(\S.*)$", re.IGNORECASE)
 _STEP_VERDICT = re.compile(r"\bverdict\b\s*[:\-–=]?\s*(\S.*)$", re.IGNORECASE)
+_RIGHT = re.compile(r"\W*correct\b", re.IGNORECASE)
 _WRONG = re.compile(
-    r"(?<!not )(?<!no )\b(?:wrong|incorrect|critical error|(?<!critical )error|invalid)\b", re.IGNORECASE
+    r"(?<!not )(?<!no )\b(?:wrong|incorrect|not correct|critical error|(?<!critical )error|invalid)\b", re.IGNORECASE
 )
 _RECOVERED = re.compile(
     r"\b(?:recovered|corrected later|later corrected|fixed later|not critical|minor)\b", re.IGNORECASE
 )
-_TINY = re.compile(r"\bwrong\s*\.?\s*$", re.IGNORECASE)
+_TINY = re.compile(r"(?<!not )(?<!nothing )\bwrong\s*\.?\s*$", re.IGNORECASE)
 
 
 def wrong_steps(text: str) -> list[int]:
@@ -53,7 +58,7 @@ def first_error(text: str) -> int | None:
         if _NO_ERROR.match(line):
             reported, said_none = None, True
         elif (m := _REPORT.match(line)) is not None:
-            reported, said_none = int(m[1] or m[2]), False
+            reported, said_none = int(m[1]), False
     if reported is not None:
         return reported or None
     if said_none:
@@ -62,12 +67,9 @@ def first_error(text: str) -> int | None:
 
 
 def _lines(text: str) -> list[str]:
-    """The log's lines before the intervention block, without type-setting marks, each at most 2,000 characters."""
-    end = text.find("<intervention>")
-    log = text if end < 0 else text[:end]
-    if "</think>" in log:
-        log = log[log.rfind("</think>") + len("</think>") :]
-    return [line[:2000].translate(_MARKS).strip() for line in log.splitlines()]
+    """The log's lines after the thinking and outside blocks, without type-setting, each at most 2,000 characters."""
+    log = _BLOCK.sub("", text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text)
+    return [_TYPE_SETTING.sub("", line[:2000]).translate(_MARKS).strip() for line in log.splitlines()]
 
 
 def _verdicts(text: str) -> list[tuple[int, str]]:
@@ -82,7 +84,7 @@ def _verdicts(text: str) -> list[tuple[int, str]]:
             verdict = _STEP_VERDICT.search(line)
         if verdict is not None:
             judged = verdict[1][:120]
-            if step and _WRONG.search(judged) and not _RECOVERED.search(judged):
+            if step and not _RIGHT.match(judged) and _WRONG.search(judged) and not _RECOVERED.search(judged):
                 found.append((step, judged))
         elif named is not None and step and _TINY.search(line):
             found.append((step, line))
