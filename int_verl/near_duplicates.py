@@ -16,12 +16,13 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 WORDS = 13
 _COMMON = 10  # of a 13-gram in more problems than this, pairs are formed with the first so many only
 _WORD = re.compile(r"\w+")
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)  # odd, so that no power of it vanishes modulo 2**64
+_WEIGHTS = np.array([pow(0x9E3779B97F4A7C15, i, 2**64) for i in range(WORDS)], dtype=np.uint64)  # odd, so never 0
 
 Hashes = NDArray[np.uint64]
 
@@ -52,18 +53,14 @@ class Grams:
     def add(self, text: str) -> None:
         self._hashes.append(_hashes(text, self._words))
 
-    def _index(self) -> _Index:
-        counts = np.array([len(own) for own in self._hashes], dtype=np.int64)
-        owners = np.repeat(np.arange(len(counts)), counts)
-        values = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.uint64)
-        order = np.argsort(values, kind="stable")
-        return _Index(values[order], owners[order], counts)
-
     def pairs(self, others: Grams | None = None) -> list[Pair]:
         """All pairs of a text here and one of `others` (default: an earlier one here) that share a 13-gram, those
         that share most first."""
-        own = self._index()
-        other = own if others is None else others._index()
+        if others is None:
+            own = other = self._index().repeated()
+        else:
+            other = others._index()
+            own = self._index().within(other)
         start = np.searchsorted(other.values, own.values, side="left")
         found = np.minimum(np.searchsorted(other.values, own.values, side="right") - start, _COMMON)
         first = np.repeat(own.owners, found)
@@ -72,12 +69,19 @@ class Grams:
         if others is None:
             first, second = first[second < first], second[second < first]
         width = max(len(other.counts), 1)
-        keys, shared = np.unique(first * width + second, return_counts=True)
+        keys, shared = np.unique(first.astype(np.int64) * width + second, return_counts=True)
         first, second = np.divmod(keys, width)
         share = shared / np.minimum(own.counts[first], other.counts[second])
         columns: tuple[NDArray[Any], ...] = (first, second, shared, share)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         return sorted((Pair(*row) for row in rows), key=lambda pair: (-pair.share, pair.first, pair.second))
+
+    def _index(self) -> _Index:
+        counts = np.array([len(own) for own in self._hashes], dtype=np.int64)
+        owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
+        values = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.uint64)
+        order = np.argsort(values, kind="stable")
+        return _Index(values[order], owners[order], counts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +89,20 @@ class _Index:
     """13-grams in the order of their hashes, with the position of the text that each comes from."""
 
     values: Hashes
-    owners: NDArray[np.int64]
+    owners: NDArray[np.int32]
     counts: NDArray[np.int64]
     "Distinct 13-grams of each text."
+
+    def repeated(self) -> _Index:
+        """Those that more than one text has."""
+        same = self.values[1:] == self.values[:-1]
+        chosen = np.concatenate([same, [False]]) | np.concatenate([[False], same])
+        return _Index(self.values[chosen[: len(self.values)]], self.owners[chosen[: len(self.values)]], self.counts)
+
+    def within(self, other: _Index) -> _Index:
+        """Those that the other has."""
+        chosen = np.isin(self.values, other.values)
+        return _Index(self.values[chosen], self.owners[chosen], self.counts)
 
 
 def _hashes(text: str, known: dict[str, int]) -> Hashes:
@@ -99,10 +114,7 @@ def _hashes(text: str, known: dict[str, int]) -> Hashes:
         if word not in known:
             known[word] = _hash(word)
     values = np.array([known[word] for word in words], dtype=np.uint64)
-    grams = np.zeros(len(words) - WORDS + 1, dtype=np.uint64)
-    for i in range(WORDS):
-        grams = grams * _MULTIPLIER + values[i : i + len(grams)]
-    return np.unique(grams)
+    return np.unique(sliding_window_view(values, WORDS) @ _WEIGHTS)
 
 
 def _hash(text: str) -> int:

@@ -109,6 +109,7 @@ def check_problems(
     against: str | None = None,
     near: float = 0.2,
     tokens: Callable[[str], int] | None = None,
+    count: Callable[[str], None] = lambda what: None,  # noqa: ARG005
 ) -> Report:
     """Check every row of a problem set.
 
@@ -120,6 +121,7 @@ def check_problems(
         against: an evaluation set that must not be in this file.
         near: rows that share at least this much of the shorter one's 13-grams are listed.
         tokens: text -> its number of tokens.
+        count: is told of each row and each gold answer that is done.
 
     Raises:
         UserError: the file cannot be read, or lacks a column.
@@ -137,6 +139,7 @@ def check_problems(
     report = Report(file, use, found)
     for number, faults, problem in _checked_rows(file, found, use):
         report.rows = number
+        count("rows")
         report.faults["missing"] += faults
         if problem is None:
             continue
@@ -145,7 +148,7 @@ def check_problems(
             measured.add(getattr(problem, column), tokens)
     if not report.rows:
         raise UserError(f"{file}: no rows; give a set with at least one problem")
-    report.faults["gold"] = problems.unusable_golds()
+    report.faults["gold"] = problems.unusable_golds(count)
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
         report.against = against
@@ -194,9 +197,11 @@ def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, 
     required = ["problem", "answer", *(["reference_solution"] if use == "train" else [])]
     for number, row in enumerate(raw_rows(file), 1):
         arranged = columns.read(row)
-        missing = [Fault(number, name, "missing") for name in required if name not in arranged]
-        if missing:
-            yield number, missing, None
+        faults = [Fault(number, name, "missing") for name in required if name not in arranged]
+        if not faults and not columns.has_mark(row[columns.mapping["answer"]]):
+            faults = [Fault(number, "answer", f"no {columns.answer_after!r} in it")]
+        if faults:
+            yield number, faults, None
         else:
             yield number, *check_row(number, arranged, ours, required)
 
@@ -231,13 +236,15 @@ class _ProblemIndex:
         self.grams.add(problem.problem)
         return faults
 
-    def unusable_golds(self) -> list[Fault]:
+    def unusable_golds(self, count: Callable[[str], None]) -> list[Fault]:
         """Gold answers that the grader cannot use."""
+        faults = []
         with Grader(timeout=GRADER_TIMEOUT) as grader:
-            reasons = zip(self.rows, self.answers, gold_faults(grader, self.answers), strict=True)
-            return [
-                Fault(row, "answer", f"{shortened(answer)!r}: {reason}") for row, answer, reason in reasons if reason
-            ]
+            for row, answer, reason in zip(self.rows, self.answers, gold_faults(grader, self.answers), strict=True):
+                count("gold answers")
+                if reason is not None:
+                    faults.append(Fault(row, "answer", f"{shortened(answer)!r}: {reason}"))
+        return faults
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""

@@ -36,6 +36,9 @@ class Columns:
     guessed: tuple[str, ...] = ()
     "Which of ours were found by a name that is not ours; `answer_after` if the mark was."
 
+    def has_mark(self, answer: Any) -> bool:
+        return self.answer_after is None or (isinstance(answer, str) and self.answer_after in answer)
+
     def overrides(self) -> list[str]:
         """The settings of a run that say the same, quoted for a shell; none can say `answer_after`."""
         if self.answer_after is not None:
@@ -44,10 +47,10 @@ class Columns:
         return [shlex.quote(f"problems.columns.{ours}={_quoted(theirs)}") for ours, theirs in pairs]
 
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """A row of the file with our columns, those it has."""
+        """A row of the file with our columns, those it has; an answer without the mark stays as it is."""
         values = {ours: row[theirs] for ours, theirs in self.mapping.items() if theirs in row}
         answer = values.get("answer")
-        if self.answer_after and isinstance(answer, str) and self.answer_after in answer:
+        if self.answer_after and self.has_mark(answer):
             solution, _, final = answer.rpartition(self.answer_after)
             values["answer"] = final.strip()
             if self.mapping.get("reference_solution") == self.mapping["answer"]:

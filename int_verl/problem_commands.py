@@ -86,6 +86,7 @@ def check(
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
     from int_verl.problem_check import check_problems, write_clean
+    from int_verl.progress import StageProgress
     from int_verl.run_folder import write_text
 
     if clean_file is not None and clean_file.suffix != ".parquet":
@@ -99,16 +100,18 @@ def check(
         def tokens(text: str) -> int:
             return len(codec.encode(text))
 
-    report = check_problems(
-        file,
-        columns=dict(_pair(column) for column in columns),
-        answer_after=answer_after,
-        use=use,
-        against=against,
-        near=near,
-        tokens=tokens,
-    )
     console = _console()
+    with StageProgress(console, "check", lead="rows") as progress:
+        report = check_problems(
+            file,
+            columns=dict(_pair(column) for column in columns),
+            answer_after=answer_after,
+            use=use,
+            against=against,
+            near=near,
+            tokens=tokens,
+            count=progress.count,
+        )
     _show_report(console, report, near, show)
     if json_file is not None:
         write_text(json_file, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")

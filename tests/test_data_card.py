@@ -28,15 +28,11 @@ SCRIPT = Path(__file__).parent / "mod23_script.py"
 TRAIN = 12
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished generator run with a scripted engine."""
-    folder = tmp_path_factory.mktemp("card")
-    write_problem_sets(folder, train=TRAIN, heldout=3)
+def generate(run: Path) -> None:
     settings = (
-        f"run.dir={folder / 'run'}",
-        f"problems.train={folder / 'train.jsonl'}",
-        f"problems.heldout={folder / 'heldout.jsonl'}",
+        f"run.dir={run}",
+        f"problems.train={run.parent / 'train.jsonl'}",
+        f"problems.heldout={run.parent / 'heldout.jsonl'}",
         "platform=cpu",
         "engine.name=scripted",
         f"engine.script={SCRIPT}:script",
@@ -47,6 +43,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.raises(SystemExit) as done:
         main(["guide", "--config", str(QUICKSTART / "quickstart.yaml"), *settings])
     assert not done.value.code
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished generator run with a scripted engine."""
+    folder = tmp_path_factory.mktemp("card")
+    write_problem_sets(folder, train=TRAIN, heldout=3)
+    generate(folder / "run")
     return folder / "run"
 
 
@@ -103,6 +107,14 @@ def test_the_card_tells_what_the_files_are(run: Path) -> None:
     assert "arXiv:2601.14209" in body
     assert str(run.parent) not in card  # no path of this machine
     assert manifests["guide"]["outputs"]["card"] == CARD
+
+
+def test_a_card_that_was_lost_is_written_again_the_same(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    kept = {file: (run / file).read_bytes() for file in (CARD, *(file for file, _ in FILES.values()))}
+    (run / CARD).unlink()
+    generate(run)
+    assert "guide/README.md is missing" in capsys.readouterr().out
+    assert {file: (run / file).read_bytes() for file in kept} == kept
 
 
 def test_rl_rows_are_all_training_problems_in_verls_columns(run: Path) -> None:

@@ -79,6 +79,15 @@ def test_an_answer_after_a_mark_leaves_the_solution_before_it() -> None:
     assert find_columns("f", rows[0], [], answer_after="so:").answer_after == "so:"
 
 
+def test_a_row_without_the_mark_that_was_said_is_faulty(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "p.jsonl", [{"question": q, "answer": f"x\n{mark} 3"} for q, mark in (("q", "#"), ("r", ""))]
+    )
+    assert check_problems(file).columns.answer_after is None
+    report = check_problems(file, answer_after="#")
+    assert [str(fault) for fault in report.faults["missing"]] == ["row 2, column answer: no '#' in it"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
