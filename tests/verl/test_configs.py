@@ -35,7 +35,7 @@ def test_grpo(model: str, fragments: tuple[str, ...]) -> None:
     validate(config)
     assert config.algorithm.adv_estimator == "grpo"
     assert config.algorithm.norm_adv_by_std_in_grpo is False
-    assert config.actor_rollout_ref.actor.loss_agg_mode == "seq-mean-token-sum"
+    assert config.actor_rollout_ref.actor.loss_agg_mode == "token-sum"
     assert config.actor_rollout_ref.actor.use_kl_loss is False
     assert (config.data.train_batch_size, config.actor_rollout_ref.rollout.n) == (32, 8)
     assert config.actor_rollout_ref.actor.ppo_mini_batch_size == 16
