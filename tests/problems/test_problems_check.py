@@ -24,6 +24,12 @@ OMNI, GSM8K, IMO = SHARED / "omni_math_rule.jsonl", SHARED / "gsm8k_test.jsonl",
 WORDY = "Find the number of ordered triples of positive integers whose product is at most {} and whose sum is even."
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine makes no gold answer unusable."""
+    monkeypatch.setattr("int_verl.problem_check.GRADER_TIMEOUT", 120.0)
+
+
 def write(path: Path, rows: list[dict[str, Any]]) -> str:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     return str(path)
