@@ -110,7 +110,8 @@ class ProblemSet:
         if faults:
             shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
             more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
-            raise UserError(f"{self.file}: {shown}{more}; mend or remove these rows")
+            remedy = "mend or remove these rows (`int-verl problems check --write` does)"
+            raise UserError(f"{self.file}: {shown}{more}; {remedy}")
         if not texts:
             raise UserError(f"{self.file}: no rows; give a set with at least one problem")
         self._text_digests_N = np.frombuffer(texts, np.uint64)

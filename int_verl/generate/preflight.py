@@ -53,7 +53,7 @@ def check_problems(run: Run, progress: StageProgress) -> None:
                 shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
                 raise UserError(
                     f"{run.config.problems[split]}: {len(faults)} gold answers cannot be used: {shown}; "
-                    "mend or remove them"
+                    "mend or remove them (`int-verl problems check --write` does)"
                 )
     write_text(passed, conditions + "\n")
 
