@@ -93,7 +93,7 @@ def judge_small(gold: str, answer: str) -> tuple[str, str] | None:
     if not _judging.acquire(blocking=False):
         return None
     try:
-        with numeric.at_most(MAX_BITS):
+        with numeric.cheaply(MAX_BITS):
             return judge.judge_by_engine(gold, answer)
     except numeric.Costly:
         return None

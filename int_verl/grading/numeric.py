@@ -33,7 +33,7 @@ _NOT_FINITE = 1 << 62
 
 
 class Costly(Exception):
-    """The comparison needs a higher precision than `at_most` allows."""
+    """The comparison needs more than `cheaply` allows."""
 
 
 class Undefined(ArithmeticError):
@@ -200,6 +200,7 @@ class Evaluator:
         if type(x) is not Fraction:
             raise TooLarge("factorial") if not isinstance(x, tuple) and _magnitude(x) > 20 else Unsupported("factorial")
         if x.denominator != 1:
+            _at_any_cost()
             return mp.gamma(_mp(x) + 1) if steps == 1 and abs(x) < 10_000 else _unsupported("factorial")
         n = x.numerator
         if n < 0:
@@ -212,6 +213,7 @@ class Evaluator:
             return Fraction(math.factorial(n))
         if n.bit_length() > 64:
             raise TooLarge("factorial")
+        _at_any_cost()
         return mp.factorial(n)
 
     def _degree(self, a: Node) -> Value:
@@ -309,9 +311,16 @@ class Evaluator:
                 if min(bottom, top - bottom) * top.bit_length() > 64 * MAX_EXACT_BITS:
                     raise TooLarge("binomial")
                 return Fraction(math.comb(top, bottom))
-        if _magnitude(_mp(n)) > 60:
+        if _magnitude(n) > 60 or _magnitude(k) > 60:
             raise TooLarge("binomial")
+        _at_any_cost()
         return mp.binomial(_mp(n), _mp(k))
+
+
+def _at_any_cost() -> None:
+    """What follows has no bound on its time."""
+    if _most_bits < math.inf:
+        raise Costly
 
 
 def _unsupported(what: str) -> Value:
@@ -471,8 +480,11 @@ _most_bits: float = math.inf
 
 
 @contextmanager
-def at_most(bits: int) -> Iterator[None]:
-    """Within, a comparison that needs a working precision of more than so many bits raises `Costly`."""
+def cheaply(bits: int) -> Iterator[None]:
+    """Within, a comparison raises `Costly` before it works with more than `bits` or with the gamma function.
+
+    Every other single operation takes less than a millisecond at a few thousand bits.
+    """
     global _most_bits
     _most_bits = bits
     try:

@@ -14,7 +14,7 @@ from int_verl.grading.inline import Turnstile, is_small, judge_small
 from int_verl.grading.normalise import normalise
 
 number = st.integers(0, 99_999).map(str)
-letter = st.sampled_from("nxyabe")
+letter = st.sampled_from("nkxyei")
 term = st.recursive(
     number | letter | st.just(r"\pi"),
     lambda part: st.one_of(
@@ -25,6 +25,10 @@ term = st.recursive(
         part.map(lambda inner: f"({inner})!"),
         part.map(lambda inner: rf"\sqrt{{{inner}}}"),
         part.map(lambda inner: rf"\ln({inner})"),
+        part.map(lambda inner: rf"\sin({inner})"),
+        part.map(lambda inner: f"|{inner}|"),
+        st.tuples(part, part).map(lambda two: rf"\log_{{{two[0]}}}({two[1]})"),
+        st.tuples(part, part).map(lambda two: rf"\{{{two[0]}, {two[1]}\}}"),
         part.map(lambda inner: rf"\lfloor {inner} \rfloor"),
     ),
     max_leaves=12,
@@ -36,6 +40,7 @@ term = st.recursive(
 @example("9^{9^{9^{9}}}", "9^{9^{9^{8}}}")
 @example(r"((((9!)!)!)!)!", "1")
 @example(r"(x+y)^{9999}\cdot\ln(x^{9999})", r"(y+x)^{9999}\cdot 9999\ln x")
+@example(r"\{\binom{i\cdot 999}{(k)^{67782}}, \pi \pm k, n+i\}", r"\sqrt[98]{e}")
 @example(r"\binom{99999}{49999}^{99}", r"\binom{99999}{50000}^{99}")
 def test_small_pairs_are_quick(gold: str, answer: str) -> None:
     gold, answer = normalise(gold), normalise(answer)
