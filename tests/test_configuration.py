@@ -69,6 +69,12 @@ def test_mistakes_name_the_key(overrides: list[str], message: str) -> None:
         ("guide.sampling.top_k=x", "guide.sampling.top_k='x'"),
         ("engine.name=sglang", "engine.name='sglang'"),
         ("select.interventions=some", "select.interventions='some'"),
+        ("steps.by=paragraph", "steps.by='paragraph'"),
+        ("sample.thinking=none", "sample.thinking='none'"),
+        ("propose.outcomes=[truncatd]", "propose.outcomes.0='truncatd'"),
+        ("propose.max_steps=0", "propose.max_steps=0"),
+        ("guide.waves=[4,-8]", "guide.waves.1=-8"),
+        ("grader.reward_kwargs=[]", "grader.reward_kwargs"),
         ("platform=tpu", "platform=tpu"),
     ],
 )

@@ -204,6 +204,18 @@ def guided(condition, problem, attempt, outcomes):
     ]
 
 
+def test_rollouts_whose_prompt_did_not_fit_are_none():
+    rows = [
+        *guided("intervention", "a", 0, ["correct", "incorrect"]),
+        *guided("prefix", "a", 0, ["incorrect", "incorrect"]),
+        *guided("intervention", "b", 0, ["prompt_too_long", "prompt_too_long"]),
+        *guided("prefix", "b", 0, ["incorrect", "incorrect"]),
+    ]
+    table = conditioning_table(rows)
+    assert (table["attempts"], table["left_out"]) == (1, 1)
+    assert [entry["rollouts"] for entry in table["conditions"]] == [2, 2]
+
+
 def test_conditioning_uses_the_same_attempts_in_every_row():
     rows = [
         *guided("intervention", "a", 0, ["correct", "incorrect", "correct", "truncated"]),

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from int_verl.generate.engines.base import Sampling
 from int_verl.generate.thinking import ThinkingRule
 from int_verl.steps import StepRule
 
+PositiveInt = Annotated[int, Gt(0)]
+Outcome = Literal[
+    "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error", "truncated", "unclosed_thinking"
+]
+"""What an attempt can be taken for incorrect with; docs/generator.md has their meaning."""
 Condition = Literal["intervention", "wrong_step", "prefix"]
 Until = Literal["sample", "propose", "guide"]
 UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
@@ -22,7 +29,7 @@ class StepSettings:
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    attempts: int
+    attempts: PositiveInt
     "Attempts a problem, K."
     sampling: Sampling
     thinking: ThinkingRule = "all"
@@ -31,10 +38,10 @@ class SampleSettings:
 
 @dataclass(frozen=True, slots=True)
 class ProposeSettings:
-    proposals: int
+    proposals: PositiveInt
     "Verifications an attempt."
     sampling: Sampling
-    outcomes: tuple[str, ...] = ("incorrect", "no_answer")
+    outcomes: tuple[Outcome, ...] = ("incorrect", "no_answer")
     "Attempts with these outcomes are taken for incorrect; add `truncated` to include those cut off by the limit."
     only_unsolved: bool = False
     "Ask only for problems that no attempt solved."
@@ -42,9 +49,9 @@ class ProposeSettings:
     "First have the model solve the problem with the reference in view, then verify with that in the context."
     guided_solution_sampling: Sampling | None = None
     "Sampling of the first turn; by default that of the second."
-    max_steps: int | None = None
+    max_steps: PositiveInt | None = None
     "No intervention is asked for an attempt with more steps; None: no limit."
-    max_content_tokens: int = 2_000
+    max_content_tokens: PositiveInt = 2_000
     "Longer interventions are rejected."
     after_first_error: Literal["drop", "keep"] = "drop"
     "What to do with a location that contradicts the verification's own verdicts."
@@ -52,19 +59,19 @@ class ProposeSettings:
 
 @dataclass(frozen=True, slots=True)
 class GuideSettings:
-    rollouts: int
+    rollouts: PositiveInt
     "Guided rollouts an intervention, K."
     sampling: Sampling
     separator: str | None = None
     """Put between the intervention and the continuation; not part of what SFT trains on. None: what the attempt has
     after the step that is replaced, or nothing where that is a mere space, which belongs to the next word's token."""
-    waves: tuple[int, ...] = ()
+    waves: tuple[PositiveInt, ...] = ()
     "Sizes of successive waves, for example (4, 8, 20); empty: all at once."
     stop_at_first_success: bool = False
     "No further wave once one rollout of the intervention is correct."
     controls: tuple[Condition, ...] = ()
     "Conditions to compare with: wrong_step continues after the original step, prefix before it."
-    control_share: float = 1.0
+    control_share: Annotated[float, Ge(0), Le(1)] = 1.0
     "Share of problems for which the controls are drawn, chosen by a hash of the problem's id."
 
     def wave_sizes(self) -> list[int]:

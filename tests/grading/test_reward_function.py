@@ -11,9 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import QUICKSTART, write_problem_sets
 
+from int_verl.cli import main
 from int_verl.errors import UserError
 from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction, read_result
+from int_verl.records import read_rows
 
 FUNCTION = r"""
 import os, time
@@ -36,6 +39,9 @@ async def awaited(data_source, solution_str, ground_truth, extra_info=None):
 
 def picky(data_source, solution_str, ground_truth, extra_info=None):
     return int(ground_truth) * 0.0
+
+def broken(data_source, solution_str, ground_truth, extra_info=None):
+    raise KeyError("everything")
 """
 
 
@@ -192,3 +198,31 @@ def test_golds_that_all_fail_stop_the_run(file: str) -> None:
             assert "invalid literal" in str(function.check_gold(f"gold {number}"))
         with pytest.raises(UserError, match=f"first {2 * TRIED_GOLDS} calls failed"):
             function.check_gold("the last")
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "message"),
+    [("picky", 0, ""), ("broken", 2, "each of its first 20 calls failed, the last: it raised KeyError")],
+)
+def test_a_run_grades_with_it(
+    file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, message: str
+) -> None:
+    write_problem_sets(tmp_path, train=12, heldout=3)
+    script = Path(__file__).parents[1] / "mod23_script.py"
+    overrides = {
+        "run.dir": tmp_path / "run",
+        "problems.train": tmp_path / "train.jsonl",
+        "problems.heldout": tmp_path / "heldout.jsonl",
+        "platform": "cpu",
+        "engine.name": "scripted",
+        "engine.script": f"{script}:script",
+        "grader.reward_path": file,
+        "grader.reward_name": name,
+    }
+    with pytest.raises(SystemExit) as done:
+        main(["sample", "--config", str(QUICKSTART / "quickstart.yaml"), *(f"{k}={v}" for k, v in overrides.items())])
+    assert int(done.value.code or 0) == code
+    assert message in capsys.readouterr().err
+    if code == 0:
+        outcomes = {row["outcome"] for row in read_rows(tmp_path / "run" / "sample" / "attempts.parquet")}
+        assert outcomes == {"incorrect"}  # by the built-in grader some are correct
