@@ -77,7 +77,7 @@ def find_columns(
     Raises:
         UserError: no column for the problem or the answer, or a column that is said and not there.
     """
-    names, said = list(names), dict(said or {})
+    names, said = [name for name in names if name is not None], dict(said or {})  # csv: fields beyond the header
     for ours, theirs in said.items():
         if ours not in NAMES:
             raise UserError(f"--column {ours}={theirs}: no such column of ours; they are {', '.join(NAMES)}")

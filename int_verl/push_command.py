@@ -67,5 +67,5 @@ def release_files(run: Path) -> list[Path]:
     files = [folder / CARD, *(folder / name for name, _ in FILES.values())]
     for file in files:
         if not file.is_file():
-            raise UserError(f"{file}: no such file; run `int-verl guide` again to write it")
+            raise UserError(f"{file}: no such file; run `int-verl guide` again, or merge the run if it is a shard")
     return files

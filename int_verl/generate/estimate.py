@@ -220,9 +220,10 @@ def assumptions(lines: Sequence[Line], known: Known, settings: EstimateSettings)
         source = f"of {known.measured[name]:,} in this folder" if name in known.measured else "the paper"
         return f"{getattr(known.rates, name):.1%} of the {of} ({source})"
 
-    rates = [rate("incorrect", "attempts incorrect")]
-    rates += [rate("proposed", "proposals accepted")] if len(lines) > 1 else []
-    rates += [rate("correct", "guided rollouts correct")] if any(line.stage == "guide" for line in lines) else []
+    last = UNTIL.index(lines[-1].stage)
+    rates = [rate("incorrect", "attempts incorrect")] if last >= UNTIL.index("propose") else []
+    if last >= UNTIL.index("guide"):
+        rates += [rate("proposed", "proposals accepted"), rate("correct", "guided rollouts correct")]
     drawn = [line.what for line in lines if line.table in known.tokens]
     other = [line.what for line in lines if line.table not in known.tokens]
     if settings.completion_tokens:
@@ -231,7 +232,8 @@ def assumptions(lines: Sequence[Line], known: Known, settings: EstimateSettings)
         lengths = [f"the mean of the rows in this folder for {', '.join(drawn)}"] if drawn else []
         lengths += [f"the paper's mean of {PAPER_TOKENS:,} for {', '.join(other)}"] if other else []
     return [
-        f"Expected: {', '.join(rates)}. Tokens each: {'; '.join(lengths)}; never more than max_tokens.",
+        *([f"Expected: {', '.join(rates)}."] if rates else []),
+        f"Tokens each: {'; '.join(lengths)}; never more than max_tokens.",
         "At most: every attempt incorrect, every proposal accepted, no wave saved, every completion max_tokens long.",
     ]
 

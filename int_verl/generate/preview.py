@@ -59,15 +59,15 @@ def first_prompts(run: Run, until: Until) -> Iterator[tuple[str, str]]:
     if attempt and problem:
         steps, of = cut_steps(attempt["text"], run.steps.by, attempt["steps_begin"]).texts, "a recorded attempt"
     problem = problem or first
-    guided_solution = None
+    guided_solution, turn = None, ""
     if run.propose.two_turns:
         text = prompts.guided_solution(problem.problem, problem.reference_solution)
         yield f"guided solution ({prompts.guided_solution_version}), problem {problem.id}", text
         written = _first_row(run, "propose/guided_solutions.parquet", ["text"], "problem_id", problem.id)
         guided_solution = answer_in(written["text"] or "", "") if written else None
-        guided_solution = guided_solution or PLACEHOLDER_SOLUTION
+        guided_solution, turn = guided_solution or PLACEHOLDER_SOLUTION, ", the turn after that"
     text = prompts.verify(problem.problem, problem.reference_solution, steps, guided_solution)
-    yield f"verify ({prompts.verify_version}), problem {problem.id}, with {of}", text
+    yield f"verify ({prompts.verify_version}){turn}, problem {problem.id}, with {of}", text
 
 
 def _first_row(run: Run, file: str, columns: list[str], where: str, equals: str) -> dict[str, Any] | None:

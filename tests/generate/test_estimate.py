@@ -89,13 +89,15 @@ def test_the_mixture_agrees_with_both_of_the_papers_shares() -> None:
 
 def test_lengths_come_from_the_setting_or_the_rows_or_the_paper() -> None:
     known = Known(tokens={"attempts": 1_000.5}, measured={"incorrect": 80})
-    lines = estimate(10, "propose", SAMPLE, ONE_PROPOSAL, GUIDE, known)
-    assert [line.mean_tokens for line in lines] == [1_000.5, 7_000, 7_000]
-    (expected, _) = assumptions(lines, known, EstimateSettings(None, None))
-    assert "the mean of the rows in this folder for attempts" in expected
-    assert "the paper's mean of 7,000 for guided solutions, proposals" in expected
+    lines = estimate(10, "guide", SAMPLE, ONE_PROPOSAL, GUIDE, known)
+    assert [line.mean_tokens for line in lines] == [1_000.5, 7_000, 7_000, 7_000]
+    (expected, tokens, _) = assumptions(lines, known, EstimateSettings(None, None))
+    assert "the mean of the rows in this folder for attempts" in tokens
+    assert "the paper's mean of 7,000 for guided solutions, proposals" in tokens
     assert "95.4% of the attempts incorrect (of 80 in this folder)" in expected
     assert "91.2% of the proposals accepted (the paper)" in expected
+    only_sample = estimate(10, "sample", SAMPLE, ONE_PROPOSAL, GUIDE, known)
+    assert len(assumptions(only_sample, known, EstimateSettings(None, None))) == 2  # no rate is of any use
     lines = estimate(10, "propose", SAMPLE, ONE_PROPOSAL, GUIDE, known, completion_tokens=50)
     assert {line.mean_tokens for line in lines} == {50}
     short = replace(SAMPLE, sampling=Sampling(64))

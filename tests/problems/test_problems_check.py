@@ -111,6 +111,11 @@ def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], message: st
     assert "\n" not in str(error)
 
 
+def test_fields_beyond_a_csv_header_are_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text("Question,Answer\nOne?,1,more\n")
+    assert check_problems(str(tmp_path / "p.csv")).columns.mapping == {"problem": "Question", "answer": "Answer"}
+
+
 def test_a_file_whose_columns_cannot_be_told_says_what_it_has(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"which column is the answer\? Say --column answer=NAME; it has problem, x"):
         check_problems(write(tmp_path / "p.jsonl", [{"problem": "p", "x": "1"}]))
