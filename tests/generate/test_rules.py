@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import QUICKSTART
+from test_steps import BPE, QWEN_PIECES
 
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
@@ -30,6 +31,7 @@ from int_verl.generate.stage import TABLES
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
 from int_verl.problems import Problem
+from int_verl.steps import cut_steps
 
 # The stage of a request is told by its limit of tokens.
 SAMPLE, SOLUTION, VERIFY, GUIDE = 4_001, 4_002, 4_003, 4_004
@@ -334,6 +336,43 @@ def test_a_space_before_a_sentence_stays_with_its_word(codec: ChatCodec) -> None
     assert rows.sft[0]["intervention_ids"] == codec.encode(" Step 2")
     contexts = {row["condition"]: context(codec, row) for row in rows.guided}
     assert contexts == {"intervention": "We add 3. Step 2", "prefix": "We add 3."}
+
+
+@pytest.fixture(scope="module")
+def merging(codec: ChatCodec, tmp_path_factory: pytest.TempPathFactory) -> ChatCodec:
+    """A model's folder with a tokenizer whose pieces are Qwen's, so that marks and line breaks are merged."""
+    from transformers import PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("merging")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=BPE(QWEN_PIECES).tokenizer, eos_token="<|im_end|>")
+    tokenizer.add_tokens(["<think>", "</think>"])
+    tokenizer.chat_template = codec.tokenizer.chat_template
+    tokenizer.save_pretrained(folder)
+    return ChatCodec(folder)
+
+
+MERGED = "We.\n\nThen $$b$$\n\n### A\na. Then b.\n\n\n### B\nb\n\n\nSo $$c$$\n\n\\boxed{8}"
+
+
+@pytest.mark.parametrize("by", ["blank_line", "headings", "sentences"])
+@pytest.mark.parametrize("rule", ["all", "solution"])
+def test_tokens_that_run_over_the_ends_of_steps_are_kept(merging: ChatCodec, by: Any, rule: str) -> None:
+    assert [len(merging.encode(text)) for text in (".\n\n", "\n\n\n", "$$\n\n", " Then", "</think>")] == [1] * 5
+    output = THOUGHT + MERGED
+    settings = replace(with_thinking(rule), steps=StepSettings(by))
+    steps = cut_steps(output, by, one(merging, output, settings=settings).attempts[0]["steps_begin"])
+    for location in range(1, len(steps) + 1):
+        rows = one(merging, output, block("Count on.", location), THINK_ON, settings=settings)
+        own, trained = rows.attempts[0]["token_ids"], rows.sft[0]
+        before = output[: steps.start(location)]
+        whole = [*trained["prompt_ids"], *trained["prefix_ids"]]
+        kept = whole[len(rows.attempts[0]["prompt_ids"]) :]
+        assert kept == own[: len(kept)]
+        assert merging.decode(kept) + trained["prefix_rest"] == before
+        assert trained["prefix_rest"] in ("", " ")
+        assert merging.decode(trained["intervention_ids"]) == trained["prefix_rest"] + "Count on."
+        assert rows.guided[0]["prompt_ids"][: len(whole)] == whole
+        assert context(merging, rows.guided[0]).startswith(before + "Count on.")
 
 
 # Prompts that do not fit
