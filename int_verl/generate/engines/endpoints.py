@@ -14,7 +14,7 @@ from int_verl.errors import UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import EngineError, Request, TransientEngineError
 
-_FIRST_PROBE, _LONGEST_BETWEEN_PROBES = 0.2, 15.0
+_FIRST_PROBE, _LONGEST_BETWEEN_PROBES = 0.2, 5.0
 _REMEMBERED_FAMILIES = 4096
 
 
