@@ -15,6 +15,7 @@ import numpy as np
 from int_verl.errors import UserError
 from int_verl.grading import Grader
 from int_verl.grading.golds import gold_faults
+from int_verl.grading.reward_function import RewardFunction
 from int_verl.near_duplicates import Grams
 from int_verl.problem_columns import Columns, find_columns
 from int_verl.problems import Fault, Problem, check_row, raw_rows
@@ -109,6 +110,7 @@ def check_problems(
     against: str | None = None,
     near: float = 0.2,
     tokens: Callable[[str], int] | None = None,
+    grader: Callable[[], Grader | RewardFunction] | None = None,
     count: Callable[[str], None] = lambda what: None,  # noqa: ARG005
 ) -> Report:
     """Check every row of a problem set.
@@ -121,6 +123,7 @@ def check_problems(
         against: an evaluation set that must not be in this file.
         near: rows that share at least this much of the shorter one's 13-grams are listed.
         tokens: text -> its number of tokens.
+        grader: makes what the gold answers are checked with; by default the built-in grader.
         count: is told of each row and each gold answer that is done.
 
     Raises:
@@ -148,7 +151,7 @@ def check_problems(
             measured.add(getattr(problem, column), tokens)
     if not report.rows:
         raise UserError(f"{file}: no rows; give a set with at least one problem")
-    report.faults["gold"] = problems.unusable_golds(count)
+    report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
         report.against = against
@@ -236,10 +239,12 @@ class _ProblemIndex:
         self.grams.add(problem.problem)
         return faults
 
-    def unusable_golds(self, count: Callable[[str], None]) -> list[Fault]:
+    def unusable_golds(
+        self, make_grader: Callable[[], Grader | RewardFunction], count: Callable[[str], None]
+    ) -> list[Fault]:
         """Gold answers that the grader cannot use."""
         faults = []
-        with Grader(timeout=GRADER_TIMEOUT) as grader:
+        with make_grader() as grader:
             for row, answer, reason in zip(self.rows, self.answers, gold_faults(grader, self.answers), strict=True):
                 count("gold answers")
                 if reason is not None:

@@ -15,6 +15,7 @@ from int_verl.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from int_verl.grading.reward_function import RewardFunction
     from int_verl.hard_problems import Tally, Truncated
     from int_verl.problem_check import Lengths, Likeness, Report
     from int_verl.problem_columns import Columns
@@ -58,6 +59,12 @@ def problems() -> None:
     type=click.FloatRange(0, 1),
     help="Two problems are alike that share this part of the shorter one's 13-grams; 0: any one 13-gram.",
 )
+@click.option(
+    "--reward",
+    default=None,
+    metavar="PATH:NAME",
+    help="Check gold answers with this reward function, as grader.reward_path does in a run.",
+)
 @click.option("--model", default=None, metavar="FOLDER", help="Also count lengths in this model's tokens.")
 @click.option("--show", default=5, show_default=True, help="Rows to list of each kind.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
@@ -75,6 +82,7 @@ def check(
     answer_after: str | None,
     use: Any,
     near: float,
+    reward: str | None,
     model: str | None,
     show: int,
     json_file: Path | None,
@@ -110,6 +118,7 @@ def check(
             against=against,
             near=near,
             tokens=tokens,
+            grader=None if reward is None else lambda: _reward_function(reward),
             count=progress.count,
         )
     _show_report(console, report, near, show)
@@ -120,6 +129,15 @@ def check(
         console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={clean_file}", highlight=False)
     elif not report.usable_as_it_is:
         raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
+
+
+def _reward_function(text: str) -> RewardFunction:
+    from int_verl.grading.reward_function import RewardFunction
+
+    path, _, name = text.rpartition(":")
+    if not path or not name.isidentifier():
+        raise UserError(f"--reward {text}: write FILE.py:NAME or pkg://MODULE:NAME")
+    return RewardFunction(path, name)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -170,7 +170,7 @@ def test_after_a_run_the_rows_of_its_folder_count(
         "proposed": len(list(read_rows(finished / "propose/proposals.parquet", ["status"]))),
         "correct": drawn,
     }
-    printed = call(capsys, "guide", "--dry-run", "--force", *settings)
+    printed = call(capsys, "guide", "--dry-run", *settings, "problems.train_limit=9")
     assert "with a recorded attempt" in printed
     for number, step in enumerate(split_steps(asked[0]["text"]), 1):
         assert f"**Substep {number}:** {step}" in printed

@@ -101,6 +101,8 @@ def test_a_row_without_the_mark_that_was_said_is_faulty(tmp_path: Path) -> None:
         (["--column", "answer=nope"], "no column 'nope'"),
         (["--column", "reply=answer"], "no such column of ours"),
         (["--write", "clean.csv"], "must end in .parquet"),
+        (["--reward", "compute_score"], "write FILE.py:NAME"),
+        (["--reward", "nowhere.py:compute_score"], "no such file"),
     ],
 )
 def test_mistakes_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
@@ -189,6 +191,16 @@ def test_lengths_are_counted_with_a_models_tokens_too(tmp_path: Path, model_fold
     result = CliRunner().invoke(problems, ["check", file, "--model", str(model_folder)])
     assert result.exit_code == 0, result.output
     assert "problem, tokens" in result.output
+
+
+def test_a_reward_function_may_take_golds_that_are_no_mathematics(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", [row("Which compiler?", "The one that was linked last, whatever its name.")])
+    arguments = ["check", file, "--for", "train"]
+    assert isinstance(CliRunner().invoke(problems, arguments).exception, UserError)
+    result = CliRunner().invoke(
+        problems, [*arguments, "--reward", "pkg://int_verl.reward_fns.exact_match:compute_score"]
+    )
+    assert result.exit_code == 0, result.output
 
 
 # The command
