@@ -50,7 +50,7 @@ class Columns:
         """A row of the file with our columns, those it has; an answer without the mark stays as it is."""
         values = {ours: row[theirs] for ours, theirs in self.mapping.items() if theirs in row}
         answer = values.get("answer")
-        if self.answer_after and self.has_mark(answer):
+        if self.answer_after and isinstance(answer, str) and self.answer_after in answer:
             solution, _, final = answer.rpartition(self.answer_after)
             values["answer"] = final.strip()
             if self.mapping.get("reference_solution") == self.mapping["answer"]:
