@@ -10,9 +10,12 @@ verl swallows a plugin's exceptions at DEBUG level; `int-verl doctor` says wheth
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.plugins import Plugins
 from hydra.plugins.search_path_plugin import SearchPathPlugin
+from omegaconf import OmegaConf
 
 CONFIG_PATH = "pkg://int_verl.config"
 
@@ -26,3 +29,5 @@ class InterventionSearchPath(SearchPathPlugin):
 
 
 Plugins.instance().register(InterventionSearchPath)
+# ${int_verl_file:config/agent_loops.yaml}: a file of this package, for keys that take only a path.
+OmegaConf.register_new_resolver("int_verl_file", lambda name: str(Path(__file__).parent / name), replace=True)

@@ -1,19 +1,59 @@
-"""verl's replay buffer, asked more often."""
+"""verl's replay buffer with metrics of the groups that it hands out, where all of verl's loggers find them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+from int_verl.errors import UserError
+from int_verl.rl.metrics import group_metrics
 
-class QuickReplayBuffer(ReplayBuffer):
-    """Stock `ReplayBuffer` whose poll interval (seconds) comes from `trainer.v1.sampler.sampler_kwargs.poll_interval`.
 
-    verl offers no key for it (verl/trainer/ppo/v1/replay_buffer.py:144, 2 s): on a small model that is most of a step.
-    The two features that verl withholds from custom samplers, group filtering and refill of failed groups, stay off.
+class MeasuredReplayBuffer(ReplayBuffer):
+    """Stock `ReplayBuffer` that adds `group_metrics` to the metrics of a training step.
+
+    verl takes it as `trainer.v1.sampler.custom_sampler` (verl/trainer/ppo/v1/trainer_base.py:139) and logs what
+    `sample` returns beside the batch. It is the one place outside the trainer that sees whole groups with their
+    rewards and has a way to the loggers. Sampling itself is verl's. `trainer.v1.sampler.sampler_kwargs` may have
+
+    - ``poll_interval``: seconds between two looks for finished rollouts (2.0; verl has no key for it,
+      verl/trainer/ppo/v1/replay_buffer.py:144);
+    - ``filter_groups``: whether `algorithm.filter_groups` is on;
+    - ``reward_model``: whether rewards come from a model, perhaps only after sampling: then nothing is added.
+
+    Raises:
+        UserError: group filtering or an asynchronous trainer is asked for, which verl has for its own samplers only.
     """
 
-    def __init__(self, *, sampler_kwargs: Any, **kwargs: Any) -> None:
-        interval = float((sampler_kwargs or {}).get("poll_interval", 0.1))
-        super().__init__(sampler_kwargs=sampler_kwargs, poll_interval=interval, **kwargs)
+    def __init__(self, *, trainer_mode: str, sampler_kwargs: Any, **kwargs: Any) -> None:
+        settings = sampler_kwargs or {}
+        off = "switch our metrics off: trainer.v1.sampler.custom_sampler=null"
+        if trainer_mode != "sync":
+            raise UserError(f"trainer.v1.trainer_mode={trainer_mode}: verl needs its own sampler for this; {off}")
+        if settings.get("filter_groups"):
+            raise UserError(f"algorithm.filter_groups.enable=true: verl needs its own sampler for this; {off}")
+        self._measures = not settings.get("reward_model")
+        interval = float(settings.get("poll_interval", 2.0))
+        super().__init__(trainer_mode=trainer_mode, sampler_kwargs=sampler_kwargs, poll_interval=interval, **kwargs)
+
+    def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
+        """verl's batch, and its metrics with ours."""
+        batch, metrics = super().sample(global_steps, partition_id, batch_size)
+        if self._measures and partition_id == "train" and batch.keys:
+            metrics = {**metrics, **group_metrics(_groups(batch))}
+        return batch, metrics
+
+
+def _groups(batch: Any) -> Iterable[tuple[str, list[float]]]:
+    """Data source and rewards of every group."""
+    data = tq.kv_batch_get(
+        keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "data_source", "rm_scores"]
+    )
+    groups: dict[str, tuple[str, list[float]]] = {}
+    rewards = [float(tokens.sum()) for tokens in data["rm_scores"].unbind()]
+    for uid, source, reward in zip(data.pop("uid").tolist(), data.pop("data_source").tolist(), rewards, strict=True):
+        groups.setdefault(uid, (source, []))[1].append(reward)
+    return groups.values()
