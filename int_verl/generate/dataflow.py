@@ -19,7 +19,7 @@ from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.filters import check_location, leaks_answer
 from int_verl.generate.prompts import Prompts
-from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, SampleSettings, Until
+from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, Until
 from int_verl.generate.spool import Spool
 from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import Grader
@@ -180,9 +180,11 @@ class Generator:
 
     async def _sample(self, problem: Problem, prompt_ids: tuple[int, ...], rows: ProblemRows) -> list[_Attempt]:
         """Draw and grade the attempts; return those to ask interventions for."""
-        settings = self.settings.sample
         drawn = await asyncio.gather(
-            *(self._sample_one(problem, prompt_ids, settings, index, rows.number) for index in range(settings.attempts))
+            *(
+                self._sample_one(problem, prompt_ids, index, rows.number)
+                for index in range(self.settings.sample.attempts)
+            )
         )
         solved = any(row["correct"] for row, _ in drawn)
         chosen: list[_Attempt] = []
@@ -195,13 +197,14 @@ class Generator:
         return chosen
 
     async def _sample_one(
-        self, problem: Problem, prompt_ids: tuple[int, ...], settings: SampleSettings, index: int, number: int
+        self, problem: Problem, prompt_ids: tuple[int, ...], index: int, number: int
     ) -> tuple[Row, _Attempt]:
+        settings = self.settings.sample
         seed = request_seed(self.settings.seed, "sample", problem.id, index)
         request = Request(prompt_ids, settings.sampling, seed, (number, _SAMPLE, index))
-        completion = await self.engine.generate(request) if self._fits(request) else None
+        completion, drawn = await self._draw(request)
+        text = drawn or ""
         token_ids = self.codec.without_end(completion.token_ids) if completion else ()
-        text = self.codec.decode(token_ids)
         outcome, answer = await self._judge(text, problem, completion)
         self.watcher.count("attempts")
         begin = steps_begin(text, self.codec.opened_thinking, settings.thinking)
@@ -209,7 +212,7 @@ class Generator:
         row = {
             "problem_id": problem.id,
             "attempt": index,
-            "text": text if completion else None,
+            "text": drawn,
             "answer": answer,
             "outcome": outcome,
             "correct": outcome == "correct",
@@ -289,8 +292,7 @@ class Generator:
             request_seed(self.settings.seed, "guided_solution", problem.id),
             (rows.number, _GUIDED_SOLUTION),
         )
-        completion = await self.engine.generate(request) if self._fits(request) else None
-        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        completion, text = await self._draw(request)
         answer = answer_in(text, self.codec.opened_thinking) if text is not None else None
         status = "written"
         if completion is None:
@@ -317,8 +319,7 @@ class Generator:
             prompt_ids = self.codec.prompt_ids(*turns, content)
         seed = request_seed(self.settings.seed, "propose", problem.id, attempt.index, index)
         request = Request(prompt_ids, settings.sampling, seed, (number, _VERIFY, attempt.index, index))
-        completion = await self.engine.generate(request) if turns is not None and self._fits(request) else None
-        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        completion, text = await self._draw(request) if turns is not None else (None, None)
         intervention, misplaced = None, ""
         if turns is None:
             status = "no_guided_solution"
@@ -453,8 +454,7 @@ class Generator:
             "condition": condition,
             "rollout": index,
         }
-        completion = await self.engine.generate(request) if self._fits(request) else None
-        text = self.codec.decode(self.codec.without_end(completion.token_ids)) if completion else None
+        completion, text = await self._draw(request)
         outcome, answer = await self._judge(start + (text or ""), problem, completion)
         self.watcher.count("guided" if condition == "intervention" else "control")
         if outcome == "correct" and condition == "intervention":
@@ -514,8 +514,12 @@ class Generator:
                 }
             )
 
-    def _fits(self, request: Request) -> bool:
-        return len(request.prompt_ids) + request.sampling.max_tokens <= self.settings.context_length
+    async def _draw(self, request: Request) -> tuple[Completion | None, str | None]:
+        """The completion and its text without the end token; None and None for a prompt that does not fit."""
+        if len(request.prompt_ids) + request.sampling.max_tokens > self.settings.context_length:
+            return None, None
+        completion = await self.engine.generate(request)
+        return completion, self.codec.decode(self.codec.without_end(completion.token_ids))
 
     def _provenance(self, request: Request, completion: Completion | None, prompt_version: str) -> Row:
         sampling = request.sampling
