@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from conftest import QUICKSTART
+from hypothesis import given
+from hypothesis import strategies as st
 from test_steps import BPE, QWEN_PIECES
 
 from int_verl.errors import UserError
@@ -28,6 +30,7 @@ from int_verl.generate.settings import (
     StepSettings,
 )
 from int_verl.generate.stage import TABLES
+from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
 from int_verl.problems import Problem
@@ -158,6 +161,23 @@ THINK_ON = "and 4.\n</think>\n\n\\boxed{7}"
 
 def with_thinking(rule: str) -> GeneratorSettings:
     return replace(SETTINGS, sample=replace(SETTINGS.sample, thinking=rule))
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "\n", " ", "a"]), max_size=8).map("".join), st.booleans())
+def test_steps_begin_where_the_rule_says_whatever_the_tags(output: str, opened: bool) -> None:
+    opening = "<think>" if opened else ""
+    answer = answer_in(output, opening)
+    begin = steps_begin(output, opening, "solution")
+    if answer is None:
+        assert begin == len(output)
+    elif "</think>" in output:
+        assert output[begin:] == answer.lstrip()
+        assert "</think>" not in output[begin:]
+    else:
+        assert begin == 0
+    begin = steps_begin(output, opening, "all")
+    assert output[:begin].strip() in ("", "<think>")
+    assert not output.strip().startswith("<think>") or "<think>" in output[:begin]
 
 
 @pytest.mark.parametrize(("location", "before"), [(1, "<think>\n"), (2, "<think>\nI add 3.\n\n"), (3, THOUGHT)])
