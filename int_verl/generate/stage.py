@@ -182,10 +182,13 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
 
         run_until_interrupted(draw())
         counts = write_tables(run.folder, spool.in_order(), until, progress)
+    if journal.damaged:
+        run.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
     seconds = time.monotonic() - started
     counts[until]["requests"] = {
         "drawn": journaled.drawn,
         "replayed": journaled.replayed,
+        "damaged": journal.damaged,
         "drawn_tokens": journaled.drawn_tokens,
         "seconds": round(seconds, 1),
     }

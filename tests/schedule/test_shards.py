@@ -29,7 +29,7 @@ Call = Callable[..., tuple[int, str, str]]
 def test_shards_share_the_problems_out(total: int, count: int) -> None:
     shards = [Shard(index, count) for index in range(count)]
     shares = [list(shard.share(range(total))) for shard in shards]
-    assert sorted(sum(shares, [])) == list(range(total))
+    assert sorted(position for share in shares for position in share) == list(range(total))
     assert [len(share) for share in shares] == [shard.size(total) for shard in shards]
     assert all(shard.has(position) for shard, share in zip(shards, shares, strict=True) for position in share)
 
@@ -156,7 +156,7 @@ def test_an_unfinished_shard_is_refused(merged, runs, tmp_path) -> None:  # type
     assert "copy: guide has not run; finish this shard first" in merged("0-of-3", copy, "2-of-3")[1]
 
 
-def test_shards_of_other_settings_are_refused(merged, runs, tmp_path, settings) -> None:  # type: ignore[no-untyped-def]
+def test_shards_of_other_settings_are_refused(merged, tmp_path, settings) -> None:  # type: ignore[no-untyped-def]
     assert call("guide", *settings, f"run.dir={tmp_path / 'other'}", "run.shard=1/3", "guide.rollouts=2") == 0
     code, said = merged("0-of-3", tmp_path / "other", "2-of-3")
     assert code == 2
