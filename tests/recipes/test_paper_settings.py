@@ -1,0 +1,166 @@
+"""The recipe for Qwen3-4B asks stock verl for the paper's settings, whichever verl 0.9 is installed.
+
+The numbers are those of arXiv 2601.14209; they are asserted where verl reads them, on the configuration that its own
+Hydra composes from the command that the recipe's script would run, after verl's own checks for 8 GPUs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from omegaconf import OmegaConf
+
+from .composition import Commands, compose_all, stock_commands
+from .conftest import VERSIONS
+
+RECIPES = ROOT / "recipes"
+
+BASE = "int_qwen3_4b/run_qwen3_4b_vllm.sh"
+VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
+    "base": (BASE, ("baseline.rl=true",), {}),
+    "multinode": ("int_qwen3_4b/run_qwen3_4b_vllm_multinode.sh", (), {"NNODES": "4"}),
+    "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
+}
+
+SFT = {
+    "optim.lr": 1e-6,
+    "optim.lr_scheduler_type": "cosine",
+    "optim.min_lr_ratio": 0.1,
+    "optim.lr_warmup_steps_ratio": 0.1,
+    "trainer.total_epochs": 4,
+    "data.train_batch_size": 64,
+    "data.max_length": 16_384,
+    "data.custom_cls.name": "InterventionSFTDataset",
+    "data.intervention.loss_on": "prefix_and_intervention",
+    "data.intervention.suffix": False,
+    "model.lora_rank": 0,
+    "engine.strategy": "fsdp2",
+    "trainer.n_gpus_per_node": 8,
+    "trainer.nnodes": 1,
+}
+
+RL = {
+    "algorithm.adv_estimator": "grpo",
+    "algorithm.norm_adv_by_std_in_grpo": False,
+    "algorithm.use_kl_in_reward": False,
+    "actor_rollout_ref.actor.loss_agg_mode": "token-sum",
+    "actor_rollout_ref.actor.use_kl_loss": False,
+    "actor_rollout_ref.actor.entropy_coeff": 0,
+    "actor_rollout_ref.actor.ppo_mini_batch_size": 16,
+    "actor_rollout_ref.actor.ppo_epochs": 1,
+    "actor_rollout_ref.actor.optim.lr": 1e-6,
+    "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
+    "actor_rollout_ref.actor.strategy": "fsdp2",
+    "actor_rollout_ref.model.lora_rank": 0,
+    "actor_rollout_ref.rollout.name": "vllm",
+    "actor_rollout_ref.rollout.n": 8,
+    "actor_rollout_ref.rollout.temperature": 1.0,
+    "actor_rollout_ref.rollout.top_p": 1.0,
+    "actor_rollout_ref.rollout.top_k": -1,
+    "actor_rollout_ref.rollout.val_kwargs.n": 128,
+    "actor_rollout_ref.rollout.val_kwargs.do_sample": True,
+    "actor_rollout_ref.rollout.val_kwargs.temperature": 0.7,
+    "actor_rollout_ref.rollout.val_kwargs.top_p": 0.8,
+    "actor_rollout_ref.rollout.val_kwargs.top_k": 20,
+    "data.train_batch_size": 32,
+    "data.max_response_length": 16_384,
+    "reward.custom_reward_function.path": "pkg://int_verl.reward_fns.math_answer",
+    "trainer.total_training_steps": 400,
+    "trainer.n_gpus_per_node": 8,
+    "trainer.nnodes": 1,
+}
+
+SAMPLING = {"max_tokens": 16_384, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
+GENERATOR = {
+    "model.path": "Qwen/Qwen3-4B-Instruct-2507",
+    "engine.context_length": 32_768,
+    "engine.gpus_per_node": 8,
+    "sample.attempts": 4,
+    "propose.proposals": 4,
+    "propose.two_turns": True,
+    "guide.rollouts": 32,
+    "select.need_success": True,
+    "rl.problems": "with_intervention",
+    "eval.samples": 128,
+    **{f"{stage}.sampling.{key}": value for stage in ("sample", "propose", "guide") for key, value in SAMPLING.items()},
+    **{f"eval.{key}": value for key, value in SAMPLING.items() if key != "max_tokens"},
+}
+
+CHANGED: dict[str, dict[str, dict[str, Any]]] = {
+    "base": {"sft": {}, "rl": {}, "rl_baseline": {}},
+    "multinode": {"sft": {}, "rl": {"trainer.nnodes": 4}},
+    "lora": {
+        "sft": {"model.lora_rank": 32, "model.lora_alpha": 64, "optim.lr": 1e-5},
+        "rl": {
+            "actor_rollout_ref.model.lora_rank": 32,
+            "actor_rollout_ref.model.lora_alpha": 64,
+            "actor_rollout_ref.model.lora.merge": True,
+            "actor_rollout_ref.actor.optim.lr": 1e-5,
+        },
+    },
+}
+"Variant -> stage -> what differs from the paper's settings."
+
+
+def with_model(command: list[str], model: str) -> list[str]:
+    """RL's checkpoint to start from does not exist yet."""
+    return [part if "LAST_STEP" not in part else f"{part.partition('=')[0]}={model}" for part in command]
+
+
+@pytest.fixture(scope="module")
+def commands(asked: Callable[..., list[list[str]]], model_folder: Path, tmp_path_factory: Any) -> dict[str, Commands]:
+    """Variant -> stage -> stock command."""
+    found = {}
+    for variant, (script, arguments, variables) in VARIANTS.items():
+        variables = {"RUN_DIR": str(tmp_path_factory.mktemp(variant)), **variables}
+        (call,) = asked(script, "platform=gpu", *arguments, **variables)
+        stages = stock_commands(call)
+        found[variant] = {stage: with_model(command, str(model_folder)) for stage, command in stages.items()}
+    return found
+
+
+@pytest.fixture(scope="module")
+def composed(commands: dict[str, Commands], verl_versions: dict[str, Path | None]) -> dict[str, dict[str, Any]]:
+    flat = {f"{variant} {stage}": argv for variant, found in commands.items() for stage, argv in found.items()}
+    return compose_all(verl_versions, flat)
+
+
+@pytest.mark.verl
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("version", VERSIONS)
+def test_verl_reads_the_papers_settings(composed: dict[str, dict[str, Any]], version: str, variant: str) -> None:
+    if version not in composed:
+        pytest.skip(f"pip cannot get verl {version} here")
+    stages = {name.split()[1]: config for name, config in composed[version].items() if name.split()[0] == variant}
+    assert stages.keys() == CHANGED[variant].keys()
+    for stage, config in stages.items():
+        wanted = (SFT if stage == "sft" else RL) | CHANGED[variant][stage]
+        found = {key: reduce(lambda part, name: part[name], key.split("."), config) for key in wanted}
+        assert found == wanted, f"{variant}, {stage}"
+
+
+def test_the_generator_has_the_papers_settings() -> None:
+    from int_verl.configuration import compose
+
+    config = compose(RECIPES / "int_qwen3_4b" / "int_qwen3_4b.yaml", [])
+    assert {key: OmegaConf.select(config, key) for key in GENERATOR} == GENERATOR
+
+
+def test_the_quickstart_goes_through_the_same_primaries(commands: dict[str, Commands], problem_sets: Path) -> None:
+    """What CI runs on the CPU is the recipe reduced: the same trainers and primaries, and one fragment more."""
+    settings = [f"problems.{split}={problem_sets}/{split}.jsonl" for split in ("train", "heldout")]
+    quickstart = stock_commands(
+        ["run", "--config", str(RECIPES / "quickstart" / "quickstart.yaml"), "platform=cpu", *settings]
+    )
+
+    assert quickstart.keys() == commands["base"].keys() == {"sft", "rl", "rl_baseline"}
+    for stage, command in commands["base"].items():
+        at, its = command.index("--config-name"), quickstart[stage].index("--config-name")
+        assert quickstart[stage][its - 1 : its + 2] == command[at - 1 : at + 2]  # trainer, --config-name, primary
+        added = [part for part in quickstart[stage] if part.startswith("+")]
+        assert added == ["+int=cpu_sft" if stage == "sft" else "+int=cpu_grpo"]
