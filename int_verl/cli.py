@@ -101,6 +101,7 @@ for _name, _does, _target in (
     ("guide", "Continue from every intervention; keep those that can lead to the answer.", "guide"),
     ("sft", "Train on prefix + intervention.", "sft"),
     ("rl", "GRPO from the SFT checkpoint.", "rl"),
+    ("rl_baseline", "GRPO from the base model, to compare with.", "rl_baseline"),
     ("eval", "Evaluate every model of the run.", "eval"),
     ("report", "Write the run's report.html.", "report"),
 ):

@@ -64,6 +64,9 @@ class SFTSettings:
 @dataclass(frozen=True, slots=True)
 class RLSettings:
     problems: Literal["all", "unsolved", "with_intervention"]
+    hint_share: float
+    hint_fraction: float
+    prefix: Literal["none", "intervention"]
     reward_path: str
     reward_name: str
     total_steps: int

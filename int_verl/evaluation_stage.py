@@ -59,7 +59,7 @@ class EvaluationStage(Stage):
         scores: list[Row] = []
         if not run.config.baseline.rl:
             scores += sample_model(run, ARMS["rl_baseline"][0], progress)
-        scores += _scores_from_trainers(run)
+        scores += trainer_scores(run, [(arm, step, ARMS[arm][int(step > 0)]) for arm, step in _dumps(run)])
         write_rows(run.folder / "eval/scores.parquet", SCORE, scores)
         results: dict[str, Any] = {"table": summarise(scores, group=run.rl.rollouts)}
         if run.guide.controls:
@@ -83,15 +83,19 @@ def _dumps(run: Run) -> list[tuple[str, int]]:
     return [(arm, step) for arm in arms for step in (0, run.rl.total_steps)]
 
 
-def _scores_from_trainers(run: Run) -> Iterator[Row]:
+def trainer_scores(run: Run, dumps: Iterable[tuple[str, int, str]]) -> Iterator[Row]:
+    """Scores of models that the trainer validated.
+
+    Args:
+        dumps: RL stage, step of the validation, and the model's name in the rows.
+    """
     keys: dict[str, tuple[str, str]] = {}
     for problem_set, problems in problem_sets(run).items():
         for problem in problems:
             # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
             prompt_ids = list(run.codec.prompt_ids(run.prompts.solve(problem.problem)))
             keys[run.codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
-    for arm, step in _dumps(run):
-        model = ARMS[arm][int(step > 0)]
+    for arm, step, model in dumps:
         dump = run.folder / arm / f"validation/{step}.jsonl"
 
         def is_truncated(response: str) -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from omegaconf import DictConfig
 from rich.console import Console
 
+from int_verl.baselines.settings import SFTDataSettings
 from int_verl.configuration import EngineSettings, EvalSettings, GraderSettings, RLSettings, SFTSettings, section
 from int_verl.errors import UserError
 from int_verl.generate.settings import (
@@ -68,6 +69,7 @@ class Run:
         self.propose = section(config, "propose", ProposeSettings)
         self.guide = section(config, "guide", GuideSettings)
         self.select = section(config, "select", SelectSettings)
+        self.sft_data = section(config, "sft_data", SFTDataSettings)
         self.sft = section(config, "sft", SFTSettings)
         self.rl = section(config, "rl", RLSettings)
         self.eval = section(config, "eval", EvalSettings)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import Literal
 
+from int_verl.baselines.stage import SFTDataStage
 from int_verl.errors import UserError
 from int_verl.evaluation_stage import EvaluationStage
 from int_verl.generate.settings import UNTIL
@@ -26,6 +27,7 @@ STAGES: tuple[Stage, ...] = (
     SampleStage(),
     ProposeStage(),
     GuideStage(),
+    SFTDataStage(),
     SFTStage(),
     RLStage("rl", "GRPO from the SFT checkpoint (stock verl.trainer.main_ppo)", reads=("sft",)),
     RLStage("rl_baseline", "the same GRPO from the base model, to compare with", reads=("sample",)),
@@ -62,6 +64,8 @@ def wanted(run: Run, target: str | None) -> list[Stage]:
         names.add("rl_baseline")
     elif target != "rl_baseline":
         names.discard("rl_baseline")
+    if not run.sft_data.is_made:
+        names.discard("sft_data")
     return [stage for stage in STAGES if stage.name in names]
 
 

@@ -1,8 +1,9 @@
 """The prompts of the generator: Jinja templates, checked when loaded, with a version that goes into every row.
 
 Built-in names are ``math/solve``, ``math/guided_solution``, ``math/verify``, ``math/verify_one_turn`` and the same
-four of ``science`` and ``code``. A path that ends in ``.jinja`` is a template of the user's own; it may extend a
-built-in one (``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
+four of ``science`` and ``code``; the baselines have ``baselines/hint`` and ``baselines/self_reflection``. A path that
+ends in ``.jinja`` is a template of the user's own; it may extend a built-in one
+(``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ VARIABLES = {
     "solve": frozenset(("problem",)),
     "guided_solution": frozenset(("problem", "reference_solution")),
     "verify": frozenset(("problem", "reference_solution", "steps", "guided_solution")),
+    "hint": frozenset(("problem", "hint")),
+    "self_reflection": frozenset(("problem", "reference_solution", "attempt")),
 }
 VERSION_DIGITS = 8
 
@@ -124,11 +127,18 @@ def load_prompts(
         UserError: a template that does not exist, has a syntax error or uses a variable that its role does not have.
     """
     return Prompts(
-        _load("solve", str(solve)), _load("guided_solution", str(guided_solution)), _load("verify", str(verify))
+        load_prompt("solve", str(solve)),
+        load_prompt("guided_solution", str(guided_solution)),
+        load_prompt("verify", str(verify)),
     )
 
 
-def _load(role: str, name: str) -> Prompt:
+def load_prompt(role: str, name: str) -> Prompt:
+    """One template by its role; its variables are checked against those that the role has.
+
+    Raises:
+        UserError: as `load_prompts`.
+    """
     is_path = name.endswith(".jinja")
     loader: BaseLoader = FileSystemLoader(BUILT_IN_FOLDER)
     if is_path:

@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from int_verl.errors import UserError
 from int_verl.problems import Problem
+from int_verl.records import RL
 
 Row = dict[str, Any]
 
+# Rows that the agent loop `int_prefix` may have to begin the response of; no ids: a plain rollout.
+_EXTRA_INFO = [*RL.field("extra_info").type, pa.field("assistant_prefix_ids", pa.list_(pa.int32()))]
+RL_WITH_PREFIX = RL.set(RL.get_field_index("extra_info"), pa.field("extra_info", pa.struct(_EXTRA_INFO)))
 
-def rl_rows(problems: Iterable[Problem], solve: Any, ability: str = "math") -> Iterator[Row]:
+
+def rl_rows(problems: Iterable[Problem], solve: Callable[[str], str], ability: str = "math") -> Iterator[Row]:
     """Problems with verl's columns (verl/utils/dataset/rl_dataset.py).
 
     Args:
         solve: problem text -> the user's message, as in the attempts.
     """
     for index, problem in enumerate(problems):
-        yield {
-            "data_source": problem.source,
-            "prompt": [{"role": "user", "content": solve(problem.problem)}],
-            "ability": ability,
-            "reward_model": {"style": "rule", "ground_truth": problem.answer},
-            "extra_info": {"index": index, "id": problem.id},
-        }
+        yield rl_row(problem, solve(problem.problem), index, ability)
+
+
+def rl_row(problem: Problem, content: str, index: int, ability: str = "math", prefix_ids: Sequence[int] = ()) -> Row:
+    """One row; `index` is its number in the file, `content` the user's message, `prefix_ids` begin the response."""
+    return {
+        "data_source": problem.source,
+        "prompt": [{"role": "user", "content": content}],
+        "ability": ability,
+        "reward_model": {"style": "rule", "ground_truth": problem.answer},
+        "extra_info": {"index": index, "id": problem.id, "assistant_prefix_ids": list(prefix_ids)},
+    }
 
 
 def validation_scores(dump: Path, model: str, keys: Mapping[str, tuple[str, str]], is_truncated: Any) -> Iterator[Row]:

@@ -83,7 +83,7 @@ class RLStage(Stage):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
     def _launch(self, run: Run) -> launch.RLLaunch:
-        own = {"problems", "test_freq", "dump_rollouts"}
+        own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts"}
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
         home = run.folder / self.name
         # verl takes no empty file, and before the attempts are there the hard problems are not known.

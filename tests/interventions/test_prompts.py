@@ -19,7 +19,8 @@ PROMPTS = Path(domain.__file__).parent / "prompts"
 
 def test_the_built_in_templates() -> None:
     kinds = ("solve", "guided_solution", "verify", "verify_one_turn")
-    assert built_in_names() == sorted(f"{field}/{kind}" for field in ("math", "science", "code") for kind in kinds)
+    names = [f"{field}/{kind}" for field in ("math", "science", "code") for kind in kinds]
+    assert built_in_names() == sorted([*names, "baselines/hint", "baselines/self_reflection"])
 
 
 @pytest.mark.parametrize("field", ["math", "science", "code"])

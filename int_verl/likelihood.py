@@ -1,0 +1,53 @@
+"""What a model thinks of given tokens: negative log-likelihood and next-token entropy, with transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TokenStatistics:
+    """Means over all counted tokens of all sequences, in nats."""
+
+    nll: float
+    "Negative log-likelihood of the tokens."
+    entropy: float
+    "Entropy of the model's distribution over the token at their place."
+    tokens: int
+
+
+def token_statistics(
+    model_path: Path, sequences: Iterable[tuple[Sequence[int], Sequence[int]]], device: str = "cpu"
+) -> TokenStatistics:
+    """Statistics of the tokens that follow their context, at temperature 1.
+
+    Args:
+        model_path: folder in Hugging Face format.
+        sequences: token ids of a context, and of what follows it and is counted.
+
+    Raises:
+        ValueError: no tokens to count, or an empty context.
+
+    Example: of ``[([1, 2], [3, 4])]`` the tokens 3, given 1 2, and 4, given 1 2 3, are counted.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(model_path).to(device).eval()
+    nll = entropy = 0.0
+    tokens = 0
+    with torch.inference_mode():
+        for context, counted in sequences:
+            if not len(context):
+                raise ValueError("a context must hold a token at least")
+            input_ids = torch.tensor([[*context, *counted]], device=device)
+            logits_TV = model(input_ids).logits[0, len(context) - 1 : -1].float()
+            log_probs_TV = logits_TV.log_softmax(-1)
+            nll -= float(log_probs_TV.gather(1, input_ids[0, len(context) :, None]).sum())
+            entropy -= float((log_probs_TV.exp() * log_probs_TV).sum())
+            tokens += len(counted)
+    if not tokens:
+        raise ValueError("there are no tokens to count")
+    return TokenStatistics(nll / tokens, entropy / tokens, tokens)
