@@ -56,6 +56,8 @@ class SFTSettings:
     max_length: int
     overlong: Literal["error", "drop"]
     loss_on: Literal["prefix_and_intervention", "intervention"]
+    suffix: bool
+    stall_minutes: float
     nnodes: int
     gpus_per_node: int
     overrides: tuple[str, ...]
@@ -79,7 +81,9 @@ class RLSettings:
     max_response_length: int
     test_freq: int | None
     save_freq: int
+    export: Literal["last", "best"]
     dump_rollouts: bool
+    stall_minutes: float
     nnodes: int
     gpus_per_node: int
     tensor_parallel: int

@@ -1,6 +1,6 @@
 """Runs one of verl's stock trainers as a child that cannot be left behind.
 
-    command = plan(...)                      # int_verl.sft.launch, int_verl.rl.launch
+    command = plan(...)  # int_verl.sft.launch, int_verl.rl.launch
     run(command, on_progress=lambda p: print(p.step, p.total, p.metrics))
 
 Between this process and the trainer stands a supervisor (`python -m int_verl.trainer_process`). It is the reaper of
@@ -25,11 +25,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from int_verl.trainer_failures import explain, plain
+
 TRACKER = "latest_checkpointed_iteration.txt"
 "verl's record of the last complete checkpoint, in the output folder."
-HANG_SECONDS = 1800.0
+HANG_SECONDS = 3600.0
 GRACE_SECONDS = 3.0
 POLL_SECONDS = 0.25
+_DIGITS = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class TrainerCommand:
     """A stock trainer, ready to run.
 
     Example: ``TrainerCommand(["torchrun", ..., "-m", "verl.trainer.sft_trainer", ...], {"OMP_NUM_THREADS": "1"},
-    Path("out"), expected_step=24)``
+    Path("out"), 24, Path("base"), "huggingface")``
     """
 
     argv: list[str]
@@ -47,6 +50,10 @@ class TrainerCommand:
     "verl's checkpoints; also the home of the log and the metrics."
     expected_step: int
     "The stage is done when `latest_checkpointed_iteration.txt` says this."
+    start_model: Path
+    "The model that it trains."
+    model_in_checkpoint: str
+    "Where in `global_step_N` the trained model lies, in Hugging Face format."
 
     @property
     def log_path(self) -> Path:
@@ -125,7 +132,8 @@ def run(
     Args:
         command: what to run; its log is appended to, its metrics go to a fresh file.
         on_progress: called in this thread after each step that verl logs.
-        hang_seconds: no new line in the log and no new metrics for so long means hung.
+        hang_seconds: no step and nothing new in the log for so long means hung. A line that was there before, but for
+            its numbers, is nothing new: in a hung weight update the waiting side goes on to say that it waits.
 
     Raises:
         TrainerError: the trainer failed, hung, or ended short of `expected_step`; everything it started is gone.
@@ -146,7 +154,7 @@ def run(
             start_new_session=True,
         )
     try:
-        code = _watch(supervisor, command, metrics_path, on_progress, hang_seconds)
+        code = _watch(supervisor, command, metrics_path, on_progress, hang_seconds, start)
     except BaseException:
         _stop(supervisor)
         raise
@@ -166,28 +174,54 @@ def _watch(
     metrics_path: Path,
     on_progress: Callable[[Progress], None] | None,
     hang_seconds: float,
+    log_start: int,
 ) -> int:
     """Reports progress until the supervisor ends; returns the trainer's exit code."""
-    seen, sizes, moved = 0, (-1, -1), time.monotonic()
+    seen, last_step, news, moved = 0, 0, _News(command.log_path, log_start), time.monotonic()
     while True:
         code = supervisor.poll()
         content = metrics_path.read_bytes() if metrics_path.exists() else b""
         complete = content[: content.rfind(b"\n") + 1]
         for step, metrics in _parse_metrics(complete[seen:]):
+            last_step = step
             if on_progress is not None:
                 on_progress(Progress(step, command.expected_step, metrics))
-        seen = len(complete)
+        stepped, seen = len(complete) > seen, len(complete)
         if code is not None:
             return code
-        now = (len(content), command.log_path.stat().st_size)
-        if now != sizes:
-            sizes, moved = now, time.monotonic()
+        if news.any() or stepped:
+            moved = time.monotonic()
         elif time.monotonic() - moved > hang_seconds:
             raise TrainerError(
-                f"the trainer said nothing for {hang_seconds:.0f} s and was stopped; run again to resume from its "
-                f"last checkpoint; see {command.log_path}"
+                f"after step {last_step} of {command.expected_step} the trainer said nothing new for "
+                f"{hang_seconds / 60:.3g} min and was stopped, as hung (its last words: {news.last or 'none'}); see "
+                f"{command.log_path}"
             )
         time.sleep(POLL_SECONDS)
+
+
+class _News:
+    """Lines of a growing log that were not there before, numbers aside."""
+
+    def __init__(self, path: Path, start: int) -> None:
+        self._path, self._offset = path, start
+        self._known: set[int] = set()
+        self.last = ""
+        "The latest of them."
+
+    def any(self) -> bool:
+        """Whether there are any since the last call."""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
+        self._offset += len(text)
+        before = len(self._known)
+        for line in text.decode(errors="replace").splitlines():
+            if (words := hash(_DIGITS.sub("", line))) not in self._known:
+                self._known.add(words)
+                self.last = plain(line)[:200] or self.last
+        return len(self._known) > before
 
 
 def _stop(supervisor: subprocess.Popen[bytes]) -> None:
@@ -199,46 +233,6 @@ def _stop(supervisor: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         supervisor.kill()
         supervisor.wait()
-
-
-FAILURES: tuple[tuple[str, str], ...] = (
-    (
-        r"OutOfMemoryError|out of memory|Cannot allocate memory|oom-kill|workers? killed due to memory pressure",
-        "out of memory: lower the micro-batch tokens, gpu_memory_utilization or the batch size",
-    ),
-    (r"No space left on device|\[Errno 28\]", "no space left on the disk: free some, then run again to resume"),
-    (r"Address already in use|EADDRINUSE", "a port is in use: end the other run on this machine, or try again"),
-    (r"No module named '(?P<what>[^']+)'", "a module is missing: run `int-verl doctor`"),
-    (r"Could not override '(?P<what>[^']+)'|Key '(?P<what2>[^']+)' is not in struct", "an override names no such key"),
-    (r"CUDA error|NCCL error|ncclUnhandledCudaError", "a GPU or NCCL error"),
-    (r"UserError: (?P<what>.+)", "bad input"),
-)
-"Pattern in the log, what to tell the user; the first named group found is quoted."
-
-_HARMLESS = re.compile(r"engine is not available|UserWarning|Failed to load plugin|torchcodec|DEBUG")
-
-
-def explain(log_path: Path, start: int = 0, code: int = 1) -> str:
-    """One line on why the trainer failed: cause, remedy, the log's path.
-
-    Args:
-        start: where in the log, in bytes, the failed start begins.
-        code: the exit code, for a failure of no known kind; negative for a signal.
-    """
-    with log_path.open("rb") as file:
-        file.seek(start)
-        lines = file.read().decode(errors="replace").splitlines()
-    useful = [line for line in lines if not _HARMLESS.search(line)]
-    for pattern, remedy in FAILURES:
-        for line in useful:
-            match = re.search(pattern, line, re.IGNORECASE)
-            if match:
-                what = next((value for value in match.groupdict().values() if value), "")
-                return f"{remedy}{f' ({what})' if what else ''}; see {log_path}"
-    ansi = re.compile(r"\x1b\[[0-9;]*m|^\([^)]*pid=[^)]*\)\s*")
-    last = [ansi.sub("", ansi.sub("", line)).strip() for line in useful if re.search(r"\w(Error|Exception)\b", line)]
-    reason = last[-1][:300] if last else f"exit code {code}"
-    return f"the trainer failed: {reason}; see {log_path}"
 
 
 # --- the supervisor, a process of its own ---------------------------------------------------------------------------

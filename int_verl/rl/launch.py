@@ -2,8 +2,7 @@
 
     python -m verl.trainer.main_ppo --config-name int_grpo [+int=cpu_grpo] data.train_files=... ...
 
-`plan` checks what verl would only fail on later, or silently ignore, and returns the command; `run` starts it;
-`result` says whether the stage is done and where its model lies.
+`plan` checks what verl would only fail on later, or silently ignore, and returns the command; `run` starts it.
 """
 
 from __future__ import annotations
@@ -14,20 +13,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from int_verl import trainer_process
+from int_verl.checkpoint import check_model
 from int_verl.errors import UserError
-from int_verl.sft.launch import CPU_ENV, check_model, quote
-from int_verl.trainer_process import Progress, TrainerCommand
+from int_verl.trainer_launch import (
+    CPU_ENV,
+    TrainedModel,
+    check_overrides,
+    check_start_model,
+    hydra_arguments,
+    quote,
+    train,
+)
+from int_verl.trainer_process import HANG_SECONDS, Progress, TrainerCommand
 
-LEGACY_KEYS = {
-    "custom_reward_function": "reward.custom_reward_function",
-    "reward_model.reward_manager": "reward.reward_manager.name",
-    "reward_model.launch_reward_fn_async": "nothing: rewards are always computed while rollouts run",
-    "reward_model.num_workers": "reward.num_workers",
-    "reward_model": "reward.reward_model",
-    "sandbox_fusion": "reward.sandbox_fusion",
+_SETTINGS = {
+    "actor_rollout_ref.model.path": "model.path",
+    "trainer.total_training_steps": "rl.total_steps",
+    "trainer.default_local_dir": "run.dir",
+    "trainer.save_freq": "rl.save_freq",
 }
-"Keys of earlier verl versions that 0.9's main_ppo ignores without a word -> today's key."
 
 COLUMNS = ("data_source", "prompt", "ability", "reward_model", "extra_info")
 
@@ -41,6 +45,7 @@ class RLLaunch:
     """
 
     model_path: Path
+    "The model that RL starts from."
     train_files: tuple[Path, ...]
     val_files: tuple[Path, ...]
     output_dir: Path
@@ -76,28 +81,28 @@ class RLLaunch:
     nnodes: int = 1
     tensor_parallel: int = 1
     platform: Literal["cpu", "gpu"] = "gpu"
+    base_model: Path | None = None
+    "Where `model_path` is a model trained from this one: it must fit, and have other weights."
     overrides: tuple[str, ...] = ()
     "Hydra overrides, last and strongest."
-
-
-@dataclass(frozen=True, slots=True)
-class RLResult:
-    """A finished RL stage."""
-
-    model_path: Path
-    "A folder that transformers, vLLM and verl load."
-    steps: int
 
 
 def plan(cfg: RLLaunch) -> TrainerCommand:
     """The command, checked.
 
     Raises:
-        UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, or an
-            override is one that verl 0.9 ignores.
+        UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, the model is
+            not fit to go on with, or an override is one that verl 0.9 ignores.
     """
     _check(cfg)
-    return TrainerCommand(arguments(cfg), environment(cfg.platform), cfg.output_dir, cfg.total_steps)
+    return TrainerCommand(
+        arguments(cfg),
+        environment(cfg.platform),
+        cfg.output_dir,
+        cfg.total_steps,
+        start_model=cfg.model_path,
+        model_in_checkpoint="actor/huggingface",
+    )
 
 
 def environment(platform: str) -> dict[str, str]:
@@ -107,15 +112,16 @@ def environment(platform: str) -> dict[str, str]:
 
 def _check(cfg: RLLaunch) -> None:
     """What `plan` raises."""
-    if not (cfg.model_path / "config.json").exists():
-        raise UserError(f"{cfg.model_path}: no config.json there; model_path must be a folder with a model")
-    check_overrides(cfg.overrides)
+    check_start_model(cfg.model_path)
+    check_overrides(cfg.overrides, _SETTINGS)
     _check_data(cfg)
     if cfg.prompts_per_step % cfg.mini_batch:
         raise UserError(f"rl.prompts_per_step={cfg.prompts_per_step} is no multiple of rl.mini_batch={cfg.mini_batch}")
     if cfg.save_freq <= 0:
         raise UserError(f"rl.save_freq={cfg.save_freq}: must be positive, or the trained model is not kept")
     _check_reward(cfg)
+    if cfg.base_model is not None:
+        check_model(cfg.model_path, cfg.base_model)
 
 
 def arguments(cfg: RLLaunch) -> list[str]:
@@ -164,7 +170,7 @@ def arguments(cfg: RLLaunch) -> list[str]:
     return [
         *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "int_grpo"),
         *(["+int=cpu_grpo"] if cfg.platform == "cpu" else []),
-        *(f"{key}={quote(value)}" for key, value in settings.items()),
+        *hydra_arguments(settings),
         *cfg.overrides,
     ]
 
@@ -172,57 +178,15 @@ def arguments(cfg: RLLaunch) -> list[str]:
 def run(
     cfg: RLLaunch,
     on_progress: Callable[[Progress], None] | None = None,
-    hang_seconds: float = trainer_process.HANG_SECONDS,
-) -> RLResult:
+    hang_seconds: float = HANG_SECONDS,
+) -> TrainedModel:
     """Trains, resuming from the last checkpoint, and returns the finished model; does nothing where it is finished.
 
     Raises:
-        UserError: see `plan` and `result`.
-        TrainerError: see `trainer_process.run`.
+        UserError: see `plan`.
+        TrainerError, UserError: see `trainer_launch.train`.
     """
-    command = plan(cfg)
-    if trainer_process.checkpointed_step(cfg.output_dir) != command.expected_step:
-        trainer_process.run(command, on_progress, hang_seconds)
-    finished = result(cfg, command)
-    if finished is None:
-        raise trainer_process.TrainerError(f"RL ended without a model; see {command.log_path}")
-    return finished
-
-
-def result(cfg: RLLaunch, command: TrainerCommand) -> RLResult | None:
-    """The finished stage, or None while verl's last checkpoint is not that of the last step.
-
-    Raises:
-        UserError: the model has another tokenizer than the one it started from, or the same weights.
-    """
-    if trainer_process.checkpointed_step(cfg.output_dir) != command.expected_step:
-        return None
-    model = cfg.output_dir / f"global_step_{command.expected_step}" / "actor" / "huggingface"
-    check_model(model, cfg.model_path)
-    return RLResult(model, command.expected_step)
-
-
-def check_overrides(overrides: tuple[str, ...]) -> None:
-    """Refuses keys that verl 0.9's main_ppo ignores, and those that the stage must know about.
-
-    Raises:
-        UserError: naming the key and the right one.
-    """
-    for override in overrides:
-        key = override.lstrip("+~").partition("=")[0]
-        for legacy, today in LEGACY_KEYS.items():
-            if key == legacy or key.startswith(f"{legacy}."):
-                right = today + key[len(legacy) :] if today.startswith("reward.") else today
-                raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
-        if key in _SETTING:
-            raise UserError(f"{override}: set rl.{_SETTING[key]} instead, so that the stage knows when it is done")
-
-
-_SETTING = {
-    "trainer.total_training_steps": "total_steps",
-    "trainer.default_local_dir": "output_dir",
-    "trainer.save_freq": "save_freq",
-}
+    return train(plan(cfg), on_progress, hang_seconds)
 
 
 def _check_data(cfg: RLLaunch) -> None:

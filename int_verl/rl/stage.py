@@ -10,20 +10,26 @@ from operator import itemgetter
 from typing import Any
 
 from int_verl import trainer_process
+from int_verl.baselines.rl_rows import guided_prefixes, helped_rows
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.generate.chat import model_revision
+from int_verl.generate.prompts import Prompt, load_prompt
 from int_verl.problems import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
 from int_verl.rl import launch
-from int_verl.rl.data import rl_rows
+from int_verl.rl.data import RL_WITH_PREFIX, rl_rows
+from int_verl.rl.export import BestCheckpoint, check_export, export_model, validation_scores
 from int_verl.run import Run
 from int_verl.run_folder import file_hash, write_text
 from int_verl.sft.stage import DATA, MODEL, trained_model, trainer_progress, write_metrics
 from int_verl.stage import Stage
+from int_verl.trainer_process import Progress
 
 ATTEMPTS = "sample/attempts.parquet"
+GUIDED = "guide/guided.parquet"
+AGENT = "actor_rollout_ref.rollout.agent"
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
 
@@ -36,7 +42,7 @@ class RLStage(Stage):
     """
 
     settings = ("run.seed", "problems", "prompts.solve", "rl", "eval")
-    indifferent = ("rl.dump_rollouts", "rl.save_freq")
+    indifferent = ("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes")
 
     def __init__(self, name: str, does: str, reads: tuple[str, ...]) -> None:
         self.name, self.does, self.reads = name, does, reads
@@ -53,11 +59,14 @@ class RLStage(Stage):
             "heldout": run.heldout.digest,
             "attempts": file_hash(run.folder / ATTEMPTS),
             **({"interventions": file_hash(run.folder / DATA)} if run.rl.problems == "with_intervention" else {}),
+            **({"hint": _hint_prompt(run).version} if run.rl.hint_share else {}),
+            **({"prefixes": file_hash(run.folder / GUIDED)} if run.rl.prefix == "intervention" else {}),
         }
 
     def outputs(self, run: Run) -> dict[str, str]:
         return {
             "model": f"{self.name}/model.txt",
+            "exported": f"{self.name}/model/config.json",
             "metrics": f"{self.name}/metrics.jsonl",
             "before": f"{self.name}/validation/0.jsonl",
             "after": f"{self.name}/validation/{run.rl.total_steps}.jsonl",
@@ -68,23 +77,42 @@ class RLStage(Stage):
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         require_verl()
+        check_export(run.rl.export, run.rl.test_freq, run.rl.save_freq)
         counts = self._write_data(run)
-        done = launch.run(self._launch(run), trainer_progress(progress, SHOWN))
-        write_metrics(run.folder / self.name / "checkpoints", run.folder / self.name / "metrics.jsonl")
-        write_text(run.folder / self.name / "model.txt", f"{done.model_path}\n")
-        return {"steps": done.steps, **counts}
+        home = run.folder / self.name
+        best = BestCheckpoint(home / "checkpoints", home / "best") if run.rl.export == "best" else None
+        show = trainer_progress(progress, SHOWN)
+
+        def on_progress(now: Progress) -> None:
+            show(now)
+            if best is not None:
+                best.look()
+
+        done = launch.run(self._launch(run), on_progress, 60 * run.rl.stall_minutes)
+        exported = (done.steps, validation_scores(home / "checkpoints").get(done.steps), done.model_path)
+        if best is not None:
+            best.look()
+            exported = best.kept() or exported
+        step, score, model = exported
+        export_model(model, home / "model", step, score)
+        shutil.rmtree(home / "best", ignore_errors=True)
+        write_metrics(home / "checkpoints", home / "metrics.jsonl")
+        write_text(home / "model.txt", f"{home / 'model'}\n")
+        return {"steps": done.steps, "exported_step": step, **counts}
 
     def plan(self, run: Run) -> list[str]:
         cfg = self._launch(run)
         return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
-        for leftover in ("checkpoints", "validation", "rollouts"):
+        for leftover in ("checkpoints", "validation", "rollouts", "best", "model"):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
     def _launch(self, run: Run) -> launch.RLLaunch:
-        own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts"}
+        own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts", "export"}
+        own |= {"stall_minutes", "overrides"}
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
+        prefixed = (f"{AGENT}.default_agent_loop=int_prefix",) if run.rl.prefix == "intervention" else ()
         home = run.folder / self.name
         # verl takes no empty file, and before the attempts are there the hard problems are not known.
         sets = ("heldout", "hard") if not (run.folder / ATTEMPTS).is_file() or hard_problems(run) else ("heldout",)
@@ -102,23 +130,55 @@ class RLStage(Stage):
             rollout_data_dir=home / "rollouts" if run.rl.dump_rollouts else None,
             seed=run.seed + 1,
             platform=run.platform,
+            base_model=None if self.from_base else run.model_folder,
+            overrides=(*prefixed, *run.rl.overrides),
             **settings,
         )
 
     def _write_data(self, run: Run) -> dict[str, int]:
         """verl's rows for training and validation; returns the number of each."""
-        sets: dict[str, Iterable[Problem]] = {
-            "train": training_problems(run),
-            "heldout": run.heldout,
-            "hard": hard_problems(run),
+        sets = {
+            "train": _training_rows(run),
+            "heldout": rl_rows(run.heldout, run.prompts.solve),
+            "hard": rl_rows(hard_problems(run), run.prompts.solve),
         }
-        counts = {}
-        for name, problems in sets.items():
-            file = run.folder / self.name / FILES[name]
-            counts[name] = write_rows(file, RL, rl_rows(problems, run.prompts.solve))
+        schema = RL_WITH_PREFIX if run.rl.prefix == "intervention" else RL
+        counts = {name: write_rows(run.folder / self.name / FILES[name], schema, rows) for name, rows in sets.items()}
         if not counts["train"]:
             raise UserError(f"rl.problems={run.rl.problems}: there is no such problem; use rl.problems=all")
         return counts
+
+
+def _training_rows(run: Run) -> Iterator[dict[str, Any]]:
+    """Every training problem, and those with a hint or a guided prefix a second time."""
+    if not 0 <= run.rl.hint_share <= 1 or not 0 < run.rl.hint_fraction <= 1:
+        raise UserError(
+            f"rl.hint_share={run.rl.hint_share}, rl.hint_fraction={run.rl.hint_fraction}: both are shares, up to 1"
+        )
+    prompt, prefixes = _hint_prompt(run), None
+    if run.rl.prefix == "intervention":
+        files = (run.folder / DATA, run.folder / ATTEMPTS, run.folder / GUIDED)
+        if missing := [file for file in files if not file.is_file()]:
+            raise UserError(f"rl.prefix=intervention: {missing[0]} is not there; run the stage guide first")
+        prefixes = guided_prefixes(*files, longest=run.rl.max_response_length - 1)
+
+    def with_hint(problem: str, hint: str) -> str | None:
+        content = prompt.render(problem=problem, hint=hint)
+        # verl would cut a longer prompt from the left, with no more than a warning.
+        return content if len(run.codec.prompt_ids(content)) <= run.rl.max_prompt_length else None
+
+    return helped_rows(
+        training_problems(run),
+        run.prompts.solve,
+        hint_share=run.rl.hint_share,
+        hint_fraction=run.rl.hint_fraction,
+        with_hint=with_hint,
+        prefixes=prefixes,
+    )
+
+
+def _hint_prompt(run: Run) -> Prompt:
+    return load_prompt("hint", run.config.prompts.hint)
 
 
 def training_problems(run: Run) -> Iterable[Problem]:

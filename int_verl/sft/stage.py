@@ -8,17 +8,22 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from int_verl import trainer_process
+from int_verl.baselines.stage import sft_file
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
-from int_verl.records import read_rows
 from int_verl.run import Run
 from int_verl.run_folder import file_hash, write_text
 from int_verl.sft import launch
+from int_verl.sft.suffix import write_with_suffix
 from int_verl.stage import Stage
 
 DATA = "guide/sft.parquet"
+GUIDED = "guide/guided.parquet"
+WITH_SUFFIX = "sft/with_suffix.parquet"
 CHECKPOINTS = "sft/checkpoints"
 MODEL = "sft/model.txt"
 "Holds the path of the finished model, in Hugging Face format."
@@ -29,29 +34,41 @@ class SFTStage(Stage):
 
     name = "sft"
     does = "train on prefix + intervention (stock verl.trainer.sft_trainer)"
-    reads = ("guide",)
+    reads = ("guide", "sft_data")
     settings = ("run.seed", "sft")
+    indifferent = ("sft.stall_minutes",)
 
     def inputs(self, run: Run) -> dict[str, str]:
-        return {"interventions": file_hash(run.folder / DATA), "model": run.model_revision}
+        guided = {"guided rollouts": file_hash(run.folder / GUIDED)} if run.sft.suffix else {}
+        return {"interventions": file_hash(run.folder / sft_file(run)), "model": run.model_revision, **guided}
 
     def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
         return {"model": MODEL, "metrics": "sft/metrics.jsonl"}
 
     def total(self, run: Run) -> int | None:
-        return launch.plan(_launch(run)).expected_step if (run.folder / DATA).is_file() else None
+        there = training_file(run).is_file() and pq.read_metadata(training_file(run)).num_rows
+        return launch.plan(_launch(run)).expected_step if there else None
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
-        if not any(True for _ in read_rows(run.folder / DATA, ["problem_id"])):
+        interventions = pq.read_metadata(run.folder / sft_file(run)).num_rows
+        if not interventions:
             raise UserError(
                 f"{run.folder / DATA}: no intervention was kept, so there is nothing to train on; `int-verl report` "
                 "shows where they were lost; more attempts, proposals or rollouts may help"
             )
         require_verl()
-        done = launch.run(_launch(run), trainer_progress(progress, {"train/loss": "loss"}))
+        counts = {"rows": interventions}
+        if run.sft.suffix:
+            if run.sft_data.is_made:
+                raise UserError("sft.suffix=true: only interventions have one; leave sft_data at its defaults")
+            counts["without_suffix"] = write_with_suffix(run.folder / DATA, run.folder / GUIDED, training_file(run))
+        cfg = _launch(run)
+        rows = launch.training_rows(cfg)
+        counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
+        done = launch.run(cfg, trainer_progress(progress, {"train/loss": "loss"}), 60 * run.sft.stall_minutes)
         write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
         write_text(run.folder / MODEL, f"{done.model_path}\n")
-        return {"steps": done.steps}
+        return {"steps": done.steps, **counts}
 
     def plan(self, run: Run) -> list[str]:
         cfg = _launch(run)
@@ -59,13 +76,14 @@ class SFTStage(Stage):
 
     def start_over(self, run: Run) -> None:
         shutil.rmtree(run.folder / CHECKPOINTS, ignore_errors=True)
+        (run.folder / WITH_SUFFIX).unlink(missing_ok=True)
 
 
 def _launch(run: Run) -> launch.SFTLaunch:
-    settings = {field.name: getattr(run.sft, field.name) for field in fields(run.sft)}
+    settings = {field.name: getattr(run.sft, field.name) for field in fields(run.sft) if field.name != "stall_minutes"}
     return launch.SFTLaunch(
         model_path=run.model_folder,
-        train_file=run.folder / DATA,
+        train_file=training_file(run),
         val_file=None,
         output_dir=run.folder / CHECKPOINTS,
         micro_batch_tokens=1_024 if run.platform == "cpu" else run.sft.max_length,
@@ -73,6 +91,11 @@ def _launch(run: Run) -> launch.SFTLaunch:
         platform=run.platform,
         **settings,
     )
+
+
+def training_file(run: Run) -> Path:
+    """What SFT trains on."""
+    return run.folder / (WITH_SUFFIX if run.sft.suffix else sft_file(run))
 
 
 def trained_model(run: Run) -> Path:

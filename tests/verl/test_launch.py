@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pyarrow as pa
@@ -14,16 +15,16 @@ import pytest
 from int_verl.errors import UserError
 from int_verl.rl.launch import RLLaunch
 from int_verl.rl.launch import plan as plan_rl
-from int_verl.sft.launch import SFTLaunch, check_model, forget_finished_epoch, quote
+from int_verl.sft.launch import SFTLaunch, forget_finished_epoch
 from int_verl.sft.launch import plan as plan_sft
+from int_verl.trainer_launch import quote
+
+pytestmark = pytest.mark.verl
 
 
 @pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    return folder
+def model(tmp_path: Path, make_model: Callable[[bool], Path]) -> Path:
+    return Path(copytree(make_model(True), tmp_path / "model"))
 
 
 def sft(model: Path, rows: int = 100, length: int = 5, **settings: Any) -> SFTLaunch:
@@ -62,9 +63,9 @@ def test_sft_command(model: Path) -> None:
     ("settings", "message"),
     [
         ({"rows": 31}, "31 rows are fewer than one batch of 32"),
-        ({"length": 65}, "row 0: 65 tokens are more than sft.max_length=64"),
+        ({"length": 65}, "row 0: 65 tokens are more than max_length=64"),
         ({"length": 65, "overlong": "drop"}, "0 rows are fewer"),
-        ({"train_suffix": True}, "column suffix_ids is missing"),
+        ({"suffix": True}, "column suffix_ids is missing"),
         ({"train_file": Path("/no/such")}, "no such file"),
         ({"val_file": Path("/no/such")}, "no such file"),
         ({"model_path": Path("/no/such")}, "no config.json"),
@@ -72,6 +73,8 @@ def test_sft_command(model: Path) -> None:
         ({"overrides": ("data.pad_mode=right",)}, "pad_mode=no_padding"),
         ({"overrides": ("trainer.test_freq=5",)}, "needs a validation file"),
         ({"overrides": ("trainer.total_epochs=9",)}, "set sft.epochs instead"),
+        ({"overrides": ("data.intervention.suffix=true",)}, "set sft.suffix instead"),
+        ({"overrides": ("custom_reward_function.path=a.py",)}, r"use reward.custom_reward_function.path$"),
     ],
 )
 def test_sft_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
@@ -102,12 +105,21 @@ def test_rl_command(model: Path) -> None:
         ({"overrides": ("reward_model.reward_manager=dapo",)}, r"use reward.reward_manager.name$"),
         ({"overrides": ("reward_model.enable=true",)}, r"use reward.reward_model.enable$"),
         ({"overrides": ("trainer.total_training_steps=3",)}, "set rl.total_steps instead"),
+        ({"overrides": ("actor_rollout_ref.model.path=x",)}, "set model.path instead"),
     ],
 )
 def test_rl_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
         plan_rl(rl(model, **settings))
     assert "\n" not in str(caught.value)
+
+
+def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:
+    """Here it is still the base; tests/verl/test_checkpoint.py has the other ways to be unfit."""
+    base = Path(copytree(model, model.parent / "base"))
+    with pytest.raises(UserError, match="weights are those of"):
+        plan_rl(rl(model, base_model=base))
+    assert plan_rl(rl(model)).expected_step == 400
 
 
 def test_rl_files_must_have_equal_columns(model: Path) -> None:
@@ -138,23 +150,3 @@ def test_the_loader_state_of_a_finished_epoch_is_set_aside(tmp_path: Path) -> No
         (tmp_path / "latest_checkpointed_iteration.txt").write_text(str(step))
         forget_finished_epoch(tmp_path, 3)
         assert [file.name for file in folder.iterdir()] == [expected]
-
-
-def test_a_model_that_did_not_change_is_noticed(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    from safetensors.torch import save_file
-
-    folders = [tmp_path / name for name in ("base", "same", "other", "foreign")]
-    for index, folder in enumerate(folders):
-        folder.mkdir()
-        save_file({"a": torch.ones(3) * (2 if index == 2 else 1)}, folder / "model.safetensors")
-        vocabulary = {"model": {"vocab": {"a": 0 if index < 3 else 1}}, "added_tokens": []}
-        (folder / "tokenizer.json").write_text(json.dumps(vocabulary))
-    base, same, other, foreign = folders
-    check_model(other, base)
-    with pytest.raises(UserError, match="weights are those of"):
-        check_model(same, base)
-    with pytest.raises(UserError, match="tokenizer differs"):
-        check_model(foreign, base)
-    with pytest.raises(UserError, match="no weights"):
-        check_model(tmp_path, base)

@@ -17,7 +17,6 @@ from int_verl.trainer_process import (
     TrainerCommand,
     TrainerError,
     checkpointed_step,
-    explain,
     mend_tracker,
     read_metrics,
     run,
@@ -48,7 +47,9 @@ time.sleep(600)
 
 
 def command(folder: Path, script: str, *arguments: object, steps: int = 3) -> TrainerCommand:
-    return TrainerCommand([sys.executable, "-c", script, *map(str, arguments)], {}, folder, steps)
+    return TrainerCommand(
+        [sys.executable, "-c", script, *map(str, arguments)], {}, folder, steps, folder, "huggingface"
+    )
 
 
 def processes_with(mark: str) -> list[int]:
@@ -95,42 +96,58 @@ def test_ending_early_is_an_error(tmp_path: Path) -> None:
         run(command(tmp_path, TRAIN, tmp_path, 2))
 
 
-@pytest.mark.parametrize(
-    ("said", "told"),
-    [
-        ("torch.OutOfMemoryError: CUDA out of memory", "out of memory: lower"),
-        ("OSError: [Errno 28] No space left on device", "no space left"),
-        ("zmq.error.ZMQError: Address already in use", "a port is in use"),
-        ("ModuleNotFoundError: No module named 'flash_attn'", r"int-verl doctor` \(flash_attn\)"),
-        ("int_verl.errors.UserError: a.parquet row 3: too long", "row 3: too long"),
-        ("ValueError: the strange case", "the trainer failed: ValueError: the strange case"),
-    ],
-)
-def test_failures_in_one_line(tmp_path: Path, said: str, told: str) -> None:
-    with pytest.raises(TrainerError, match=told) as caught:
-        run(command(tmp_path, "import sys; print(sys.argv[1], file=sys.stderr); sys.exit(3)", said))
+def failing(folder: Path, script: str, *arguments: object) -> str:
+    """The one line that is said of a trainer that runs this script and fails."""
+    with pytest.raises(TrainerError) as caught:
+        run(command(folder, script, *arguments))
     assert "\n" not in str(caught.value)
-    assert str(tmp_path / "trainer.log") in str(caught.value)
+    assert str(caught.value).endswith(f"; see {folder / 'trainer.log'}")
+    return str(caught.value)
 
 
-def test_only_the_failed_start_is_explained(tmp_path: Path) -> None:
-    log = tmp_path / "trainer.log"
-    log.write_text("No space left on device\n")
-    start = log.stat().st_size
-    log.write_text(log.read_text() + "ValueError: other\n")
-    assert "other" in explain(log, start)
+def test_a_failure_of_no_known_kind_is_quoted(tmp_path: Path) -> None:
+    assert "the trainer failed: ValueError: the strange case" in failing(
+        tmp_path, "raise ValueError('the strange case')"
+    )
+    assert "the trainer failed: exit code 3" in failing(tmp_path / "other", "raise SystemExit(3)")
 
 
 def test_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(TrainerError):
-        run(TrainerCommand(["/no/such/program"], {}, tmp_path, 1))
+        run(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, tmp_path, "huggingface"))
 
 
 def test_a_hung_trainer_is_stopped(tmp_path: Path) -> None:
     mark = f"hang-{tmp_path.name}-{os.getpid()}"
-    with pytest.raises(TrainerError, match="said nothing"):
+    with pytest.raises(TrainerError, match=r"after step 0 of 3 .* said nothing new for 0.025 min .*last words: up\)"):
         run(command(tmp_path, FAMILY, mark), hang_seconds=1.5)
     assert wait_for(lambda: not processes_with(mark))
+
+
+WAITING = """
+import itertools, time
+for number in itertools.count():
+    print(f"No available shared memory broadcast block found in {number} seconds.", flush=True)
+    time.sleep(0.05)
+"""
+
+WORKING = """
+import sys, time
+for word in "one two three four five six seven eight".split():
+    print(word, flush=True)
+    time.sleep(0.3)
+"""
+
+
+def test_saying_the_same_for_ever_is_hanging(tmp_path: Path) -> None:
+    """vLLM's waiting side says so every minute while a weight update hangs."""
+    with pytest.raises(TrainerError, match="No available shared memory broadcast block"):
+        run(command(tmp_path, WAITING), hang_seconds=1.5)
+
+
+def test_saying_something_new_is_not(tmp_path: Path) -> None:
+    with pytest.raises(TrainerError, match="ended at step 0"):
+        run(command(tmp_path, WORKING), hang_seconds=1.5)
 
 
 def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
@@ -154,7 +171,8 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
             sys.executable,
             "-c",
             "import sys, pathlib\nfrom int_verl.trainer_process import TrainerCommand, run\n"
-            "run(TrainerCommand([sys.executable, '-c', sys.argv[1], sys.argv[2]], {}, pathlib.Path(sys.argv[3]), 1))",
+            "out = pathlib.Path(sys.argv[3])\n"
+            "run(TrainerCommand([sys.executable, '-c', sys.argv[1], sys.argv[2]], {}, out, 1, out, 'huggingface'))",
             FAMILY,
             mark,
             str(tmp_path),

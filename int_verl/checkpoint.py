@@ -1,0 +1,146 @@
+"""From one trainer to the next: is a checkpoint in Hugging Face format fit to go on with?
+
+check_model(Path("runs/x/sft/checkpoints/global_step_24/huggingface"), base=Path("Qwen3-4B-Instruct-2507"))
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from int_verl.errors import UserError
+
+PROBE = "Let $x^2 = 4$.\n\nThen  x = ±2, été, 数学.\n\n\n### Step 12: \\frac{1}{2}\t<think>"
+"Encoded by both tokenizers: mathematics, white space, other scripts, what looks like a special token."
+
+ARCHITECTURE = (
+    "architectures",
+    "model_type",
+    "vocab_size",
+    "hidden_size",
+    "intermediate_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "num_key_value_heads",
+    "head_dim",
+    "tie_word_embeddings",
+)
+"Keys of config.json that training leaves as they are."
+
+_SAMPLED = 4096
+
+
+def check_model(model: Path, base: Path) -> None:
+    """That a model trained from `base` is whole, of the same kind, and changed.
+
+    Its configuration and tokenizer are those of the base, every tensor of the base is there in the same shape, the
+    first numbers of every tensor are finite, and some tensor differs.
+
+    Raises:
+        UserError: naming the folder, what is wrong and what may have caused it.
+    """
+    _check_configuration(model, base)
+    _check_tokenizer(model, base)
+    _check_weights(model, base)
+
+
+def _check_configuration(model: Path, base: Path) -> None:
+    if not (model / "config.json").is_file():
+        raise UserError(f"{model}: no config.json; was the folder removed? Run the stage that trains it again")
+    ours, theirs = (json.loads((folder / "config.json").read_text()) for folder in (model, base))
+    for key in ours.keys() & theirs.keys() & set(ARCHITECTURE):  # a save also writes down what was left to defaults
+        if ours[key] != theirs[key]:
+            raise UserError(f"{model}: {key} is {ours[key]}, but {theirs[key]} in {base}; it is another model")
+
+
+def _check_tokenizer(model: Path, base: Path) -> None:
+    from transformers import AutoTokenizer
+
+    try:
+        ours, theirs = (AutoTokenizer.from_pretrained(str(folder)) for folder in (model, base))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{model}: its tokenizer cannot be loaded ({str(error).splitlines()[0]})") from error
+    named = theirs.special_tokens_map  # verl gives a padding token to a tokenizer that has none
+    views: dict[str, Callable[[Any], Any]] = {
+        "vocabulary size": len,
+        "vocabulary": lambda tokenizer: tokenizer.get_vocab(),
+        "way of splitting text": lambda tokenizer: tokenizer(PROBE).input_ids,
+        "special tokens": lambda tokenizer: {name: tokenizer.special_tokens_map.get(name) for name in named},
+        "chat template": lambda tokenizer: tokenizer.chat_template,
+    }
+    for what, view in views.items():
+        if view(ours) != view(theirs):
+            raise UserError(f"{model}: its tokenizer differs from that of {base} in the {what}")
+
+
+def _check_weights(model: Path, base: Path) -> None:
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    ours = _tensor_files(model)
+    theirs = _tensor_files(base) if list(base.glob("*.safetensors")) else {}  # nothing to compare with
+    tied = json.loads((base / "config.json").read_text()).get("tie_word_embeddings", False)
+    missing = sorted(set(theirs) - set(ours) - ({"lm_head.weight"} if tied else set()))
+    if missing:
+        raise UserError(f"{model}: tensor {missing[0]} is missing, and {len(missing) - 1} more; the save was cut short")
+    changed = not theirs
+    for file in sorted(set(ours.values())):
+        try:
+            with safe_open(file, "pt") as tensors:
+                for name in tensors.keys():  # noqa: SIM118 - not a dict
+                    begin = tensors.get_slice(name)
+                    numbers = tensors.get_tensor(name) if not begin.get_shape() else begin[: _rows(begin.get_shape())]
+                    if not torch.isfinite(numbers.float()).all():
+                        raise UserError(f"{model}: {name} is not finite; training diverged, lower the learning rate")
+                    if name in theirs:
+                        changed = _compare(name, tensors, theirs[name], model, changed) or changed
+        except SafetensorError as error:
+            raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
+    if not changed:
+        raise UserError(f"{model}: the weights are those of {base}; did the learning rate stay 0?")
+
+
+def _rows(shape: list[int]) -> int:
+    """Rows of a tensor that hold some thousand numbers."""
+    width = 1
+    for size in shape[1:]:
+        width *= size
+    return max(1, _SAMPLED // max(width, 1))
+
+
+def _compare(name: str, tensors: Any, file: Path, model: Path, changed: bool) -> bool:
+    """Whether a tensor differs from the base's; once one is known to, only shapes are compared."""
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as others:
+        ours, theirs = tensors.get_slice(name).get_shape(), others.get_slice(name).get_shape()
+        if ours != theirs:
+            raise UserError(f"{model}: {name} has the shape {ours}, but {theirs} in {file.parent}")
+        return not changed and bool((tensors.get_tensor(name).float() != others.get_tensor(name).float()).any())
+
+
+def _tensor_files(folder: Path) -> Mapping[str, Path]:
+    """Tensor -> its file.
+
+    Raises:
+        UserError: there are no weights, or the index names what is not there.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    where: dict[str, Path] = {}
+    for file in sorted(folder.glob("*.safetensors")):
+        try:
+            with safe_open(file, "pt") as tensors:
+                where.update(dict.fromkeys(tensors.keys(), file))
+        except SafetensorError as error:
+            raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
+    if not where:
+        raise UserError(f"{folder}: no weights there (*.safetensors); checkpoint.save_contents must hold hf_model")
+    index = folder / "model.safetensors.index.json"
+    if index.is_file():
+        missing = sorted(set(json.loads(index.read_text())["weight_map"]) - set(where))
+        if missing:
+            raise UserError(f"{folder}: {missing[0]} is in the index but in no file; the save was cut short")
+    return where
