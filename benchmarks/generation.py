@@ -71,7 +71,7 @@ class Recorded:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.asked: dict[int, list[Request]] = defaultdict(list)
+        self.asked: set[Request] = set()
 
     async def __aenter__(self) -> Recorded:
         await self.engine.__aenter__()
@@ -81,13 +81,15 @@ class Recorded:
         await self.engine.__aexit__(*exc_info)
 
     async def generate(self, request: Request) -> Completion:
-        self.asked[request.order[1]].append(request)
+        self.asked.add(request)
         return await self.engine.generate(request)
 
     @property
     def stages(self) -> Stages:
         """Attempts, guided solutions, verifications, guided rollouts; each in the order of the problems."""
-        return [sorted(self.asked[depth], key=lambda r: r.order) for depth in sorted(self.asked, reverse=True)]
+        in_order = sorted(self.asked, key=lambda request: request.order)
+        depths = sorted({request.order[1] for request in in_order}, reverse=True)
+        return [[request for request in in_order if request.order[1] == depth] for depth in depths]
 
 
 class Quiet:

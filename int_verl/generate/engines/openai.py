@@ -18,8 +18,6 @@ _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 # How long a completion may take is the journaled engine's affair.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=20)
 _DEFAULT_PAUSE = 2.0
-# Less than the 5 s after which uvicorn closes an idle connection, perhaps just when it is used again.
-_KEPT_IDLE = 2.0
 _FAULTS_OF_THE_MOMENT = (408, 409, 425)
 
 
@@ -67,7 +65,8 @@ class OpenAIEngine:
             EngineError: no server answers.
         """
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
-        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, keepalive_timeout=_KEPT_IDLE)
+        # A connection for each request: one kept open may be closed by the server just when it is used again.
+        connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=_NO_TIMEOUT)
         self._endpoints = Endpoints(self.base_urls, self._probe, self.concurrency, self.give_up_after)
         try:
