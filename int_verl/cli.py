@@ -29,6 +29,7 @@ class _Group(click.Group):
         "problems": ("int_verl.problem_commands", "problems"),
         "push": ("int_verl.push_command", "push"),
         "reward": ("int_verl.reward_commands", "reward"),
+        "sft show": ("int_verl.sft.show", "show"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -42,6 +43,15 @@ class _Group(click.Group):
             command: click.Command = getattr(import_module(module), name)
             return command
         return super().get_command(ctx, cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`sft show` is a command of two words: `sft` itself takes settings and has no room for commands below it."""
+        two_words = " ".join(args[:2])
+        if two_words in self.lazy:
+            return two_words, self.get_command(ctx, two_words), args[2:]
+        return super().resolve_command(ctx, args)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})

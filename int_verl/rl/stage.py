@@ -95,7 +95,6 @@ class RLStage(Stage):
             exported = best.kept() or exported
         step, score, model = exported
         export_model(model, home / "model", step, score)
-        shutil.rmtree(home / "best", ignore_errors=True)
         write_metrics(home / "checkpoints", home / "metrics.jsonl")
         write_text(home / "model.txt", f"{home / 'model'}\n")
         return {"steps": done.steps, "exported_step": step, **counts}

@@ -59,8 +59,6 @@ class SFTStage(Stage):
         require_verl()
         counts = {"rows": interventions}
         if run.sft.suffix:
-            if run.sft_data.is_made:
-                raise UserError("sft.suffix=true: only interventions have one; leave sft_data at its defaults")
             counts["without_suffix"] = write_with_suffix(run.folder / DATA, run.folder / GUIDED, training_file(run))
         cfg = _launch(run)
         rows = launch.training_rows(cfg)

@@ -114,6 +114,14 @@ def test_rl_refusals(model: Path, settings: dict[str, Any], message: str) -> Non
     assert "\n" not in str(caught.value)
 
 
+def test_servers_of_their_own_never_sample_from_random_weights() -> None:
+    """In RL the trainer sends its weights; the generator's servers have only what they load."""
+    from int_verl.generate.engines.verl import VerlEngine
+
+    with pytest.raises(UserError, match="random weights"):
+        VerlEngine("m", prompt_length=8, response_length=8, overrides=("actor_rollout_ref.rollout.load_format=dummy",))
+
+
 def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:
     """Here it is still the base; tests/verl/test_checkpoint.py has the other ways to be unfit."""
     base = Path(copytree(model, model.parent / "base"))

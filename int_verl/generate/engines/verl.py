@@ -62,6 +62,10 @@ class VerlEngine:
         seed: int = 0,
         overrides: tuple[str, ...] = (),
     ) -> None:
+        for override in overrides:
+            key, _, value = override.lstrip("+").partition("=")
+            if key.endswith("rollout.load_format") and value.startswith("dummy"):
+                raise UserError(f"{override} in engine.overrides: the servers would sample from random weights; drop it")
         copies, rest = divmod(nnodes * gpus_per_node, tensor_parallel)
         if rest or not copies:
             raise UserError(
