@@ -65,7 +65,9 @@ class VerlEngine:
         for override in overrides:
             key, _, value = override.lstrip("+").partition("=")
             if key.endswith("rollout.load_format") and value.startswith("dummy"):
-                raise UserError(f"{override} in engine.overrides: the servers would sample from random weights; drop it")
+                raise UserError(
+                    f"{override} in engine.overrides: the servers would sample from random weights; drop it"
+                )
         copies, rest = divmod(nnodes * gpus_per_node, tensor_parallel)
         if rest or not copies:
             raise UserError(
