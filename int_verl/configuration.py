@@ -155,7 +155,7 @@ def _override(config: Any, overrides: Sequence[str]) -> Any:
         known, _, last = key.rpartition(".")
         section = OmegaConf.select(config, known) if known else config
         names = list(section) if isinstance(section, DictConfig) else []
-        if last not in names and known != "problems.columns":
+        if last not in names and known not in ("problems.columns", "proposer.engine"):
             raise UserError(f"{key}: no such key; `int-verl run --help` lists them")
         OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
     return config

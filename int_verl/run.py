@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from int_verl.baselines.settings import SFTDataSettings
@@ -84,6 +84,16 @@ class Run:
 
             return "gpu" if has_nvidia() else "cpu"
         return "gpu" if asked == "gpu" else "cpu"
+
+    @cached_property
+    def proposer(self) -> Run | None:
+        """The proposer as a run of its own, with the same settings otherwise; None: the model proposes itself."""
+        settings = self.config.proposer
+        if settings.path is None:
+            return None
+        config = OmegaConf.merge(self.config, {"model": {"path": settings.path}, "engine": settings.engine})
+        assert isinstance(config, DictConfig)
+        return Run(config, self.console)
 
     @cached_property
     def train(self) -> ProblemSet:

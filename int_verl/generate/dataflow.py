@@ -112,6 +112,20 @@ class _Candidate:
             self.tokens += row["completion_tokens"]
 
 
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as the dataflow talks to it."""
+
+    engine: Engine
+    "Where its completions come from; normally a `JournaledEngine`."
+    codec: ChatCodec
+    "Its tokenizer."
+    path: str
+    revision: str
+    context_length: int
+    "Prompt and completion tokens at most."
+
+
 class Generator:
     """The dataflow of one run.
 
@@ -122,6 +136,8 @@ class Generator:
         grader: judges attempts and guided rollouts; the built-in one or a reward function.
         settings: the generator's settings.
         watcher: is told what happens.
+        proposer: another model that writes the guided solutions and verifications; None: the same one. Only text goes
+            from one to the other.
     """
 
     def __init__(
@@ -132,9 +148,11 @@ class Generator:
         grader: Grader | RewardFunction,
         settings: GeneratorSettings,
         watcher: Watcher,
+        proposer: Model | None = None,
     ) -> None:
-        self.engine, self.codec, self.prompts = engine, codec, prompts
-        self.grader, self.settings, self.watcher = grader, settings, watcher
+        self.codec, self.prompts, self.grader, self.settings, self.watcher = codec, prompts, grader, settings, watcher
+        self.model = Model(engine, codec, settings.model, settings.model_revision, settings.context_length)
+        self.proposer = proposer or self.model
 
     async def run(self, problems: Iterable[Problem], spool: Spool, until: Until) -> None:
         """Take every problem up to `until` and put its `ProblemRows` into the spool under its position.
@@ -287,13 +305,13 @@ class Generator:
         settings = self.settings.propose
         content = self.prompts.guided_solution(problem.problem, problem.reference_solution)
         request = Request(
-            self.codec.prompt_ids(content),
+            self.proposer.codec.prompt_ids(content),
             settings.guided_solution_sampling or settings.sampling,
             request_seed(self.settings.seed, "guided_solution", problem.id),
             (rows.number, _GUIDED_SOLUTION),
         )
-        completion, text = await self._draw(request)
-        answer = answer_in(text, self.codec.opened_thinking) if text is not None else None
+        completion, text = await self._draw(request, self.proposer)
+        answer = answer_in(text, self.proposer.codec.opened_thinking) if text is not None else None
         status = "written"
         if completion is None:
             status = "prompt_too_long"
@@ -303,7 +321,8 @@ class Generator:
             status = "unclosed_thinking"
         elif not answer.strip():
             status = "empty"
-        provenance = self._provenance(request, completion, self.prompts.guided_solution_version)
+        version = self.prompts.guided_solution_version
+        provenance = self._provenance(request, completion, version, self.proposer)
         rows.guided_solutions.append({"problem_id": problem.id, "text": text, "status": status, **provenance})
         return (content, answer.strip()) if answer and answer.strip() else None
 
@@ -316,10 +335,10 @@ class Generator:
         if turns is not None:
             steps, guided_solution = attempt.steps.texts, turns[1] if turns else None
             content = self.prompts.verify(problem.problem, problem.reference_solution, steps, guided_solution)
-            prompt_ids = self.codec.prompt_ids(*turns, content)
+            prompt_ids = self.proposer.codec.prompt_ids(*turns, content)
         seed = request_seed(self.settings.seed, "propose", problem.id, attempt.index, index)
         request = Request(prompt_ids, settings.sampling, seed, (number, _VERIFY, attempt.index, index))
-        completion, text = await self._draw(request) if turns is not None else (None, None)
+        completion, text = await self._draw(request, self.proposer) if turns is not None else (None, None)
         intervention, misplaced = None, ""
         if turns is None:
             status = "no_guided_solution"
@@ -336,7 +355,7 @@ class Generator:
             "misplaced": misplaced,
             "content": intervention.content if intervention else None,
             "location": intervention.location if intervention else None,
-            **self._provenance(request, completion, self.prompts.verify_version),
+            **self._provenance(request, completion, self.prompts.verify_version, self.proposer),
         }
         if status != "proposed" or intervention is None:
             return row, None
@@ -349,7 +368,7 @@ class Generator:
         """What a verification amounts to: `proposed` or the reason why not, and how its location contradicts it."""
         settings = self.settings.propose
         cut_off = completion.finish_reason == "length"
-        answer = answer_in(text, self.codec.opened_thinking)
+        answer = answer_in(text, self.proposer.codec.opened_thinking)
         if answer is None:
             return ("truncated" if cut_off else "unclosed_thinking"), None, ""
         try:
@@ -514,18 +533,21 @@ class Generator:
                 }
             )
 
-    async def _draw(self, request: Request) -> tuple[Completion | None, str | None]:
+    async def _draw(self, request: Request, model: Model | None = None) -> tuple[Completion | None, str | None]:
         """The completion and its text without the end token; None and None for a prompt that does not fit."""
-        if len(request.prompt_ids) + request.sampling.max_tokens > self.settings.context_length:
+        model = model or self.model
+        if len(request.prompt_ids) + request.sampling.max_tokens > model.context_length:
             return None, None
-        completion = await self.engine.generate(request)
-        return completion, self.codec.decode(self.codec.without_end(completion.token_ids))
+        completion = await model.engine.generate(request)
+        return completion, model.codec.decode(model.codec.without_end(completion.token_ids))
 
-    def _provenance(self, request: Request, completion: Completion | None, prompt_version: str) -> Row:
-        sampling = request.sampling
+    def _provenance(
+        self, request: Request, completion: Completion | None, prompt_version: str, model: Model | None = None
+    ) -> Row:
+        model, sampling = model or self.model, request.sampling
         return {
-            "model": self.settings.model,
-            "model_revision": self.settings.model_revision,
+            "model": model.path,
+            "model_revision": model.revision,
             "prompt_version": prompt_version,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,

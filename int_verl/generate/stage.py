@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 
 from int_verl.data_card import CARD, RL_FILE, write_release
-from int_verl.generate.dataflow import Generator, ProblemRows, Watcher
+from int_verl.generate.dataflow import Generator, Model, ProblemRows, Watcher
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.preflight import check_problems
@@ -81,6 +81,7 @@ class GenerationStage(Stage):
             **({"reward": file_hash(reward)} if reward.is_file() else {}),
             **({"attempts": file_hash(run.folder / "sample/attempts.parquet")} if self.name == "propose" else {}),
             **({"proposals": file_hash(run.folder / "propose/proposals.parquet")} if self.name == "guide" else {}),
+            **({"proposer": run.proposer.model_revision} if self.name == "propose" and run.proposer else {}),
             "prompts": prompts.solve_version if self.name == "sample" else prompts.verify_version,
         }
 
@@ -122,7 +123,7 @@ class ProposeStage(GenerationStage):
     name = "propose"
     does = "have the model find the first error of its incorrect attempts and write a better step"
     reads = ("sample",)
-    settings = (*_GENERATOR_SETTINGS, "prompts", "propose")
+    settings = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path")
 
 
 class GuideStage(GenerationStage):
@@ -173,10 +174,22 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         run.grader() as grader,
     ):
         journaled = run.journaled_engine(journal)
-        generator = Generator(journaled, run.codec, run.prompts, grader, settings, progress)
+        engines, proposer = [journaled], None
+        if run.proposer is not None and until != "sample":
+            engines.append(run.proposer.journaled_engine(journal))
+            proposer = Model(
+                engines[-1],
+                run.proposer.codec,
+                str(run.proposer.config.model.path),
+                run.proposer.model_revision,
+                run.proposer.context_length,
+            )
+        generator = Generator(journaled, run.codec, run.prompts, grader, settings, progress, proposer)
 
         async def draw() -> None:
-            async with journaled:
+            async with contextlib.AsyncExitStack() as opened:
+                for engine in engines:
+                    await opened.enter_async_context(engine)
                 problems = read_problems(run.folder / "problems/train.parquet")
                 await generator.run(run.share(problems), spool, until)
 
@@ -186,10 +199,10 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         run.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
     seconds = time.monotonic() - started
     counts[until]["requests"] = {
-        "drawn": journaled.drawn,
-        "replayed": journaled.replayed,
+        "drawn": sum(engine.drawn for engine in engines),
+        "replayed": sum(engine.replayed for engine in engines),
         "damaged": journal.damaged,
-        "drawn_tokens": journaled.drawn_tokens,
+        "drawn_tokens": sum(engine.drawn_tokens for engine in engines),
         "seconds": round(seconds, 1),
     }
     return counts
