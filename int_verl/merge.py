@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from int_verl.errors import UserError
@@ -63,7 +63,7 @@ def merge(folders: Sequence[Path], into: Path, console: Console) -> None:
 def _run_of(config: Any, folder: Path, console: Console, shard: str | None) -> Run:
     """The run that a folder's settings describe, wherever the folder lies now."""
     here = OmegaConf.merge(config, {"run": {"dir": str(folder), "shard": shard}})
-    assert OmegaConf.is_dict(here)
+    assert isinstance(here, DictConfig)
     return Run(here, console)
 
 

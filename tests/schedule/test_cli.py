@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 from conftest import QUICKSTART, write_problem_sets
 from domain import problem_rows
+from rich.console import Console
 
 from int_verl.cli import main
+from int_verl.configuration import compose
+from int_verl.run import Run
 from int_verl.run_folder import Manifest, RunFolder
+from int_verl.schedule import BY_NAME
 
 SCRIPT = Path(__file__).parents[1] / "mod23_script.py"
 CONFIG = ["--config", str(QUICKSTART / "quickstart.yaml")]
@@ -124,6 +128,18 @@ def test_a_manifest_says_what_has_changed() -> None:
         "sft.epochs 2 -> 3",
         "rows has changed",
     ]
+
+
+def test_settings_that_no_output_depends_on_rerun_nothing(settings: list[str]) -> None:
+    def chosen(stage: str, *more: str) -> dict[str, object]:
+        config = compose(QUICKSTART / "quickstart.yaml", [*settings[2:], *more])
+        return BY_NAME[stage].settings_in(Run(config, Console()))
+
+    for stage in ("rl", "rl_baseline"):
+        assert chosen(stage) == chosen(stage, "rl.dump_rollouts=false", "rl.save_freq=7")
+        assert chosen(stage) != chosen(stage, "rl.total_steps=7")
+    assert chosen("guide") == chosen("guide", "engine.in_flight=7", "grader.workers=3")
+    assert chosen("guide") != chosen("guide", "run.shard=0/2")
 
 
 def test_a_damaged_manifest_is_no_manifest(tmp_path: Path) -> None:
