@@ -5,12 +5,14 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv
+.PHONY: help quickstart test test-fast lint report venv baselines ablations
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
 # Another seed gets a run folder of its own: make quickstart SEED=1
 SEED ?= 0
+# How many seeds the baselines and the ablations have: make baselines SEEDS=3
+SEEDS ?= 3
 NAME ?= $(if $(filter 0,$(SEED)),quickstart,quickstart-$(SEED))
 # More settings for int-verl: make quickstart ARGS="rl.total_steps=60"
 ARGS ?=
@@ -28,11 +30,19 @@ help:
 	echo "make test-fast    the tests that need no trainer and no engine"
 	echo "make lint         ruff and mypy"
 	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
+	echo "make baselines    InT and every baseline on the tiny model, SEEDS=3 seeds, beside the paper's tables; hours"
+	echo "make ablations    SFT with one setting changed at a time, SEEDS=3 seeds, beside the paper's table"
 	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 
 quickstart: venv
 	$(PY) recipes/quickstart/make_problems.py --out "runs/$(NAME)/problem_sets"
 	$(PY) -m int_verl.cli run --config recipes/quickstart/quickstart.yaml run.name=$(NAME) run.seed=$(SEED) $(ARGS)
+
+baselines: venv
+	$(PY) recipes/baselines/run_baselines.py --seeds $(SEEDS) $(ARGS)
+
+ablations: venv
+	$(PY) recipes/ablations/run_ablations.py --seeds $(SEEDS) $(ARGS)
 
 test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadgroup

@@ -1,0 +1,167 @@
+"""What matters in SFT on interventions: one setting changed at a time, then sampling on the training problems.
+
+    python recipes/ablations/run_ablations.py --seeds 3       # the same command goes on after a stop
+    python recipes/ablations/run_ablations.py --cells int suffix --problems 50
+
+No RL: as in the paper's Table 2, every SFT model is sampled on the training problems that have a kept intervention.
+Each cell is a run of `int-verl` in `OUT/seed-S/CELL`; the cell `int` generates, the others take its attempts over, and
+where a setting selects other interventions, its journal answers for them: nothing is drawn twice.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from cells import CELLS, REFERENCE
+from rich.console import Console
+from rich.table import Table
+
+from int_verl.baselines.shared_run import take_over
+from int_verl.configuration import compose
+from int_verl.evaluate import bootstrap
+from int_verl.generate.chat import model_revision
+from int_verl.generate.dataflow import request_seed
+from int_verl.generate.engines.base import Request, Sampling
+from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.engines.verl import VerlEngine
+from int_verl.generate.journal import Journal
+from int_verl.problems import Problem
+from int_verl.records import SCORE, read_rows, write_rows
+from int_verl.run import Run
+from int_verl.sft.stage import trained_model
+
+QUICKSTART = Path(__file__).parents[1] / "quickstart"
+CONFIG = QUICKSTART / "quickstart.yaml"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
+    parser.add_argument("--problems", type=int, default=100, help="training problems to sample, those of kept rows")
+    parser.add_argument("--samples", type=int, default=32, help="a problem")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl, for every cell")
+    args = parser.parse_intermixed_args()
+    sets = args.out / "problem_sets"
+    if not (sets / "heldout.jsonl").is_file():
+        subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
+    for seed in range(args.seeds):
+        for name in dict.fromkeys((REFERENCE, *args.cells)):
+            started = time.monotonic()
+            run = train(args.out, seed, name, args.overrides)
+            trained = time.monotonic() - started
+            sample(run, args.out / f"seed-{seed}" / REFERENCE, args.problems, args.samples)
+            print(
+                f"=== seed {seed}, {name}: {trained:.0f} s of SFT, {time.monotonic() - started:.0f} s in all",
+                flush=True,
+            )
+    Console(width=120).print(table(args.out, args.seeds))
+
+
+def train(out: Path, seed: int, name: str, overrides: list[str]) -> Run:
+    """The cell's SFT model; what is done is passed over.
+
+    Raises:
+        SystemExit: int-verl failed; its message is on the screen.
+    """
+    folder = out / f"seed-{seed}" / name
+    if name != REFERENCE:
+        take_over(out / f"seed-{seed}" / REFERENCE, folder)
+    settings = [
+        f"run.name={name}",
+        f"run.dir={folder}",
+        f"run.seed={seed}",
+        f"problems.train={out}/problem_sets/train.jsonl",
+        f"problems.heldout={out}/problem_sets/heldout.jsonl",
+        "guide.controls=[]",
+        *CELLS[name].overrides,
+        *overrides,
+    ]
+    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(CONFIG), *settings]
+    if code := subprocess.run(command).returncode:
+        sys.exit(code)
+    return Run(compose(CONFIG, settings), Console())
+
+
+def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
+    """Draw from the cell's model on the problems with a kept intervention in the cell `int`, and write the scores."""
+    wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
+    problems = [problem for problem in run.train if problem.id in wanted][:limit]
+    model = trained_model(run)
+    sampling = Sampling(run.rl.max_response_length, run.eval.temperature, run.eval.top_p, run.eval.top_k)
+    engine = VerlEngine(
+        model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
+    )
+
+    async def score(journaled: JournaledEngine, grader: object, problem: Problem) -> dict[str, object]:
+        prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
+        seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
+        drawn = await asyncio.gather(*(journaled.generate(Request(prompt_ids, sampling, seed)) for seed in seeds))
+        correct = truncated = 0
+        for completion in drawn:
+            text = run.codec.decode(run.codec.without_end(completion.token_ids))
+            is_correct = (await grader.agrade_response(text, problem.answer)).correct  # type: ignore[attr-defined]
+            correct += is_correct
+            truncated += not is_correct and completion.finish_reason == "length"
+        key = {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id}
+        return {**key, "samples": samples, "correct": correct, "truncated": truncated}
+
+    async def score_all() -> list[dict[str, object]]:
+        with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
+            async with JournaledEngine(
+                engine, journal, model_revision(model), run.engine_settings.in_flight
+            ) as drawing:
+                return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
+
+    write_rows(run.folder.path / "scores.parquet", SCORE, asyncio.run(score_all()))
+
+
+def table(out: Path, seeds: int) -> Table:
+    """Coverage and accuracy of every cell that has scores, beside the paper's; also written to OUT/results.json."""
+    results: dict[str, list[dict[str, object]]] = {}
+    shown = Table(title="SFT on interventions, one setting changed at a time; no RL")
+    for head in ("SFT data", "SFT rows", "coverage", "accuracy", "paper: solved of 235", "paper: accuracy"):
+        shown.add_column(head, justify="left" if head == "SFT data" else "right")
+    for name, cell in CELLS.items():
+        files = [out / f"seed-{seed}" / name / "scores.parquet" for seed in range(seeds)]
+        scores = [list(read_rows(file)) for file in files if file.is_file()]
+        if not scores:
+            continue
+        manifests = [
+            json.loads((out / f"seed-{s}" / name / "sft/manifest.json").read_text()) for s in range(len(scores))
+        ]
+        rows = [manifest["counts"]["trained_rows"] for manifest in manifests]
+        results[name] = [
+            {
+                "rows": count,
+                "coverage": bootstrap([float(row["correct"] > 0) for row in drawn]),
+                "accuracy": bootstrap([row["correct"] / row["samples"] for row in drawn]),
+            }
+            for count, drawn in zip(rows, scores, strict=True)
+        ]
+        coverage, accuracy = (
+            [100 * entry[what]["value"] for entry in results[name]]  # type: ignore[index]
+            for what in ("coverage", "accuracy")
+        )
+        paper = (str(cell.paper[0]), f"{cell.paper[1]} %") if cell.paper else ("-", "-")
+        counts = f"{min(rows)}-{max(rows)}" if min(rows) < max(rows) else str(rows[0])
+        shown.add_row(cell.shown, counts, _mean(coverage), _mean(accuracy), *paper)
+    (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
+    return shown
+
+
+def _mean(values: list[float]) -> str:
+    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread} %"
+
+
+if __name__ == "__main__":
+    main()
