@@ -91,6 +91,9 @@ class Run:
         settings = self.config.proposer
         if settings.path is None:
             return None
+        unknown = sorted(set(settings.engine) - set(self.config.engine))
+        if unknown:
+            raise UserError(f"proposer.engine.{unknown[0]}: no such key; it has those of engine")
         config = OmegaConf.merge(self.config, {"model": {"path": settings.path}, "engine": settings.engine})
         assert isinstance(config, DictConfig)
         return Run(config, self.console)

@@ -9,6 +9,7 @@ from pathlib import Path
 from int_verl import trainer_process
 from int_verl.checkpoint import check_model
 from int_verl.errors import UserError
+from int_verl.lora import merge_adapters
 from int_verl.trainer_process import Progress, TrainerCommand, TrainerError
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -66,6 +67,7 @@ def trained_model(command: TrainerCommand) -> TrainedModel | None:
     if trainer_process.checkpointed_step(command.output_dir) != command.expected_step:
         return None
     model = command.output_dir / f"global_step_{command.expected_step}" / command.model_in_checkpoint
+    merge_adapters(model)
     check_model(model, command.start_model)
     return TrainedModel(model, command.expected_step)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.lora import merge_adapters
 from int_verl.run_folder import write_text
 from int_verl.trainer_process import checkpointed_step, read_metrics
 
@@ -85,6 +86,7 @@ class BestCheckpoint:
             model = self.checkpoints / f"global_step_{step}" / "actor" / "huggingface"
             best = self.kept()
             if 0 < step <= complete and model.is_dir() and (best is None or score > best[1]):
+                merge_adapters(model)
                 export_model(model, self.home / f"step_{step}", step, score)
                 if best is not None:
                     shutil.rmtree(best[2])

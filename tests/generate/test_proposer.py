@@ -98,3 +98,15 @@ def test_another_model_proposes(
     manifest = json.loads((tmp_path / "run/propose/manifest.json").read_text())
     assert manifest["settings"]["proposer.path"] == str(proposer)
     assert manifest["inputs"]["proposer"]
+
+
+def test_a_key_that_no_engine_has() -> None:
+    from rich.console import Console
+
+    from int_verl.configuration import compose
+    from int_verl.errors import UserError
+    from int_verl.run import Run
+
+    config = compose(QUICKSTART / "quickstart.yaml", ["proposer.path=other", "proposer.engine={nam: openai}"])
+    with pytest.raises(UserError, match=r"proposer\.engine\.nam: no such key"):
+        _ = Run(config, Console()).proposer
