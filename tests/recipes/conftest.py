@@ -5,16 +5,28 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import QUICKSTART, ROOT, write_problem_sets
 
+from .composition import Commands, compose_all, stock_commands
+
 VERSIONS = ("0.9.0", "0.9.1")
+EXTEND = ROOT / "recipes" / "extend_existing"
+DIFFS = {"reward": "grpo.sh", "rl_data": "grpo.sh", "sft_dataset": "sft.sh", "sft_data": "sft.sh"}
+BASE = "int_qwen3_4b/run_qwen3_4b_vllm.sh"
+VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
+    "base": (BASE, ("baseline.rl=true",), {}),
+    "multinode": ("int_qwen3_4b/run_qwen3_4b_vllm_multinode.sh", (), {"NNODES": "4"}),
+    "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
+}
 _RECORDER = '#!/bin/sh\n"{python}" -c \'import json, sys; print(json.dumps(sys.argv[1:]))\' "$@" >> "{log}"\n'
 
 
@@ -38,13 +50,14 @@ def environment(problem_sets: Path) -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def asked(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, str]) -> Callable[..., list[list[str]]]:
-    """`asked(script, *arguments, **variables)`: the arguments of every int-verl that a script runs."""
+    """`asked(script, *arguments, **variables)`: the arguments of every int-verl, python3 and torchrun of a script."""
 
-    def run(script: str, *arguments: str, **variables: str) -> list[list[str]]:
+    def run(script: str | Path, *arguments: str, **variables: str) -> list[list[str]]:
         folder = tmp_path_factory.mktemp("asked")
-        command = folder / "int-verl"
-        command.write_text(_RECORDER.format(python=sys.executable, log=folder / "log"))
-        command.chmod(0o755)
+        for name in ("int-verl", "python3", "torchrun"):
+            command = folder / name
+            command.write_text(_RECORDER.format(python=sys.executable, log=folder / "log"))
+            command.chmod(0o755)
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
         env = {**os.environ, **environment, **variables, "PATH": path}
         subprocess.run(
@@ -74,3 +87,39 @@ def verl_versions(request: pytest.FixtureRequest) -> dict[str, Path | None]:
         if (folder / f"verl-{version}.dist-info" / "RECORD").is_file():
             found[version] = folder
     return found
+
+
+@pytest.fixture(scope="session")
+def variants(
+    asked: Callable[..., list[list[str]]], model_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Commands]:
+    """Variant of the recipe for Qwen3-4B -> stage -> stock command."""
+    found = {}
+    for variant, (script, arguments, variables) in VARIANTS.items():
+        run = {"RUN_DIR": str(tmp_path_factory.mktemp(variant))}
+        (call,) = asked(script, "platform=gpu", *arguments, **run, **variables)
+        found[variant] = {
+            # RL's checkpoint to start from does not exist yet.
+            stage: [part if "LAST_STEP" not in part else f"{part.partition('=')[0]}={model_folder}" for part in command]
+            for stage, command in stock_commands(call).items()
+        }
+    return found
+
+
+@pytest.fixture(scope="session")
+def composed(
+    asked: Callable[..., list[list[str]]],
+    variants: dict[str, Commands],
+    verl_versions: dict[str, Path | None],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, dict[str, Any]]:
+    """Version -> `{variant} {stage}`, `{diff} before` and `{diff} after` -> what that verl composes and accepts."""
+    commands = {f"{variant} {stage}": argv for variant, found in variants.items() for stage, argv in found.items()}
+    for name, script in DIFFS.items():
+        folder = tmp_path_factory.mktemp(name)
+        shutil.copy(EXTEND / script, folder)
+        for when in ("before", "after"):
+            if when == "after":
+                subprocess.run(["git", "apply", EXTEND / f"{name}.diff"], cwd=folder, check=True)
+            (commands[f"{name} {when}"],) = asked(folder / script, HOME="/home/user", TRAIN_FILE="")
+    return compose_all(verl_versions, commands)

@@ -6,7 +6,6 @@ Hydra composes from the command that the recipe's script would run, after verl's
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,10 @@ import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from .composition import Commands, compose_all, stock_commands
-from .conftest import VERSIONS
+from .composition import Commands, stock_commands
+from .conftest import VARIANTS, VERSIONS
 
 RECIPES = ROOT / "recipes"
-
-BASE = "int_qwen3_4b/run_qwen3_4b_vllm.sh"
-VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
-    "base": (BASE, ("baseline.rl=true",), {}),
-    "multinode": ("int_qwen3_4b/run_qwen3_4b_vllm_multinode.sh", (), {"NNODES": "4"}),
-    "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
-}
 
 SFT = {
     "optim.lr": 1e-6,
@@ -107,29 +99,6 @@ CHANGED: dict[str, dict[str, dict[str, Any]]] = {
 "Variant -> stage -> what differs from the paper's settings."
 
 
-def with_model(command: list[str], model: str) -> list[str]:
-    """RL's checkpoint to start from does not exist yet."""
-    return [part if "LAST_STEP" not in part else f"{part.partition('=')[0]}={model}" for part in command]
-
-
-@pytest.fixture(scope="module")
-def commands(asked: Callable[..., list[list[str]]], model_folder: Path, tmp_path_factory: Any) -> dict[str, Commands]:
-    """Variant -> stage -> stock command."""
-    found = {}
-    for variant, (script, arguments, variables) in VARIANTS.items():
-        variables = {"RUN_DIR": str(tmp_path_factory.mktemp(variant)), **variables}
-        (call,) = asked(script, "platform=gpu", *arguments, **variables)
-        stages = stock_commands(call)
-        found[variant] = {stage: with_model(command, str(model_folder)) for stage, command in stages.items()}
-    return found
-
-
-@pytest.fixture(scope="module")
-def composed(commands: dict[str, Commands], verl_versions: dict[str, Path | None]) -> dict[str, dict[str, Any]]:
-    flat = {f"{variant} {stage}": argv for variant, found in commands.items() for stage, argv in found.items()}
-    return compose_all(verl_versions, flat)
-
-
 @pytest.mark.verl
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("version", VERSIONS)
@@ -151,15 +120,15 @@ def test_the_generator_has_the_papers_settings() -> None:
     assert {key: OmegaConf.select(config, key) for key in GENERATOR} == GENERATOR
 
 
-def test_the_quickstart_goes_through_the_same_primaries(commands: dict[str, Commands], problem_sets: Path) -> None:
+def test_the_quickstart_goes_through_the_same_primaries(variants: dict[str, Commands], problem_sets: Path) -> None:
     """What CI runs on the CPU is the recipe reduced: the same trainers and primaries, and one fragment more."""
     settings = [f"problems.{split}={problem_sets}/{split}.jsonl" for split in ("train", "heldout")]
     quickstart = stock_commands(
         ["run", "--config", str(RECIPES / "quickstart" / "quickstart.yaml"), "platform=cpu", *settings]
     )
 
-    assert quickstart.keys() == commands["base"].keys() == {"sft", "rl", "rl_baseline"}
-    for stage, command in commands["base"].items():
+    assert quickstart.keys() == variants["base"].keys() == {"sft", "rl", "rl_baseline"}
+    for stage, command in variants["base"].items():
         at, its = command.index("--config-name"), quickstart[stage].index("--config-name")
         assert quickstart[stage][its - 1 : its + 2] == command[at - 1 : at + 2]  # trainer, --config-name, primary
         added = [part for part in quickstart[stage] if part.startswith("+")]
