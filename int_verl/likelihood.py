@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,8 @@ def token_statistics(
     import torch
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(model_path).to(device).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(model_path)
+    model.to(device).eval()
     nll = entropy = 0.0
     tokens = 0
     with torch.inference_mode():

@@ -44,7 +44,8 @@ class PrefixAgentLoop(SingleTurnAgentLoop):
                 f"{self.response_length}; raise it or leave the row out"
             )
         # verl makes an agent loop for every rollout, so this one may have a server of its own.
-        self.server_manager = _ContinuingServer(self.server_manager, prefix_ids)
+        server: Any = _ContinuingServer(self.server_manager, prefix_ids)
+        self.server_manager = server
         output = await super().run({**sampling_params, "max_tokens": room}, **kwargs)
         output.response_ids = [*prefix_ids, *output.response_ids]
         output.response_mask = [0] * len(prefix_ids) + output.response_mask
@@ -56,8 +57,9 @@ class PrefixAgentLoop(SingleTurnAgentLoop):
         token_ids = extra_info.get("assistant_prefix_ids")
         if token_ids is not None and len(token_ids):
             return [int(token) for token in token_ids]
+        tokenizer: Any = self.tokenizer
         text = extra_info.get("assistant_prefix")
-        return list(self.tokenizer(text, add_special_tokens=False).input_ids) if text else []
+        return list(tokenizer(text, add_special_tokens=False).input_ids) if text else []
 
 
 class _ContinuingServer:
