@@ -77,7 +77,6 @@ class RLStage(Stage):
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         require_verl()
-        check_export(run.rl.export, run.rl.test_freq, run.rl.save_freq)
         counts = self._write_data(run)
         home = run.folder / self.name
         best = BestCheckpoint(home / "checkpoints", home / "best") if run.rl.export == "best" else None
@@ -88,12 +87,11 @@ class RLStage(Stage):
             if best is not None:
                 best.look()
 
-        done = launch.run(self._launch(run), on_progress, 60 * run.rl.stall_minutes)
-        exported = (done.steps, validation_scores(home / "checkpoints").get(done.steps), done.model_path)
         if best is not None:
-            best.look()
-            exported = best.kept() or exported
-        step, score, model = exported
+            best.look()  # at what a killed run left, before the trainer removes it
+        done = launch.run(self._launch(run), on_progress, 60 * run.rl.stall_minutes)
+        score = validation_scores(home / "checkpoints").get(done.steps)
+        step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
         export_model(model, home / "model", step, score)
         write_metrics(home / "checkpoints", home / "metrics.jsonl")
         write_text(home / "model.txt", f"{home / 'model'}\n")
@@ -108,6 +106,7 @@ class RLStage(Stage):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
     def _launch(self, run: Run) -> launch.RLLaunch:
+        check_export(run.rl.export, run.rl.test_freq, run.rl.save_freq)
         own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts", "export"}
         own |= {"stall_minutes", "overrides"}
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
