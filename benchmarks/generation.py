@@ -6,7 +6,8 @@
 
 - real: the dataflow (journal, rows, grading and all) on vLLM's CPU server with the quickstart's tiny model, against the
   engine fed the very same requests all at once (the limit) and stage by stage. Each round does all three, in rotated
-  order, from an empty prefix cache; medians of the rounds.
+  order, from an empty prefix cache; medians of the rounds. On a machine that is busy with something else compare the
+  processor's time, of driver and server together.
 - simulated: the real dataflow on an engine in virtual time with the paper's lengths, against the same two. The barrier
   is what the released scripts have: one stage after the other, in chunks whose results are kept when a chunk ends.
 - overhead: what a request costs the driver's processor with 1,000 in flight, on an engine that takes only virtual time.
@@ -209,16 +210,18 @@ def real(
 
         stages = asyncio.run(record())
 
-        async def timed(work: Callable[[Engine], Awaitable[object]]) -> tuple[float, float]:
-            """Seconds, and the share of prompt tokens that the prefix cache held."""
+        async def timed(work: Callable[[Engine], Awaitable[object]]) -> tuple[float, float, float]:
+            """Seconds by the clock, processor seconds of driver and server, and the prefix cache's share of hits."""
             async with engine() as opened:
                 servers.reset_prefix_cache(port)
                 asked, hit = (servers.metric(port, f"vllm:prefix_cache_{what}_total") for what in ("queries", "hits"))
+                processor = time.process_time() + servers.processor_seconds(port)
                 started = time.perf_counter()
                 await work(opened)
                 seconds = time.perf_counter() - started
+                processor = time.process_time() + servers.processor_seconds(port) - processor
             asked = servers.metric(port, "vllm:prefix_cache_queries_total") - asked
-            return seconds, (servers.metric(port, "vllm:prefix_cache_hits_total") - hit) / asked
+            return seconds, processor, (servers.metric(port, "vllm:prefix_cache_hits_total") - hit) / asked
 
         number = 0
 
@@ -227,7 +230,7 @@ def real(
             number += 1
             return lambda engine: dataflow(runs[ordering], engine, rows, grader, folder / f"flow{number}")
 
-        measured: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        measured: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
         kinds = [*(f"dataflow, {ordering}" for ordering in orderings), "all at once", "stage by stage"]
         for turn in range(rounds):
             for kind in kinds[turn % len(kinds) :] + kinds[: turn % len(kinds)]:
@@ -238,20 +241,24 @@ def real(
                 else:
                     result = asyncio.run(timed(flow(kind.removeprefix("dataflow, "))))
                 measured[kind].append(result)
-                print(f"round {turn + 1}, {kind}: {result[0]:.1f} s, prefix cache {result[1]:.0%}", flush=True)
+                seconds, processor, hits = result
+                print(f"round {turn + 1}, {kind}: {seconds:.1f} s, {processor:.1f} s of processor, {hits:.0%} cached")
     requests = sum(map(len, stages))
-    limit = [seconds for seconds, _ in measured["all at once"]]
+
+    def against_the_limit(results: list[tuple[float, float, float]], what: int) -> float:
+        pairs = zip(measured["all at once"], results, strict=True)
+        return statistics.median(limit[what] / result[what] for limit, result in pairs)
+
     return {
         "requests": requests,
         "of each stage": [len(stage) for stage in stages],
         "rows": {
             kind: {
-                "seconds": statistics.median(seconds for seconds, _ in results),
-                "requests a second": requests / statistics.median(seconds for seconds, _ in results),
-                "speed against all at once": statistics.median(
-                    of / seconds for of, (seconds, _) in zip(limit, results, strict=True)
-                ),
-                "prefix cache hits": statistics.median(hits for _, hits in results),
+                "seconds": statistics.median(seconds for seconds, _, _ in results),
+                "speed against all at once": against_the_limit(results, 0),
+                "processor seconds": statistics.median(processor for _, processor, _ in results),
+                "the same by processor": against_the_limit(results, 1),
+                "prefix cache hits": statistics.median(hits for _, _, hits in results),
             }
             for kind, results in measured.items()
         },

@@ -100,6 +100,16 @@ class VLLMServers:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name}{{", f"{name} ")))
 
+    def processor_seconds(self, port: int) -> float:
+        """Of the server and its engine so far."""
+        ticks = 0
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # ended meanwhile
+                fields = file.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == self._processes[port].pid:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
     def reset_prefix_cache(self, port: int) -> None:
         request = urllib.request.Request(f"http://127.0.0.1:{port}/reset_prefix_cache", method="POST")
         with urllib.request.urlopen(request, timeout=20):
