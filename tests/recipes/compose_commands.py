@@ -54,6 +54,7 @@ def main() -> None:
 
     composed: dict[str, Any] = {}
     for name, arguments in json.load(sys.stdin).items():
+        print(name, file=sys.stderr)  # the last one is that which fails
         config = compose(arguments)
         check(config)
         composed[name] = OmegaConf.to_container(config, resolve=True)

@@ -33,6 +33,15 @@ def stock_commands(arguments: list[str]) -> Commands:
     return commands
 
 
+def startable(commands: Commands, model: Path) -> Commands:
+    """The same, but starting from `model` where the checkpoint to start from does not exist yet."""
+
+    def present(argument: str) -> str:
+        return f"{argument.partition('=')[0]}={model}" if "LAST_STEP" in argument else argument
+
+    return {stage: [present(argument) for argument in command] for stage, command in commands.items()}
+
+
 def compose_all(versions: Mapping[str, Path | None], commands: Mapping[str, list[str]]) -> dict[str, dict[str, Any]]:
     """Version -> name of a command -> what that verl composes and accepts; the versions side by side.
 
@@ -40,6 +49,8 @@ def compose_all(versions: Mapping[str, Path | None], commands: Mapping[str, list
         versions: where each lies; None: installed.
     """
     running = {}
+    once = {json.dumps(command): name for name, command in commands.items()}  # many a recipe differs elsewhere
+    different = {name: commands[name] for name in once.values()}
     for version, folder in versions.items():
         env = {**os.environ, "OMP_NUM_THREADS": "1", **({"PYTHONPATH": str(folder)} if folder else {})}
         running[version] = subprocess.Popen(
@@ -53,7 +64,7 @@ def compose_all(versions: Mapping[str, Path | None], commands: Mapping[str, list
     composed = {}
     for process in running.values():
         assert process.stdin is not None
-        process.stdin.write(json.dumps(commands))
+        process.stdin.write(json.dumps(different))
         process.stdin.close()
         process.stdin = None
     for version, process in running.items():
@@ -62,5 +73,5 @@ def compose_all(versions: Mapping[str, Path | None], commands: Mapping[str, list
         answer = json.loads(out.rpartition("COMPOSED")[2])
         assert answer["verl"] == version
         assert answer["plugin"], f"verl {version} did not load int_verl.plugin"
-        composed[version] = answer["configs"]
+        composed[version] = {name: answer["configs"][once[json.dumps(command)]] for name, command in commands.items()}
     return composed

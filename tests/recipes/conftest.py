@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from conftest import QUICKSTART, ROOT, write_problem_sets
 
-from .composition import Commands, compose_all, stock_commands
+from .composition import Commands, compose_all, startable, stock_commands
 
 VERSIONS = ("0.9.0", "0.9.1")
 EXTEND = ROOT / "recipes" / "extend_existing"
@@ -90,31 +90,49 @@ def verl_versions(request: pytest.FixtureRequest) -> dict[str, Path | None]:
 
 
 @pytest.fixture(scope="session")
-def variants(
-    asked: Callable[..., list[list[str]]], model_folder: Path, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, Commands]:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """One for all that is only planned, so that equal commands are equal."""
+    return str(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="session")
+def variants(asked: Callable[..., list[list[str]]], model_folder: Path, run_folder: str) -> dict[str, Commands]:
     """Variant of the recipe for Qwen3-4B -> stage -> stock command."""
     found = {}
     for variant, (script, arguments, variables) in VARIANTS.items():
-        run = {"RUN_DIR": str(tmp_path_factory.mktemp(variant))}
-        (call,) = asked(script, "platform=gpu", *arguments, **run, **variables)
-        found[variant] = {
-            # RL's checkpoint to start from does not exist yet.
-            stage: [part if "LAST_STEP" not in part else f"{part.partition('=')[0]}={model_folder}" for part in command]
-            for stage, command in stock_commands(call).items()
-        }
+        (call,) = asked(script, "platform=gpu", *arguments, RUN_DIR=run_folder, **variables)
+        found[variant] = startable(stock_commands(call), model_folder)
     return found
+
+
+@pytest.fixture(scope="session")
+def cpu_recipes(problem_sets: Path, model_folder: Path, run_folder: str) -> dict[str, Commands]:
+    """What CI runs on the CPU, arm by arm and cell by cell -> stage -> stock command."""
+    for folder in ("baselines", "ablations"):
+        sys.path.insert(0, str(ROOT / "recipes" / folder))
+    from arms import ARMS
+    from cells import CELLS
+
+    settings = {f"problems.{split}": problem_sets / f"{split}.jsonl" for split in ("train", "heldout")}
+    settings |= {"run.dir": run_folder, "platform": "cpu"}
+    base = ["run", "--config", str(QUICKSTART / "quickstart.yaml")]
+    base += [f"{key}={value}" for key, value in settings.items()]
+    overrides = {"quickstart": ()} | {f"baselines/{name}": arm.overrides for name, arm in ARMS.items()}
+    overrides |= {f"ablations/{name}": cell.overrides for name, cell in CELLS.items()}
+    return {name: startable(stock_commands([*base, *more]), model_folder) for name, more in overrides.items()}
 
 
 @pytest.fixture(scope="session")
 def composed(
     asked: Callable[..., list[list[str]]],
     variants: dict[str, Commands],
+    cpu_recipes: dict[str, Commands],
     verl_versions: dict[str, Path | None],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, Any]]:
-    """Version -> `{variant} {stage}`, `{diff} before` and `{diff} after` -> what that verl composes and accepts."""
-    commands = {f"{variant} {stage}": argv for variant, found in variants.items() for stage, argv in found.items()}
+    """Version -> `{recipe} {stage}`, `{diff} before` and `{diff} after` -> what that verl composes and accepts."""
+    recipes = {**variants, **cpu_recipes}
+    commands = {f"{recipe} {stage}": argv for recipe, found in recipes.items() for stage, argv in found.items()}
     for name, script in DIFFS.items():
         folder = tmp_path_factory.mktemp(name)
         shutil.copy(EXTEND / script, folder)

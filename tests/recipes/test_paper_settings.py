@@ -6,6 +6,7 @@ Hydra composes from the command that the recipe's script would run, after verl's
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from conftest import ROOT
 from omegaconf import OmegaConf
 
-from .composition import Commands, stock_commands
+from .composition import Commands
 from .conftest import VARIANTS, VERSIONS
 
 RECIPES = ROOT / "recipes"
@@ -120,13 +121,36 @@ def test_the_generator_has_the_papers_settings() -> None:
     assert {key: OmegaConf.select(config, key) for key in GENERATOR} == GENERATOR
 
 
-def test_the_quickstart_goes_through_the_same_primaries(variants: dict[str, Commands], problem_sets: Path) -> None:
-    """What CI runs on the CPU is the recipe reduced: the same trainers and primaries, and one fragment more."""
-    settings = [f"problems.{split}={problem_sets}/{split}.jsonl" for split in ("train", "heldout")]
-    quickstart = stock_commands(
-        ["run", "--config", str(RECIPES / "quickstart" / "quickstart.yaml"), "platform=cpu", *settings]
-    )
+def test_another_proposer(asked: Callable[..., list[list[str]]], model_folder: Path) -> None:
+    from rich.console import Console
 
+    from int_verl.configuration import compose
+    from int_verl.run import Run
+
+    variables = {"PROPOSER_PATH": str(model_folder), "PROPOSER_URLS": "http://a:8000/v1,http://b:8000/v1"}
+    (call,) = asked("int_qwen3_4b/run_qwen3_4b_vllm_30b_proposer.sh", **variables)
+    run = Run(compose(Path(call[call.index("--config") + 1]), call[call.index("--config") + 2 :]), Console())
+    assert run.proposer is not None
+    assert run.proposer.model_folder == model_folder
+    theirs, ours = run.proposer.engine_settings, run.engine_settings
+    assert (theirs.name, theirs.base_urls) == ("openai", ("http://a:8000/v1", "http://b:8000/v1"))
+    assert (ours.name, ours.gpus_per_node, run.sft.gpus_per_node) == ("verl", 4, 8)
+
+
+@pytest.mark.verl
+def test_every_recipe_composes(composed: dict[str, dict[str, Any]], cpu_recipes: dict[str, Commands]) -> None:
+    """And is accepted by verl's own checks: `composed` fails otherwise."""
+    for configs in composed.values():
+        for recipe, stages in cpu_recipes.items():
+            for stage in stages:
+                assert configs[f"{recipe} {stage}"]["trainer"]["device"] == "cpu"
+
+
+def test_what_ci_runs_goes_through_the_same_primaries(
+    variants: dict[str, Commands], cpu_recipes: dict[str, Commands]
+) -> None:
+    """The same trainers and primaries, and one fragment more."""
+    quickstart = cpu_recipes["quickstart"]
     assert quickstart.keys() == variants["base"].keys() == {"sft", "rl", "rl_baseline"}
     for stage, command in variants["base"].items():
         at, its = command.index("--config-name"), quickstart[stage].index("--config-name")
