@@ -123,7 +123,7 @@ class ProposeStage(GenerationStage):
     name = "propose"
     does = "have the model find the first error of its incorrect attempts and write a better step"
     reads = ("sample",)
-    settings = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path")
+    settings = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path", "proposer.engine.context_length")
 
 
 class GuideStage(GenerationStage):
