@@ -69,6 +69,24 @@ def asked(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, st
 
 
 @pytest.fixture(scope="session")
+def generated(problem_sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a real run of the generator, with a scripted model."""
+    from int_verl.cli import cli
+
+    run = tmp_path_factory.mktemp("run")
+    settings = {
+        "engine.name": "scripted",
+        "engine.script": f"{ROOT}/tests/mod23_script.py:script",
+        "problems.train": problem_sets / "train.jsonl",
+        "problems.heldout": problem_sets / "heldout.jsonl",
+        "run.dir": run,
+    }
+    overrides = [f"{key}={value}" for key, value in settings.items()]
+    cli.main(["guide", "--config", str(QUICKSTART / "quickstart.yaml"), *overrides], standalone_mode=False)
+    return run
+
+
+@pytest.fixture(scope="session")
 def verl_versions(request: pytest.FixtureRequest) -> dict[str, Path | None]:
     """Version -> folder of that verl, kept in pytest's cache; None for the installed one. What pip cannot get is not
     there."""

@@ -7,7 +7,6 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import QUICKSTART, ROOT
 
 from int_verl.configuration import flatten
 
@@ -25,24 +24,6 @@ CHANGES: dict[str, dict[str, Any]] = {
     },
     "sft_data": {"data.train_files": f"{RUN}/sft.parquet"},
 }
-
-
-@pytest.fixture(scope="module")
-def generated(problem_sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder `guide` of a real run of the generator, with a scripted model."""
-    from int_verl.cli import cli
-
-    run = tmp_path_factory.mktemp("run")
-    settings = {
-        "engine.name": "scripted",
-        "engine.script": f"{ROOT}/tests/mod23_script.py:script",
-        "problems.train": problem_sets / "train.jsonl",
-        "problems.heldout": problem_sets / "heldout.jsonl",
-        "run.dir": run,
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    cli.main(["guide", "--config", str(QUICKSTART / "quickstart.yaml"), *overrides], standalone_mode=False)
-    return run / "guide"
 
 
 @pytest.mark.parametrize("name", DIFFS)
@@ -84,9 +65,9 @@ def test_verl_makes_the_data_set(
     from verl.trainer.sft_trainer import create_sft_dataset
 
     data = OmegaConf.create(composed[_installed(verl_versions)]["sft_dataset after"]["data"])
-    rows = pq.read_table(generated / "sft.parquet").to_pylist()
+    rows = pq.read_table(generated / "guide/sft.parquet").to_pylist()
     assert rows
-    dataset = create_sft_dataset(str(generated / "sft.parquet"), data, codec.tokenizer, None)
+    dataset = create_sft_dataset(str(generated / "guide/sft.parquet"), data, codec.tokenizer, None)
     assert len(dataset) == len(rows)
     for row, sample in zip(rows, (dataset[index] for index in range(len(rows))), strict=True):
         trained = sample["input_ids"][sample["loss_mask"] == 1].tolist()
@@ -105,18 +86,18 @@ def test_verls_own_data_sets_read_the_generated_files(
 
     configs = composed[_installed(verl_versions)]
     prompts = RLHFDataset(
-        data_files=str(generated / "rl.parquet"),
+        data_files=str(generated / "guide/rl.parquet"),
         tokenizer=codec.tokenizer,
         config=OmegaConf.create(configs["rl_data after"]["data"]),
     )
-    rows = pq.read_table(generated / "rl.parquet").to_pylist()
+    rows = pq.read_table(generated / "guide/rl.parquet").to_pylist()
     assert [sample["raw_prompt"] for sample in prompts] == [row["prompt"] for row in rows]
     with pytest.raises(NotImplementedError):  # which is why the README asks for the reward beside the data
         default_compute_score(rows[0]["data_source"], "\\boxed{1}", rows[0]["reward_model"]["ground_truth"])
 
     data = OmegaConf.create(configs["sft_data after"]["data"])
-    chats = create_sft_dataset(str(generated / "sft.parquet"), data, codec.tokenizer, None)
-    first = pq.read_table(generated / "sft.parquet").to_pylist()[0]
+    chats = create_sft_dataset(str(generated / "guide/sft.parquet"), data, codec.tokenizer, None)
+    first = pq.read_table(generated / "guide/sft.parquet").to_pylist()[0]
     trained = chats[0]["input_ids"][chats[0]["loss_mask"] == 1].tolist()
     assert codec.decode(codec.without_end(trained)).strip().startswith(first["messages"][1]["content"])
     assert codec.tokenizer.eos_token_id in trained
