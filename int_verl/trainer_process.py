@@ -177,7 +177,7 @@ def _watch(
     log_start: int,
 ) -> int:
     """Reports progress until the supervisor ends; returns the trainer's exit code."""
-    seen, last_step, news, moved = 0, 0, _News(command.log_path, log_start), time.monotonic()
+    seen, last_step, news, moved = 0, 0, News(command.log_path, log_start), time.monotonic()
     while True:
         code = supervisor.poll()
         content = metrics_path.read_bytes() if metrics_path.exists() else b""
@@ -200,7 +200,7 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
-class _News:
+class News:
     """Lines of a growing log that were not there before, numbers aside."""
 
     def __init__(self, path: Path, start: int) -> None:
