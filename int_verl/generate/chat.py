@@ -39,6 +39,11 @@ class ChatCodec:
         if not self.tokenizer.chat_template:
             raise UserError(f"model.path={path}: the tokenizer has no chat template; set one in tokenizer_config.json")
         self.end_ids = frozenset(end_token_ids(path, self.tokenizer.eos_token_id))
+        # transformers' own call and decode take twice the time, most of it in Python and under the interpreter's lock.
+        self._backend: Any = getattr(self.tokenizer, "backend_tokenizer", None)
+        if self._backend is not None:
+            self._backend.no_truncation()
+            self._backend.no_padding()
 
     @cached_property
     def opened_thinking(self) -> str:
@@ -47,9 +52,13 @@ class ChatCodec:
         return opened_in(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
 
     def encode(self, text: str) -> list[int]:
+        if self._backend is not None:
+            return list(self._backend.encode(text, add_special_tokens=False).ids)
         return list(self.tokenizer(text, add_special_tokens=False).input_ids)
 
     def decode(self, token_ids: Sequence[int]) -> str:
+        if self._backend is not None:
+            return str(self._backend.decode(list(token_ids), skip_special_tokens=False))
         return str(
             self.tokenizer.decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
         )

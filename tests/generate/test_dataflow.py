@@ -115,8 +115,8 @@ def test_guided_prefixes_are_the_policys_own_tokens(rows: list[ProblemRows], cod
         attempt = problem.attempts[row["attempt"]]
         text = guided_prefix(attempt["text"], Intervention(row["content"], row["location"]))
         assert codec.decode([*row["prefix_ids"], *row["intervention_ids"]]) == text
-        assert row["prefix_ids"] == attempt["token_ids"][: len(row["prefix_ids"])]
-        assert row["prompt_ids"] == attempt["prompt_ids"]
+        assert row["prefix_ids"] == list(attempt["token_ids"][: len(row["prefix_ids"])])
+        assert row["prompt_ids"] == list(attempt["prompt_ids"])
         assert row["messages"][1]["content"] == text
 
 

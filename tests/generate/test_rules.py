@@ -186,8 +186,8 @@ def test_a_whole_output_has_steps_and_the_opening_tag_stays(codec: ChatCodec, lo
     attempt, trained = rows.attempts[0], rows.sft[0]
     assert (attempt["steps"], attempt["steps_begin"], attempt["outcome"]) == (4, 8, "incorrect")
     assert context(codec, rows.guided[0]) == before + "Count on.\n\n"
-    assert trained["prompt_ids"] == attempt["prompt_ids"]
-    assert trained["prefix_ids"] == attempt["token_ids"][: len(trained["prefix_ids"])]
+    assert trained["prompt_ids"] == list(attempt["prompt_ids"])
+    assert trained["prefix_ids"] == list(attempt["token_ids"])[: len(trained["prefix_ids"])]
     assert codec.decode(trained["prefix_ids"]) == before
 
 
@@ -316,7 +316,7 @@ def test_an_attempt_of_500_steps(codec: ChatCodec) -> None:
     assert rows[0].attempts[0]["steps"] == 500
     assert "**Substep 500:** \\boxed{8}" in codec.decode(rows[0].proposals[0]["prompt_ids"])
     assert context(codec, rows[0].guided[0]).endswith("Step 399: 399.\n\nCount on.\n\n")
-    assert rows[0].sft[0]["prefix_ids"] == rows[0].attempts[0]["token_ids"][: len(rows[0].sft[0]["prefix_ids"])]
+    assert rows[0].sft[0]["prefix_ids"] == list(rows[0].attempts[0]["token_ids"])[: len(rows[0].sft[0]["prefix_ids"])]
     assert counts["guide"]["kept"] == 1
 
 
@@ -346,7 +346,7 @@ def test_interventions_are_joined_as_the_steps_are(codec: ChatCodec, by: Any, lo
     trained = rows.sft[0]
     text = codec.decode([*trained["prefix_ids"], *trained["intervention_ids"]])
     assert text == start.rstrip("\n") == trained["messages"][1]["content"]
-    assert trained["prefix_ids"] == rows.attempts[0]["token_ids"][: len(trained["prefix_ids"])]
+    assert trained["prefix_ids"] == list(rows.attempts[0]["token_ids"])[: len(trained["prefix_ids"])]
 
 
 def test_a_space_before_a_sentence_stays_with_its_word(codec: ChatCodec) -> None:
@@ -383,7 +383,7 @@ def test_tokens_that_run_over_the_ends_of_steps_are_kept(merging: ChatCodec, by:
     steps = cut_steps(output, by, one(merging, output, settings=settings).attempts[0]["steps_begin"])
     for location in range(1, len(steps) + 1):
         rows = one(merging, output, block("Count on.", location), THINK_ON, settings=settings)
-        own, trained = rows.attempts[0]["token_ids"], rows.sft[0]
+        own, trained = list(rows.attempts[0]["token_ids"]), rows.sft[0]
         before = output[: steps.start(location)]
         whole = [*trained["prompt_ids"], *trained["prefix_ids"]]
         kept = whole[len(rows.attempts[0]["prompt_ids"]) :]
@@ -391,7 +391,7 @@ def test_tokens_that_run_over_the_ends_of_steps_are_kept(merging: ChatCodec, by:
         assert merging.decode(kept) + trained["prefix_rest"] == before
         assert trained["prefix_rest"] in ("", " ")
         assert merging.decode(trained["intervention_ids"]) == trained["prefix_rest"] + "Count on."
-        assert rows.guided[0]["prompt_ids"][: len(whole)] == whole
+        assert list(rows.guided[0]["prompt_ids"][: len(whole)]) == whole
         assert context(merging, rows.guided[0]).startswith(before + "Count on.")
 
 
