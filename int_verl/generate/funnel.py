@@ -139,7 +139,10 @@ def context_length_needed(counts: Mapping[str, Mapping[str, Any]]) -> str | None
     needed = max((stage.get("context_length_needed", 0) for stage in counts.values()), default=0)
     if not needed:
         return None
-    return f"Prompts that did not fit were rejected, never cut; engine.context_length={needed} would have let all of them fit."
+    return (
+        "Prompts that did not fit were rejected, never cut; "
+        f"engine.context_length={needed} would have let all of them fit."
+    )
 
 
 def _number(value: int) -> str:
