@@ -45,10 +45,11 @@ ablations: venv
 	$(PY) recipes/ablations/run_ablations.py --seeds $(SEEDS) $(ARGS)
 
 test: lint
-	$(PY) -m pytest --numprocesses 2 --dist loadgroup
+	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
+	$(PY) -m pytest -m "verl or e2e"
 
 test-fast: venv
-	$(PY) -m pytest --numprocesses 2 --dist loadgroup -m "not verl and not e2e and not slow"
+	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
 
 lint: venv
 	$(PY) -m ruff check .

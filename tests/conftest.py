@@ -31,13 +31,6 @@ def write_problem_sets(folder: Path, train: int, heldout: int) -> None:
         (folder / f"{split}.jsonl").write_text(rows)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With `--dist loadgroup` a file stays in one process, and tests that start engines or trainers run one by one."""
-    for item in items:
-        starts_engines = any(item.get_closest_marker(name) for name in ("verl", "e2e"))
-        item.add_marker(pytest.mark.xdist_group("engines" if starts_engines else str(item.path)))
-
-
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """The quickstart's tiny model."""
