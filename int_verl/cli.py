@@ -73,14 +73,11 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
     @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
     @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
     def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
-        from rich.console import Console
-
         from int_verl.configuration import compose
+        from int_verl.progress import standard_output
         from int_verl.run import Run
 
-        # A log file has no width of its own; tables need some.
-        console = Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
-        run = Run(compose(config_file, overrides), console)
+        run = Run(compose(config_file, overrides), standard_output())
         from int_verl import schedule
 
         if dry_run:

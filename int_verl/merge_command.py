@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
@@ -23,10 +22,9 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     The tables are those that one run of all problems would have written. `int-verl run` with the same settings, without
     run.shard and with run.dir=FOLDER, goes on from there with sft.
     """
-    from rich.console import Console
-
     from int_verl.merge import merge as merge_shards
+    from int_verl.progress import standard_output
 
-    console = Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
+    console = standard_output()
     merge_shards(folders, into, console)
     console.print(f"merged {len(folders)} shards into {into}", highlight=False)

@@ -4,7 +4,6 @@ hard?"""
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +93,7 @@ def check(
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
     from int_verl.problem_check import check_problems, write_clean
-    from int_verl.progress import StageProgress
+    from int_verl.progress import StageProgress, standard_output
     from int_verl.run_folder import write_text
 
     if clean_file is not None and clean_file.suffix != ".parquet":
@@ -108,7 +107,7 @@ def check(
         def tokens(text: str) -> int:
             return len(codec.encode(text))
 
-    console = _console()
+    console = standard_output()
     with StageProgress(console, "check", lead="rows") as progress:
         report = check_problems(
             file,
@@ -154,13 +153,6 @@ def _why(report: Report) -> str:
     if report.faulty_rows:
         reasons.append(f"{len(report.faulty_rows):,} of {report.rows:,} rows are faulty")
     return " and ".join(reasons)
-
-
-def _console() -> Console:
-    from rich.console import Console
-
-    # A log file has no width of its own; tables need some.
-    return Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
 
 
 def _show_report(console: Console, report: Report, near: float, show: int) -> None:
@@ -278,6 +270,7 @@ def hard(
     RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
     """
     from int_verl.hard_problems import HARD_PROBLEM, select_hard, tally_attempts
+    from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
 
     attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
@@ -285,7 +278,7 @@ def hard(
     file = problems_file or attempts_file.parent.parent / "problems/train.parquet"
     if not file.is_file():
         raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
-    console = _console()
+    console = standard_output()
     _show_pass_rates(console, tallies, truncated)
     ids = {row["id"] for row in read_rows(file, ["id"])}
     if missing := len(tallies.keys() - ids):

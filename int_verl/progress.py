@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from types import TracebackType
@@ -10,6 +11,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 _SECONDS_BETWEEN_PLAIN_LINES = 10.0
+
+
+def standard_output() -> Console:
+    """Where a command speaks. A log file has no width of its own; tables need some."""
+    return Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
 
 
 class StageProgress:
