@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from int_verl.baselines.hints import hint
+from int_verl.generate.dataflow import share_has
 from int_verl.problems import Problem
 from int_verl.records import read_rows
 from int_verl.rl.data import rl_row
@@ -37,7 +37,7 @@ def helped_rows(
         index += 1
         prefix_ids = (prefixes or {}).get(problem.id, ())
         hinted = None
-        if with_hint is not None and _share_has(hint_share, problem.id):
+        if with_hint is not None and share_has(hint_share, f"hint {problem.id}"):
             beginning = hint(problem.reference_solution, problem.answer, hint_fraction)
             hinted = with_hint(problem.problem, beginning) if beginning else None
         if hinted or prefix_ids:
@@ -69,7 +69,3 @@ def guided_prefixes(sft: Path, attempts: Path, guided: Path, longest: int) -> di
             if problem_id not in prefixes and len(prefix_ids) <= longest:
                 prefixes[problem_id] = prefix_ids
     return prefixes
-
-
-def _share_has(share: float, problem_id: str) -> bool:
-    return int.from_bytes(hashlib.sha256(f"hint {problem_id}".encode()).digest()[:4], "big") < share * 2**32

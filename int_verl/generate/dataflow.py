@@ -69,8 +69,9 @@ def _raise_first(done: Iterable[asyncio.Task[None]]) -> None:
         raise errors[0]
 
 
-def _share_has(share: float, problem_id: str) -> bool:
-    return int.from_bytes(hashlib.sha256(problem_id.encode()).digest()[:4], "big") < share * 2**32
+def share_has(share: float, key: str) -> bool:
+    """Whether a key is among that share of all keys; the choice depends on the key alone."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") < share * 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -392,7 +393,7 @@ class Generator:
     ) -> None:
         """Continue every guided prefix, in waves, and the controls beside it."""
         settings = self.settings.guide
-        controls = settings.controls if _share_has(settings.control_share, problem.id) else ()
+        controls = settings.controls if share_has(settings.control_share, problem.id) else ()
         stop_problem = settings.stop_at_first_success and self.settings.select.interventions == "one_per_problem"
 
         async def rollouts(candidate: _Candidate, condition: Condition, first: int, size: int) -> list[Row]:
