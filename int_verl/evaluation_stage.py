@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from int_verl.evaluate import conditioning_table, format_table, skills_table, summarise
@@ -117,24 +117,10 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
     async def score(
         engine: JournaledEngine, grader: Grader | RewardFunction, problem_set: str, problem: Problem
     ) -> Row:
-        prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
-        completions = await asyncio.gather(
-            *(
-                engine.generate(
-                    Request(prompt_ids, sampling, request_seed(run.seed, "eval", problem_set, problem.id, index))
-                )
-                for index in range(settings.samples)
-            )
-        )
-        correct = truncated = 0
-        for completion in completions:
-            text = run.codec.decode(run.codec.without_end(completion.token_ids))
-            grade = await grade_response_to(problem, text, grader)
-            correct += grade.correct
-            truncated += not grade.correct and completion.finish_reason == "length"
+        seeds = [request_seed(run.seed, "eval", problem_set, problem.id, index) for index in range(settings.samples)]
+        counts = await score_problem(run, engine, grader, problem, sampling, seeds)
         progress.count("problems")
-        key = {"model": model, "problem_set": problem_set, "problem_id": problem.id}
-        return {**key, "samples": settings.samples, "correct": correct, "truncated": truncated}
+        return {"model": model, "problem_set": problem_set, "problem_id": problem.id, **counts}
 
     async def score_all() -> list[Row]:
         with (
@@ -151,3 +137,23 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
                 )
 
     return run_until_interrupted(score_all())
+
+
+async def score_problem(
+    run: Run,
+    engine: JournaledEngine,
+    grader: Grader | RewardFunction,
+    problem: Problem,
+    sampling: Sampling,
+    seeds: Sequence[int],
+) -> dict[str, int]:
+    """Draw a sample a seed, with the run's solve prompt, and count them: `samples`, `correct`, `truncated`."""
+    prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
+    completions = await asyncio.gather(*(engine.generate(Request(prompt_ids, sampling, seed)) for seed in seeds))
+    correct = truncated = 0
+    for completion in completions:
+        text = run.codec.decode(run.codec.without_end(completion.token_ids))
+        grade = await grade_response_to(problem, text, grader)
+        correct += grade.correct
+        truncated += not grade.correct and completion.finish_reason == "length"
+    return {"samples": len(seeds), "correct": correct, "truncated": truncated}

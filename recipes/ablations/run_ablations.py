@@ -26,12 +26,15 @@ from rich.table import Table
 from int_verl.baselines.shared_run import take_over
 from int_verl.configuration import compose
 from int_verl.evaluate import bootstrap
+from int_verl.evaluation_stage import score_problem
 from int_verl.generate.chat import model_revision
 from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import Request, Sampling
+from int_verl.generate.engines.base import Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
+from int_verl.grading import Grader
+from int_verl.grading.reward_function import RewardFunction
 from int_verl.problems import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run import Run
@@ -101,18 +104,10 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
         model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
     )
 
-    async def score(journaled: JournaledEngine, grader: object, problem: Problem) -> dict[str, object]:
-        prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
+    async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
-        drawn = await asyncio.gather(*(journaled.generate(Request(prompt_ids, sampling, seed)) for seed in seeds))
-        correct = truncated = 0
-        for completion in drawn:
-            text = run.codec.decode(run.codec.without_end(completion.token_ids))
-            is_correct = (await grader.agrade_response(text, problem.answer)).correct  # type: ignore[attr-defined]
-            correct += is_correct
-            truncated += not is_correct and completion.finish_reason == "length"
-        key = {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id}
-        return {**key, "samples": samples, "correct": correct, "truncated": truncated}
+        counts = await score_problem(run, journaled, grader, problem, sampling, seeds)
+        return {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
