@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -135,6 +136,29 @@ def write_text(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+
+
+def link_folder(source: Path, to: Path, texts: Mapping[str, str] | None = None) -> None:
+    """Put a folder of the same files at `to`, whole or not at all: hard links where the disk allows, else copies.
+
+    Args:
+        texts: name -> content of small files that are to lie there, too.
+    """
+    partial = to.with_name(to.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial, copy_function=_link)
+    for name, text in (texts or {}).items():
+        write_text(partial / name, text)
+    shutil.rmtree(to, ignore_errors=True)
+    partial.rename(to)
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, target)
+    return target
 
 
 def file_hash(path: Path) -> str:

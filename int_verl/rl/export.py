@@ -9,15 +9,13 @@ stay when it is removed.
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.lora import merge_adapters
-from int_verl.run_folder import write_text
+from int_verl.run_folder import link_folder
 from int_verl.trainer_process import checkpointed_step, read_metrics
 
 NOTE = "export.json"
@@ -46,20 +44,7 @@ def check_export(export: str, test_freq: int | None, save_freq: int) -> None:
 
 def export_model(model: Path, to: Path, step: int, score: float | None = None) -> None:
     """Leave `model`, a folder in Hugging Face format, at `to`, whole or not at all."""
-    partial = to.with_name(to.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(model, partial, copy_function=_link)
-    write_text(partial / NOTE, json.dumps({"step": step, "score": score}) + "\n")
-    shutil.rmtree(to, ignore_errors=True)
-    partial.rename(to)
-
-
-def _link(source: str, target: str) -> Any:
-    try:
-        os.link(source, target)
-    except OSError:  # another disk, or one without links
-        shutil.copy2(source, target)
-    return target
+    link_folder(model, to, {NOTE: json.dumps({"step": step, "score": score}) + "\n"})
 
 
 class BestCheckpoint:

@@ -11,6 +11,7 @@ from typing import Any
 
 from int_verl import trainer_process
 from int_verl.baselines.rl_rows import guided_prefixes, helped_rows
+from int_verl.baselines.stage import ATTEMPTS, KEPT
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.generate.chat import model_revision
@@ -23,12 +24,10 @@ from int_verl.rl.data import RL_WITH_PREFIX, rl_rows
 from int_verl.rl.export import BestCheckpoint, check_export, export_model, validation_scores
 from int_verl.run import Run
 from int_verl.run_folder import file_hash, write_text
-from int_verl.sft.stage import DATA, MODEL, trained_model, trainer_progress, write_metrics
+from int_verl.sft.stage import GUIDED, MODEL, trained_model, trainer_progress, write_metrics
 from int_verl.stage import Stage
 from int_verl.trainer_process import Progress
 
-ATTEMPTS = "sample/attempts.parquet"
-GUIDED = "guide/guided.parquet"
 AGENT = "actor_rollout_ref.rollout.agent"
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
@@ -58,7 +57,7 @@ class RLStage(Stage):
             "train": run.train.digest,
             "heldout": run.heldout.digest,
             "attempts": file_hash(run.folder / ATTEMPTS),
-            **({"interventions": file_hash(run.folder / DATA)} if run.rl.problems == "with_intervention" else {}),
+            **({"interventions": file_hash(run.folder / KEPT)} if run.rl.problems == "with_intervention" else {}),
             **({"hint": _hint_prompt(run).version} if run.rl.hint_share else {}),
             **({"prefixes": file_hash(run.folder / GUIDED)} if run.rl.prefix == "intervention" else {}),
         }
@@ -155,7 +154,7 @@ def _training_rows(run: Run) -> Iterator[dict[str, Any]]:
         )
     prompt, prefixes = _hint_prompt(run), None
     if run.rl.prefix == "intervention":
-        files = (run.folder / DATA, run.folder / ATTEMPTS, run.folder / GUIDED)
+        files = (run.folder / KEPT, run.folder / ATTEMPTS, run.folder / GUIDED)
         if missing := [file for file in files if not file.is_file()]:
             raise UserError(f"rl.prefix=intervention: {missing[0]} is not there; run the stage guide first")
         prefixes = guided_prefixes(*files, longest=run.rl.max_response_length - 1)
@@ -182,7 +181,7 @@ def _hint_prompt(run: Run) -> Prompt:
 def training_problems(run: Run) -> Iterable[Problem]:
     """The problems that RL trains on, as `rl.problems` says."""
     if run.rl.problems == "with_intervention":
-        ids = {row["problem_id"] for row in read_rows(run.folder / DATA, ["problem_id"])}
+        ids = {row["problem_id"] for row in read_rows(run.folder / KEPT, ["problem_id"])}
         return (problem for problem in run.train if problem.id in ids)
     return run.train if run.rl.problems == "all" else unsolved_problems(run)
 

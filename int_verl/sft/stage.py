@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from int_verl import trainer_process
-from int_verl.baselines.stage import sft_file
+from int_verl.baselines.stage import KEPT, sft_file
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
@@ -21,7 +21,6 @@ from int_verl.sft import launch
 from int_verl.sft.suffix import write_with_suffix
 from int_verl.stage import Stage
 
-DATA = "guide/sft.parquet"
 GUIDED = "guide/guided.parquet"
 WITH_SUFFIX = "sft/with_suffix.parquet"
 CHECKPOINTS = "sft/checkpoints"
@@ -53,13 +52,13 @@ class SFTStage(Stage):
         interventions = pq.read_metadata(run.folder / sft_file(run)).num_rows
         if not interventions:
             raise UserError(
-                f"{run.folder / DATA}: no intervention was kept, so there is nothing to train on; `int-verl report` "
+                f"{run.folder / KEPT}: no intervention was kept, so there is nothing to train on; `int-verl report` "
                 "shows where they were lost; more attempts, proposals or rollouts may help"
             )
         require_verl()
         counts = {"rows": interventions}
         if run.sft.suffix:
-            counts["without_suffix"] = write_with_suffix(run.folder / DATA, run.folder / GUIDED, training_file(run))
+            counts["without_suffix"] = write_with_suffix(run.folder / KEPT, run.folder / GUIDED, training_file(run))
         cfg = _launch(run)
         rows = launch.training_rows(cfg)
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
