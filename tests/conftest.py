@@ -1,8 +1,7 @@
-"""Paths that tests share."""
+"""What all tests share: import paths, the tiny model, hypothesis' profile."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -10,25 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-ROOT = Path(__file__).parents[1]
-QUICKSTART = ROOT / "recipes" / "quickstart"
-
 # A busy machine is no failure, and CI sees the same examples every time.
 settings.register_profile("int_verl", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("int_verl")
 
-for folder in (str(ROOT), str(QUICKSTART), str(Path(__file__).parent)):
+TESTS = Path(__file__).parent
+for folder in (str(TESTS.parent), str(TESTS.parent / "recipes" / "quickstart"), str(TESTS)):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 
-
-def write_problem_sets(folder: Path, train: int, heldout: int) -> None:
-    """The quickstart's first problems as `train.jsonl` and `heldout.jsonl`."""
-    from domain import problem_rows
-
-    for split, count in (("train", train), ("heldout", heldout)):
-        rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
-        (folder / f"{split}.jsonl").write_text(rows)
+from quickstart_files import QUICKSTART  # noqa: E402 - from the path above
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from conftest import QUICKSTART, ROOT, write_problem_sets
+from quickstart_files import QUICKSTART, ROOT, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.data_card import CARD, FILES

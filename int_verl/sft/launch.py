@@ -12,10 +12,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from int_verl.errors import UserError
-from int_verl.sft.rows import RowSettings, SFTRows
 from int_verl.trainer_launch import (
     CPU_ENV,
     TrainedModel,
@@ -25,6 +24,9 @@ from int_verl.trainer_launch import (
     train,
 )
 from int_verl.trainer_process import HANG_SECONDS, Progress, TrainerCommand, checkpointed_step
+
+if TYPE_CHECKING:
+    from int_verl.sft.rows import SFTRows
 
 _SETTINGS = {
     "data.train_batch_size": "sft.batch_size",
@@ -201,6 +203,8 @@ def _check_overrides(cfg: SFTLaunch) -> None:
 
 def _rows(cfg: SFTLaunch, file: Path) -> SFTRows:
     from transformers import AutoTokenizer
+
+    from int_verl.sft.rows import RowSettings, SFTRows
 
     settings = RowSettings(cfg.max_length, cfg.loss_on, cfg.suffix, cfg.overlong)
     return SFTRows([file], AutoTokenizer.from_pretrained(str(cfg.model_path)), settings)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import QUICKSTART, ROOT, write_problem_sets
+from quickstart_files import QUICKSTART, ROOT, write_problem_sets
 from safetensors import safe_open
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]

@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART
 from domain import problem_rows
 from mod23_script import script
+from quickstart_files import QUICKSTART
 
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.dataflow import Generator, ProblemRows, request_seed

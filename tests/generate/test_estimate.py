@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART, write_problem_sets
+from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.generate.engines.base import Sampling

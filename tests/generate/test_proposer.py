@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import QUICKSTART, write_problem_sets
+from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Request

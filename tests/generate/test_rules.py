@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICKSTART
 from hypothesis import given
 from hypothesis import strategies as st
+from quickstart_files import QUICKSTART
 from test_steps import BPE, QWEN_PIECES
 
 from int_verl.errors import UserError

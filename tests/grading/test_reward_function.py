@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICKSTART, write_problem_sets
+from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.errors import UserError

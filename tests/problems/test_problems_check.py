@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from conftest import QUICKSTART
+from quickstart_files import QUICKSTART
 
 from int_verl.cli import main
 from int_verl.configuration import compose

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICKSTART, ROOT, write_problem_sets
+from quickstart_files import QUICKSTART, ROOT, write_problem_sets
 
 from .composition import Commands, compose_all, startable, stock_commands
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import ROOT
 from omegaconf import OmegaConf
+from quickstart_files import ROOT
 
 from .composition import Commands
 from .conftest import VARIANTS, VERSIONS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pyarrow.parquet as pq
-from conftest import QUICKSTART
+from quickstart_files import QUICKSTART
 from rich.console import Console
 
 from int_verl.configuration import compose

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import QUICKSTART, ROOT, write_problem_sets
+from quickstart_files import QUICKSTART, ROOT, write_problem_sets
 from rich.console import Console
 
 from int_verl import schedule

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART, write_problem_sets
 from domain import problem_rows
+from quickstart_files import QUICKSTART, write_problem_sets
 from rich.console import Console
 
 from int_verl.cli import main

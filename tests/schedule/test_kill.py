@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import QUICKSTART, write_problem_sets
+from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.generate.journal import Journal

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import QUICKSTART, write_problem_sets
 from hypothesis import given
 from hypothesis import strategies as st
+from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.configuration import compose
