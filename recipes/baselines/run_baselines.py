@@ -1,20 +1,23 @@
 """InT and every baseline on the tiny model, from the same attempts, and the paper's tables beside ours.
 
-    python recipes/baselines/run_baselines.py --seeds 3              # hours; the same command goes on after a stop
+    python recipes/baselines/run_baselines.py --seeds 3 --jobs 2     # the same command goes on after a stop
     python recipes/baselines/run_baselines.py --seeds 3 --only-tables  # of what there is so far
     python recipes/baselines/run_baselines.py --seeds 1 --out runs/baselines-check rl.total_steps=2 ...
 
 Each arm is a run of `int-verl` in a folder of its own, `OUT/seed-S/ARM`. The arm `int` generates; the others take over
-its folders `sample`, `propose` and `guide`, so nothing is drawn twice and all train on the same problems.
+its folders `sample`, `propose` and `guide`, so nothing is drawn twice and all train on the same problems. What
+`int-verl` says is in `OUT/seed-S/ARM.log`.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from arms import ARMS, GENERATOR
@@ -24,27 +27,27 @@ from int_verl.baselines.shared_run import take_over
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart"
 CONFIG = QUICKSTART / "quickstart.yaml"
-# A prompt with half of its reference solution must fit.
-SETTINGS = ("rl.max_prompt_length=192",)
+# A prompt with half of its reference solution must fit. Two thirds of the quickstart's RL: there are six of them a seed.
+SETTINGS = ("rl.max_prompt_length=192", "rl.total_steps=20")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--jobs", type=int, default=2, help="runs side by side; each keeps a core and 5 GB busy")
     parser.add_argument("--out", type=Path, default=Path("runs/baselines"))
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--only-tables", action="store_true", help="run nothing")
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl, for every arm")
     args = parser.parse_intermixed_args()
+    seeds = range(args.seeds)
     sets = args.out / "problem_sets"
     if not (sets / "heldout.jsonl").is_file():
         subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
-    for seed in range(args.seeds):
-        # Whatever else is asked for, there is nothing to compare without the arm that generates.
-        for name in dict.fromkeys((GENERATOR, *args.arms)):
-            if not args.only_tables:
-                run_arm(args.out, seed, name, args.overrides)
-    print_tables(args.out, range(args.seeds), lambda seed, name: settings(args.out, seed, name, args.overrides))
+    failed = 0 if args.only_tables else asyncio.run(run_all(args.out, seeds, args.arms, args.overrides, args.jobs))
+    print_tables(args.out, seeds, lambda seed, name: settings(args.out, seed, name, args.overrides))
+    if failed:
+        sys.exit(1)
 
 
 def settings(out: Path, seed: int, name: str, overrides: list[str]) -> list[str]:
@@ -64,23 +67,48 @@ def settings(out: Path, seed: int, name: str, overrides: list[str]) -> list[str]
     ]
 
 
-def run_arm(out: Path, seed: int, name: str, overrides: list[str]) -> None:
-    """Run an arm's stages; those that are done are passed over.
+async def run_all(out: Path, seeds: Iterable[int], arms: Iterable[str], overrides: list[str], jobs: int) -> int:
+    """Run every arm of every seed, `jobs` at a time; what is done is passed over. Returns how many failed."""
+    places = asyncio.Semaphore(jobs)
+    # Whatever else is asked for, there is nothing to compare without the arm that generates.
+    names = tuple(dict.fromkeys((GENERATOR, *arms)))
 
-    Raises:
-        SystemExit: a stage failed; its message is on the screen.
-    """
-    folder = out / f"seed-{seed}" / name
-    if name != GENERATOR:
-        take_over(out / f"seed-{seed}" / GENERATOR, folder)
-    for stage in ARMS[name].stages:
-        print(f"\n=== seed {seed}, {name}: {stage}", flush=True)
-        started = time.monotonic()
-        command = [sys.executable, "-m", "int_verl.cli", stage, "--config", CONFIG]
-        done = subprocess.run([*command, *settings(out, seed, name, overrides)], env=os.environ | {"COLUMNS": "120"})
-        if done.returncode:
-            sys.exit(done.returncode)
-        print(f"=== {time.monotonic() - started:.0f} s", flush=True)
+    async def one_arm(seed: int, name: str) -> bool:
+        if name != GENERATOR:
+            take_over(out / f"seed-{seed}" / GENERATOR, out / f"seed-{seed}" / name)
+        async with places:
+            return all([await run_stage(out, seed, name, stage, overrides) for stage in ARMS[name].stages])
+
+    async def one_seed(seed: int) -> int:
+        async with places:
+            if not await run_stage(out, seed, GENERATOR, "guide", overrides):
+                return len(names)
+        return (await asyncio.gather(*(one_arm(seed, name) for name in names))).count(False)
+
+    return sum(await asyncio.gather(*map(one_seed, seeds)))
+
+
+async def run_stage(out: Path, seed: int, name: str, stage: str, overrides: list[str]) -> bool:
+    """Run an arm up to a stage; a failure is said and does not stop the other arms."""
+    log = out / f"seed-{seed}" / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with log.open("a") as stream:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "int_verl.cli", stage, "--config", str(CONFIG)),
+            *settings(out, seed, name, overrides),
+            env=os.environ | {"COLUMNS": "120"},
+            stdout=stream,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            code = await process.wait()
+        except asyncio.CancelledError:  # Ctrl-C, which the run has been sent as well: it tidies up
+            await process.wait()
+            raise
+    fate = f"failed with exit code {code}, see {log}" if code else "done"
+    print(f"seed {seed}, {name}: {stage} {fate} after {time.monotonic() - started:.0f} s", flush=True)
+    return not code
 
 
 if __name__ == "__main__":
