@@ -21,6 +21,7 @@ def apply() -> None:
     deduplicate_backends()
     answer_for_vllm()
     do_not_pin_memory()
+    tell_ray_clusters_apart()
 
 
 def use_cuda_engines() -> None:
@@ -93,3 +94,23 @@ def do_not_pin_memory() -> None:
 
     __init__.int_verl_shim = True  # type: ignore[attr-defined]
     fsdp.CPUOffloadPolicy.__init__ = __init__  # type: ignore[method-assign]
+
+
+def tell_ray_clusters_apart() -> None:
+    """verl/workers/rollout/vllm_rollout/vllm_rollout.py:140: names the socket of its weight updates after Ray's job id.
+
+    That is 01000000 in every cluster that a run starts for itself, so of two runs on one machine each waits for weights
+    that the other has taken, or gets the other's. The id that verl sees has the port of its cluster added.
+    """
+    from ray.runtime_context import RuntimeContext
+
+    original = RuntimeContext.get_job_id
+    if hasattr(original, "int_verl_shim"):
+        return
+
+    @functools.wraps(original)
+    def get_job_id(self: RuntimeContext) -> str:
+        return f"{original(self)}-{self.gcs_address.rpartition(':')[2]}"
+
+    get_job_id.int_verl_shim = True  # type: ignore[attr-defined]
+    RuntimeContext.get_job_id = get_job_id  # type: ignore[method-assign]

@@ -86,6 +86,7 @@ print(json.dumps({{
             "torch.distributed.init_process_group",
             "torch.distributed.distributed_c10d.init_process_group",
             "torch.distributed.fsdp.CPUOffloadPolicy.__init__",
+            "ray.runtime_context.RuntimeContext.get_job_id",
         }
         assert "torch.distributed.init_process_group" in found["replaced"]
 
@@ -126,3 +127,31 @@ except metadata.PackageNotFoundError:
 print(missing, "cpu" in metadata.version("vllm"), metadata.version("verl").startswith("0.9"))
 """
     assert python(code, VERL_PLATFORM="cpu") == "True True True"
+
+
+@pytest.mark.verl
+def test_two_runs_on_one_machine_have_sockets_of_their_own() -> None:
+    """verl names the socket of a weight update after Ray's job id, which is the same in every new cluster."""
+    code = """
+import sys, verl, ray
+ray.init(address="local", num_cpus=1, include_dashboard=False, log_to_driver=False)
+print(ray.get_runtime_context().get_job_id(), flush=True)
+sys.stdin.read()
+"""
+    environment = {**os.environ, "VERL_PLATFORM": "cpu"}
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+        for _ in range(2)
+    ]
+    ids = [run.stdout.readline().strip() for run in runs if run.stdout is not None]
+    for run in runs:
+        run.communicate(timeout=120)
+    assert all(job_id.startswith("01000000") for job_id in ids)
+    assert len(set(ids)) == 2
