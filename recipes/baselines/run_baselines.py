@@ -27,7 +27,7 @@ from int_verl.baselines.shared_run import take_over
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart"
 CONFIG = QUICKSTART / "quickstart.yaml"
-# A prompt with half of its reference solution must fit. Two thirds of the quickstart's RL: there are six of them a seed.
+# A prompt with half of its reference solution must fit. Two thirds of the quickstart's RL: there are six a seed.
 SETTINGS = ("rl.max_prompt_length=192", "rl.total_steps=20")
 
 
