@@ -5,7 +5,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv baselines ablations
+.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
@@ -32,6 +32,7 @@ help:
 	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
 	echo "make baselines    InT and every baseline on the tiny model, SEEDS=3 seeds, beside the paper's tables; hours"
 	echo "make ablations    SFT with one setting changed at a time, SEEDS=3 seeds, beside the paper's table"
+	echo "make gpu-check    on a GPU host: doctor, the reduced schedule, what it must leave; PYTHON= with int-verl[gpu]"
 	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 
 quickstart: venv
@@ -43,6 +44,10 @@ baselines: venv
 
 ablations: venv
 	$(PY) recipes/ablations/run_ablations.py --seeds $(SEEDS) $(ARGS)
+
+# On a GPU host, with the Python that has int-verl[gpu]; .venv is for machines without one.
+gpu-check:
+	$(or $(PYTHON),python3) recipes/gpu_check/run_gpu_check.py $(ARGS)
 
 test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"

@@ -14,7 +14,8 @@ settings.register_profile("int_verl", deadline=None, derandomize=bool(os.environ
 settings.load_profile("int_verl")
 
 TESTS = Path(__file__).parent
-for folder in (str(TESTS.parent), str(TESTS.parent / "recipes" / "quickstart"), str(TESTS)):
+RECIPES = TESTS.parent / "recipes"
+for folder in (str(TESTS.parent), str(RECIPES / "quickstart"), str(RECIPES / "gpu_check"), str(TESTS)):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 

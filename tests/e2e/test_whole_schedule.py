@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import signal
@@ -13,8 +12,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from checks import checks, figures
 from quickstart_files import QUICKSTART, ROOT, write_problem_sets
-from safetensors import safe_open
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 
@@ -61,11 +60,6 @@ def manifest(folder: Path, stage: str) -> dict[str, object]:
     return dict(json.loads(file.read_text())) if file.is_file() else {}
 
 
-def weights(model: Path) -> dict[str, object]:
-    with safe_open(model / "model.safetensors", "np") as tensors:
-        return {name: tensors.get_tensor(name) for name in tensors.keys()}  # noqa: SIM118 - not a dict
-
-
 def test_killed_in_sft_and_started_again_it_ends_with_the_report(folder: Path) -> None:
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder / "first.log").open("w") as log:
@@ -99,25 +93,17 @@ def test_every_stage_left_what_it_should(folder: Path) -> None:
     assert (run / "report.html").stat().st_size > 10_000
 
 
-def test_training_changed_the_weights_and_kept_the_tokenizer(folder: Path) -> None:
-    base = QUICKSTART / "model"
-    trained = [Path((folder / "run" / stage / "model.txt").read_text().strip()) for stage in ("sft", "rl")]
-    states = [weights(model) for model in (base, *trained)]
-    for before, after in itertools.pairwise(states):
-        assert any((before[name] != after[name]).any() for name in before.keys() & after.keys())  # type: ignore[attr-defined]
-    for model in trained:
-        assert (
-            json.loads((model / "tokenizer.json").read_text())["model"]
-            == json.loads((base / "tokenizer.json").read_text())["model"]
-        )
+def test_the_checks_for_a_gpu_pass_on_the_cpu(folder: Path) -> None:
+    """Weights changed and finite, tokenizer kept, SFT's loss fell, rollout and actor agree in every step."""
+    found = {check.name: check for check in checks(folder / "run", QUICKSTART / "model", "cpu")}
+    assert len(found) == 6
+    assert [check for check in found.values() if not check.ok] == []
+    assert figures(folder / "run")["generation"].endswith("start of the engine included")
 
 
-def test_rollout_and_actor_agree_in_every_step(folder: Path) -> None:
-    """A stale weight in the rollout engine makes noise without an error."""
+def test_rollout_and_actor_are_compared_in_every_step(folder: Path) -> None:
     metrics = [json.loads(line)["data"] for line in (folder / "run/rl/metrics.jsonl").read_text().splitlines()]
-    trained = [row for row in metrics if "training/rollout_probs_diff_mean" in row]
-    assert len(trained) == 2
-    assert all(row["training/rollout_probs_diff_mean"] < 1e-6 for row in trained)
+    assert sum("training/rollout_probs_diff_mean" in row for row in metrics) == 2
 
 
 def test_scores_are_complete(folder: Path) -> None:

@@ -141,15 +141,25 @@ def cpu_recipes(problem_sets: Path, model_folder: Path, run_folder: str) -> dict
 
 
 @pytest.fixture(scope="session")
+def gpu_check(run_folder: str, problem_sets: Path, model_folder: Path) -> Commands:
+    """What `make gpu-check` starts on a GPU: stage -> stock command."""
+    from run_gpu_check import settings
+
+    sets = [f"problems.{split}={problem_sets / f'{split}.jsonl'}" for split in ("train", "heldout")]
+    return startable(stock_commands(["run", *settings(Path(run_folder), "gpu"), *sets]), model_folder)
+
+
+@pytest.fixture(scope="session")
 def composed(
     asked: Callable[..., list[list[str]]],
     variants: dict[str, Commands],
     cpu_recipes: dict[str, Commands],
+    gpu_check: Commands,
     verl_versions: dict[str, Path | None],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, dict[str, Any]]:
     """Version -> `{recipe} {stage}`, `{diff} before` and `{diff} after` -> what that verl composes and accepts."""
-    recipes = {**variants, **cpu_recipes}
+    recipes = {**variants, **cpu_recipes, "gpu_check": gpu_check}
     commands = {f"{recipe} {stage}": argv for recipe, found in recipes.items() for stage, argv in found.items()}
     for name, script in DIFFS.items():
         folder = tmp_path_factory.mktemp(name)
