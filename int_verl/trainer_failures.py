@@ -100,6 +100,10 @@ FAILURES: tuple[tuple[str, str], ...] = (
         "an error on the GPU: run again to resume; if it returns, CUDA_LAUNCH_BLOCKING=1 shows where",
     ),
     (
+        r"The current node timed out during startup",
+        "Ray could not start within its 30 s: the machine is busy with something else; run again to go on",
+    ),
+    (
         r"Engine core initialization failed|EngineDeadError|ActorDiedError|The actor died unexpectedly|"
         r"Worker unexpectedly exits",
         "a process of the trainer died without a word, often for want of memory: look at the end of the log, and at "
@@ -132,7 +136,7 @@ def explain(log_path: Path, start: int = 0, code: int = 1) -> str:
                 return f"{remedy}{f' ({what[:300]})' if what else ''}; see {log_path}"
     if code == 128 + 9:
         return f"{HOST_MEMORY} (the trainer was killed); see {log_path}"
-    last = [line for line in useful if re.search(r"\w(Error|Exception)\b", line)]
+    last = [line for line in useful if re.search(r"\w(Error|Exception)\b|\bException: ", line)]
     reason = last[-1][:300] if last else f"exit code {code}"
     return f"the trainer failed: {reason}; see {log_path}"
 

@@ -105,6 +105,8 @@ WORDS = {
     "RuntimeError: The NVIDIA driver on your system is too old (found version 11080).": "driver does not fit",
     "torch.AcceleratorError: CUDA error: an illegal memory access was encountered": r"\(an illegal memory access",
     "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.": "died without a word",
+    "Exception: The current node timed out during startup. This could happen because some of the raylet failed to "
+    "startup or the GCS has become overloaded.": "Ray could not start",
     "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.": "died without a word",
 }
 
@@ -157,6 +159,7 @@ def test_hints_in_a_healthy_log_are_no_causes(tmp_path: Path) -> None:
         "WARNING: if you see out of memory errors, lower gpu_memory_utilization\n"
         "INFO: flash_attn is off: No module named 'flash_attn'\n"
         "INFO: no generation_config.json: No such file or directory: 'x/generation_config.json'\n"
-        "ValueError: the cause\n"
+        "Exception: the cause\n"
+        "Exception ignored in: <function Actor.__del__ at 0x7f>\n"
     )
-    assert "the trainer failed: ValueError: the cause" in explain(log)
+    assert "the trainer failed: Exception: the cause" in explain(log)
