@@ -27,7 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Literal
 
 from int_verl.generate.expressions import Node, is_literal, parse_expression, same_value, sample_values
 from int_verl.generate.mathtext import PROSE_IN_MATH, UNICODE, Side, Token, cut_sides, tokenize
@@ -44,7 +44,6 @@ Rejection = Literal[
     "after_first_error",  # later than the first step that the verification calls wrong
     "wrong_step_in_prefix",  # the steps kept before it include one that the verification calls wrong
 ]
-REJECTIONS: tuple[Rejection, ...] = get_args(Rejection)
 
 
 def check_location(intervention: Intervention, n_steps: int, log: str) -> LocationRejection | None:
