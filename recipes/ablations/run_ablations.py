@@ -1,11 +1,12 @@
 """What matters in SFT on interventions: one setting changed at a time, then sampling on the training problems.
 
-    python recipes/ablations/run_ablations.py --seeds 3       # the same command goes on after a stop
+    python recipes/ablations/run_ablations.py --seeds 3 --jobs 2    # the same command goes on after a stop
     python recipes/ablations/run_ablations.py --cells int suffix --problems 50
 
 No RL: as in the paper's Table 2, every SFT model is sampled on the training problems that have a kept intervention.
 Each cell is a run of `int-verl` in `OUT/seed-S/CELL`; the cell `int` generates, the others take its attempts over, and
-where a setting selects other interventions, its journal answers for them: nothing is drawn twice.
+where a setting selects other interventions, its journal answers for them: nothing is drawn twice. What a cell says is
+in `OUT/seed-S/CELL.log`.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 import time
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +51,7 @@ CONFIG = QUICKSTART / "quickstart.yaml"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
+    parser.add_argument("--jobs", type=int, default=2, help="cells side by side; each keeps a core and 4 GB busy")
     parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     parser.add_argument("--problems", type=int, default=100, help="training problems to sample, those of kept rows")
@@ -56,31 +61,55 @@ def main() -> None:
     sets = args.out / "problem_sets"
     if not (sets / "heldout.jsonl").is_file():
         subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
-    for seed in range(args.seeds):
-        for name in dict.fromkeys((REFERENCE, *args.cells)):
-            started = time.monotonic()
-            run = train(args.out, seed, name, args.overrides)
-            trained = time.monotonic() - started
-            sample(run, args.out / f"seed-{seed}" / REFERENCE, args.problems, args.samples)
-            print(
-                f"=== seed {seed}, {name}: {trained:.0f} s of SFT, {time.monotonic() - started:.0f} s in all",
-                flush=True,
-            )
+    failed = run_all(args)
     Console(width=120).print(table(args.out, args.seeds))
+    if failed:
+        sys.exit(1)
 
 
-def train(out: Path, seed: int, name: str, overrides: list[str]) -> Run:
-    """The cell's SFT model; what is done is passed over.
+def run_all(args: argparse.Namespace) -> int:
+    """Every cell of every seed, `jobs` at a time, the one that generates first. Returns how many have no scores."""
+    others = [name for name in args.cells if name != REFERENCE]
+    failed = 0
+    with ProcessPoolExecutor(args.jobs, multiprocessing.get_context("spawn")) as pool:
+        running = {pool.submit(one_cell, args, seed, REFERENCE): (seed, REFERENCE) for seed in range(args.seeds)}
+        while running:
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                seed, name = running.pop(future)
+                done_well, said = future.result()
+                print(f"seed {seed}, {name}: {said}", flush=True)
+                if not done_well:
+                    failed += 1 + (len(others) if name == REFERENCE else 0)
+                elif name == REFERENCE:
+                    running |= {pool.submit(one_cell, args, seed, other): (seed, other) for other in others}
+    return failed
 
-    Raises:
-        SystemExit: int-verl failed; its message is on the screen.
-    """
-    folder = out / f"seed-{seed}" / name
+
+def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]:
+    """Train and sample a cell, in a process whose output goes to the cell's log; whether it went well, and a line."""
+    reference, folder = args.out / f"seed-{seed}" / REFERENCE, args.out / f"seed-{seed}" / name
     if name != REFERENCE:
-        take_over(out / f"seed-{seed}" / REFERENCE, folder)
+        take_over(reference, folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    log = folder.with_suffix(".log")
+    with log.open("a") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+    started = time.monotonic()
+    run, code = train(args.out, seed, name, args.overrides)
+    trained = time.monotonic() - started
+    if code:
+        return False, f"int-verl failed with exit code {code}, see {log}"
+    sample(run, reference, args.problems, args.samples)
+    return True, f"{trained:.0f} s of SFT, {time.monotonic() - started:.0f} s in all"
+
+
+def train(out: Path, seed: int, name: str, overrides: list[str]) -> tuple[Run, int]:
+    """The cell's run up to SFT, and int-verl's exit code; what is done is passed over."""
     settings = [
         f"run.name={name}",
-        f"run.dir={folder}",
+        f"run.dir={out}/seed-{seed}/{name}",
         f"run.seed={seed}",
         f"problems.train={out}/problem_sets/train.jsonl",
         f"problems.heldout={out}/problem_sets/heldout.jsonl",
@@ -89,9 +118,8 @@ def train(out: Path, seed: int, name: str, overrides: list[str]) -> Run:
         *overrides,
     ]
     command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(CONFIG), *settings]
-    if code := subprocess.run(command).returncode:
-        sys.exit(code)
-    return Run(compose(CONFIG, settings), Console())
+    code = subprocess.run(command).returncode
+    return Run(compose(CONFIG, settings), Console()), code
 
 
 def sample(run: Run, reference: Path, limit: int, samples: int) -> None:

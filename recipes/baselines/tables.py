@@ -18,6 +18,7 @@ from arms import (
 )
 from rich.console import Console
 from rich.table import Table
+from transformers.utils.logging import disable_progress_bar
 
 from int_verl.baselines.stage import sft_file
 from int_verl.configuration import compose
@@ -41,6 +42,7 @@ Values = dict[str, list[float]]
 
 def print_tables(out: Path, seeds: Iterable[int], settings: Callable[[int, str], list[str]]) -> None:
     """Print what there is, and write it to OUT/results.json."""
+    disable_progress_bar()  # of loading a model, between the tables
     console = Console(width=140)
     figures: dict[str, Values] = {}
     for seed in seeds:
