@@ -20,6 +20,7 @@ import argparse
 import asyncio
 import json
 import os
+import signal
 import statistics
 import sys
 import tempfile
@@ -440,6 +441,7 @@ def main() -> None:
     arguments.add_argument("--chunks", default="512,1024,2048,4096", help="simulated: requests of a chunk")
     arguments.add_argument("--json", type=Path)
     options = arguments.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are ended as well
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     console = Console()
     console.print(f"load before: {', '.join(f'{load:.2f}' for load in os.getloadavg())} on {os.cpu_count()} processors")
