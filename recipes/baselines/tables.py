@@ -16,7 +16,7 @@ from arms import (
     PAPER_PASS_AT_K,
     PAPER_ZERO_ADVANTAGE,
 )
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
 
@@ -57,6 +57,8 @@ def print_tables(out: Path, seeds: Iterable[int], settings: Callable[[int, str],
         return
     write_text(out / "results.json", json.dumps(figures, indent=2) + "\n")
     console.print(final_table(figures))
+    for model, values in figures.get("nll_row", {}).items():
+        console.print(f"NLL of a whole row under base, {model}: {_mean(values, 1, 1)} nats")
     ks = sorted(int(what.removeprefix("held-out pass@")) for what in figures if what.startswith("held-out pass@"))
     for title, what, paper in (
         ("NLL of the SFT data under base, nats per token", "nll", PAPER_NLL),
@@ -85,7 +87,7 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
             folder = run.model_folder if stage == "rl_baseline" else trained_model(run)
             found.setdefault("entropy", {})[model] = entropy(run, stage, folder)
             if stage == "rl":
-                found.setdefault("nll", {})[model] = nll(run)
+                found.setdefault("nll", {})[model], found.setdefault("nll_row", {})[model] = nll(run)
     if not dumps:
         return found
     for entry in summarise(trainer_scores(run, dumps), group=run.rl.rollouts, comparisons=())["models"]:
@@ -95,11 +97,12 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
     return found
 
 
-def nll(run: Run) -> float:
-    """Mean negative log-likelihood under the base model of the tokens that SFT trains on."""
+def nll(run: Run) -> tuple[float, float]:
+    """Negative log-likelihood under the base model of what SFT trains on: nats a token, and nats a row, means."""
     rows = read_rows(run.folder / sft_file(run), ["prompt_ids", "prefix_ids", "intervention_ids"])
     pairs = [(row["prompt_ids"], [*row["prefix_ids"], *row["intervention_ids"]]) for row in rows]
-    return token_statistics(run.model_folder, pairs).nll
+    statistics = token_statistics(run.model_folder, pairs)
+    return statistics.nll, statistics.nll * statistics.tokens / len(pairs)
 
 
 def entropy(run: Run, stage: str, model: Path) -> float:
@@ -134,21 +137,25 @@ def final_table(figures: Mapping[str, Values]) -> Table:
     return table
 
 
-def comparison(title: str, ours: Values, paper: Mapping[str, float]) -> Table:
+def comparison(title: str, ours: Values, paper: Mapping[str, float]) -> Group:
     """One figure of some models, and whether the models' order is the paper's."""
-    table = Table(title=title, caption=_order(ours, paper), caption_justify="left")
+    table = Table(title=title)
     for head in ("model", "ours", "paper"):
         table.add_column(head, justify="left" if head == "model" else "right")
     for model, value in paper.items():
         table.add_row(model, _mean(ours.get(model, []), 1, 3), f"{value:g}")
-    return table
+    return Group(table, _order(ours, paper), "")
 
 
 def _order(ours: Values, paper: Mapping[str, float]) -> str:
-    """Which pairs stand in another order than in the paper."""
+    """Which pairs stand, in the mean over seeds, in another order than in the paper, and in how many seeds."""
     models = [model for model in paper if model in ours]
     pairs = [(a, b) for i, a in enumerate(models) for b in models[i + 1 :] if paper[a] != paper[b]]
-    turned = [f"{a} / {b}" for a, b in pairs if (np.mean(ours[a]) - np.mean(ours[b])) * (paper[a] - paper[b]) <= 0]
+    turned = []
+    for a, b in pairs:
+        gaps = [(x - y) * (paper[a] - paper[b]) for x, y in zip(ours[a], ours[b], strict=False)]
+        if np.mean(gaps) <= 0:
+            turned.append(f"{a} / {b} (in {sum(gap <= 0 for gap in gaps)} of {len(gaps)} seeds)")
     if not pairs:
         return "nothing to order yet"
     return f"{len(pairs) - len(turned)} of {len(pairs)} pairs in the paper's order" + (
