@@ -88,6 +88,9 @@ def run_all(args: argparse.Namespace) -> int:
 
 def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]:
     """Train and sample a cell, in a process whose output goes to the cell's log; whether it went well, and a line."""
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        sys.exit("nobody waits for this cell any more")
     reference, folder = args.out / f"seed-{seed}" / REFERENCE, args.out / f"seed-{seed}" / name
     if name != REFERENCE:
         take_over(reference, folder)
