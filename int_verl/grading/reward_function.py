@@ -82,7 +82,7 @@ class RewardFunction:
         self._lock = threading.Lock()
         self._workers: set[_Worker] = set()
         self._closed = False
-        self._answered = self._failed = self._tried_golds = 0
+        self._answered = self._failed = self._tried_golds = self._finished_golds = 0
 
     def __enter__(self) -> RewardFunction:
         return self
@@ -140,8 +140,11 @@ class RewardFunction:
             return None
         grades = [self.grade_response(response, gold) for response in (f"\\boxed{{{gold}}}", gold)]
         failed = [grade.means for grade in grades if grade.means != "reward function"]
-        if tried == TRIED_GOLDS and not self._answered:
-            raise UserError(self._always(failed[-1]))
+        with self._lock:
+            self._finished_golds += 1
+            last, calls, answered = self._finished_golds == TRIED_GOLDS, self._failed, self._answered
+        if last and not answered:
+            raise UserError(self._always(calls, failed[-1]))
         return f"{self._label}: {failed[0]}" if len(failed) == len(grades) else None
 
     @property
@@ -152,8 +155,8 @@ class RewardFunction:
     def _remedy(self) -> str:
         return f"`int-verl reward check --fn {self.path}:{self.name}` shows more"
 
-    def _always(self, last: str) -> str:
-        return f"{self._label}: each of its first {self._failed} calls failed, the last: {last}; {self._remedy}"
+    def _always(self, calls: int, last: str) -> str:
+        return f"{self._label}: each of its first {calls} calls failed, the last: {last}; {self._remedy}"
 
     # In a thread of its own
 
@@ -189,7 +192,7 @@ class RewardFunction:
         if failed == 1:
             self._warn(f"{self._label}: {message}; such calls are counted as {verdict}, {self._remedy}")
         if not answered and failed >= MAX_FAILURES:
-            raise UserError(self._always(message))
+            raise UserError(self._always(failed, message))
         return Grade(verdict, None, message)
 
     def _worker(self) -> _Worker:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +199,16 @@ def test_golds_that_all_fail_stop_the_run(file: str) -> None:
             assert "invalid literal" in str(function.check_gold(f"gold {number}"))
         with pytest.raises(UserError, match=f"first {2 * TRIED_GOLDS} calls failed"):
             function.check_gold("the last")
+
+
+def test_golds_tried_side_by_side_are_all_counted(file: str) -> None:
+    for _ in range(5):
+        with (
+            RewardFunction(file, "broken", workers=4) as function,
+            ThreadPoolExecutor(4) as threads,
+            pytest.raises(UserError, match=f"first {2 * TRIED_GOLDS} calls failed"),
+        ):
+            list(threads.map(function.check_gold, map(str, range(3 * TRIED_GOLDS))))
 
 
 @pytest.mark.parametrize(
