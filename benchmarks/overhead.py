@@ -1,6 +1,6 @@
 """Step times of SFT and RL through int_verl's recipes, against stock verl with the same settings.
 
-    python benchmarks/overhead.py                     # about ten minutes on two quiet cores
+    python benchmarks/overhead.py                     # about twenty minutes on two quiet cores
     python benchmarks/overhead.py --only rl --rounds 3
 
 Both arms are verl's stock trainers on the quickstart's model. Stock has verl's own primary with our recipe's values as

@@ -157,13 +157,12 @@ def table(out: Path, seeds: int) -> Table:
     for head in ("SFT data", "SFT rows", "coverage", "accuracy", "paper: solved of 235", "paper: accuracy"):
         shown.add_column(head, justify="left" if head == "SFT data" else "right")
     for name, cell in CELLS.items():
-        files = [out / f"seed-{seed}" / name / "scores.parquet" for seed in range(seeds)]
-        scores = [list(read_rows(file)) for file in files if file.is_file()]
-        if not scores:
+        folders = [out / f"seed-{seed}" / name for seed in range(seeds)]
+        folders = [folder for folder in folders if (folder / "scores.parquet").is_file()]
+        if not folders:
             continue
-        manifests = [
-            json.loads((out / f"seed-{s}" / name / "sft/manifest.json").read_text()) for s in range(len(scores))
-        ]
+        scores = [list(read_rows(folder / "scores.parquet")) for folder in folders]
+        manifests = [json.loads((folder / "sft/manifest.json").read_text()) for folder in folders]
         rows = [manifest["counts"]["trained_rows"] for manifest in manifests]
         results[name] = [
             {
