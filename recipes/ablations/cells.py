@@ -20,6 +20,8 @@ REFERENCE = "int"
 CELLS = {
     "int": Cell("prefix + intervention, filtered", (), (202, 7.71)),
     "unfiltered": Cell("unfiltered", ("select.need_success=false",), (196, 5.06)),
+    # About twice the rows, so about as many steps as `int` has.
+    "unfiltered_2_epochs": Cell("unfiltered, half the epochs", ("select.need_success=false", "sft.epochs=2")),
     "no_prefix_loss": Cell("loss on the intervention only", ("sft.loss_on=intervention",), (162, 2.87)),
     "suffix": Cell("with suffix", ("sft.suffix=true",), (111, 2.31)),
     "one_per_problem": Cell("one intervention per problem", ("select.interventions=one_per_problem",)),
