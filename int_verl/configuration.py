@@ -156,7 +156,7 @@ def _override(config: Any, overrides: Sequence[str]) -> Any:
         section = OmegaConf.select(config, known) if known else config
         names = list(section) if isinstance(section, DictConfig) else []
         if last not in names and known not in ("problems.columns", "proposer.engine"):
-            raise UserError(f"{key}: no such key; `int-verl run --help` lists them")
+            raise UserError(f"{key}: no such key; `int-verl settings` lists them")
         OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
     return config
 

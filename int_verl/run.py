@@ -134,6 +134,13 @@ class Run:
 
         return local_model(str(self.config.model.path))
 
+    @property
+    def model_in_plan(self) -> Path:
+        """`model_folder`, but the hub name of a model that is not on this machine: a plan downloads nothing."""
+        from int_verl.generate.chat import local_model
+
+        return local_model(str(self.config.model.path), download=False)
+
     @cached_property
     def model_parts(self) -> dict[str, str]:
         """Hashes of the weights, the configuration and the tokenizer."""

@@ -21,6 +21,10 @@ from int_verl.errors import UserError
 Status = Literal["running", "done", "failed"]
 
 
+class FolderInUseError(UserError):
+    """Another process is at work in the folder."""
+
+
 @dataclass(slots=True)
 class Manifest:
     """What a stage made, and from what."""
@@ -73,7 +77,8 @@ class RunFolder:
         """Hold the folder; the system lets go of it when the process ends, however it ends.
 
         Raises:
-            UserError: another process holds it, or the folder cannot be written.
+            FolderInUseError: another process holds it.
+            UserError: the folder cannot be written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -84,7 +89,7 @@ class RunFolder:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise UserError(
+                raise FolderInUseError(
                     f"run.dir={self.path}: another run is using this folder; wait for it or choose another run.dir"
                 ) from None
             yield

@@ -16,10 +16,10 @@ from int_verl.evaluation_stage import EvaluationStage
 from int_verl.generate.settings import UNTIL
 from int_verl.generate.stage import GuideStage, ProposeStage, SampleStage
 from int_verl.progress import StageProgress
-from int_verl.report.stage import ReportStage
+from int_verl.report.stage import ReportStage, write_report
 from int_verl.rl.stage import RLStage
 from int_verl.run import IDENTITY, Run
-from int_verl.run_folder import Manifest, installed_versions
+from int_verl.run_folder import FolderInUseError, Manifest, installed_versions
 from int_verl.sft.stage import SFTStage
 from int_verl.stage import Stage
 
@@ -52,7 +52,7 @@ def wanted(run: Run, target: str | None) -> list[Stage]:
     Raises:
         UserError: a shard is asked for a stage that needs all problems.
     """
-    names = {stage.name for stage in STAGES} if target is None else _upstream(target)
+    names = {stage.name for stage in STAGES} if target is None else _upstream(run, target)
     if run.shard is not None and target not in (None, *UNTIL, "report"):
         raise UserError(
             f"run.shard={run.shard}: {target} needs all problems; `int-verl merge RUN_FOLDER... --into FOLDER` joins "
@@ -69,8 +69,8 @@ def wanted(run: Run, target: str | None) -> list[Stage]:
     return [stage for stage in STAGES if stage.name in names]
 
 
-def _upstream(name: str) -> set[str]:
-    return {name}.union(*(_upstream(earlier) for earlier in BY_NAME[name].reads))
+def _upstream(run: Run, name: str) -> set[str]:
+    return {name}.union(*(_upstream(run, earlier) for earlier in BY_NAME[name].reads_in(run)))
 
 
 def decide(run: Run, stage: Stage) -> Step:
@@ -106,7 +106,7 @@ def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
     running: set[str] = set()
     for stage in wanted(run, target):
         step = decide(run, stage)
-        earlier = [name for name in stage.reads if name in running]
+        earlier = [name for name in stage.reads_in(run) if name in running]
         if step.action == "skip" and force and target in (None, stage.name):
             step = Step(stage, "start", "forced")
         elif step.action == "skip" and earlier:
@@ -118,7 +118,22 @@ def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
 
 
 def execute(run: Run, target: str | None, force: bool = False) -> None:
-    """Run the schedule, or one stage with what it needs. What is done is passed over, what was interrupted goes on."""
+    """Run the schedule, or one stage with what it needs. What is done is passed over, what was interrupted goes on.
+
+    A report needs nothing and disturbs nobody, so it is written while another run is at work in the folder, too.
+
+    Raises:
+        FolderInUseError: anything else is asked for while another run is at work there.
+    """
+    try:
+        _execute(run, target, force)
+    except FolderInUseError:
+        if target != "report":
+            raise
+        write_report(run)  # the manifest is for the run at work to write
+
+
+def _execute(run: Run, target: str | None, force: bool) -> None:
     stages = wanted(run, target)
     run.until = next((name for name in reversed(UNTIL) if name in {stage.name for stage in stages}), run.until)
     with run.folder.lock():

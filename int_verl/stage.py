@@ -29,6 +29,10 @@ class Stage(ABC):
     counts_events: ClassVar[str | None] = None
     "The event whose count is the position of the progress bar."
 
+    def reads_in(self, run: Run) -> tuple[str, ...]:  # noqa: ARG002
+        """`reads`, and what this run's settings add."""
+        return self.reads
+
     @abstractmethod
     def inputs(self, run: Run) -> dict[str, str]:
         """Name -> hash of the content of everything it reads."""

@@ -86,8 +86,11 @@ def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:
     return ids
 
 
-def local_model(name: str) -> Path:
+def local_model(name: str, download: bool = True) -> Path:
     """The folder of a model given by path or by hub name.
+
+    Args:
+        download: a model of the hub that is not on this machine yet; otherwise its name stands for its folder.
 
     Raises:
         UserError: neither a folder with a config.json nor a name that the hub or its cache knows.
@@ -103,8 +106,10 @@ def local_model(name: str) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(snapshot_download(name))
+        return Path(snapshot_download(name, local_files_only=not download))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if not download:
+            return Path(name)
         raise UserError(
             f"model.path={name}: no such folder here, and the hub does not answer for it "
             f"({type(error).__name__}); give a local folder"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from int_verl.progress import StageProgress
@@ -29,11 +30,16 @@ class ReportStage(Stage):
         return None
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:  # noqa: ARG002
-        from int_verl.report import write_report
-
-        path = write_report(run.folder.path)
-        run.console.print(f"report: {path}", highlight=False)
-        return {"bytes": path.stat().st_size}
+        return {"bytes": write_report(run).stat().st_size}
 
     def plan(self, run: Run) -> list[str]:
         return [f"{run.folder / 'report.html'}"]
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` of what the folder holds now, and say where."""
+    from int_verl import report
+
+    path = report.write_report(run.folder.path)
+    run.console.print(f"report: {path}", highlight=False, soft_wrap=True)
+    return path

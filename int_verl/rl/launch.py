@@ -31,6 +31,11 @@ _SETTINGS = {
     "trainer.total_training_steps": "rl.total_steps",
     "trainer.default_local_dir": "run.dir",
     "trainer.save_freq": "rl.save_freq",
+    "data.train_batch_size": "rl.prompts_per_step",
+    "data.max_prompt_length": "rl.max_prompt_length",
+    "data.max_response_length": "rl.max_response_length",
+    "actor_rollout_ref.rollout.n": "rl.rollouts",
+    "actor_rollout_ref.actor.ppo_mini_batch_size": "rl.mini_batch",
 }
 
 COLUMNS = ("data_source", "prompt", "ability", "reward_model", "extra_info")
@@ -211,7 +216,7 @@ def _check_data(cfg: RLLaunch) -> None:
             "lower rl.prompts_per_step"
         )
     if not cfg.val_files:
-        raise UserError("rl.val_files: verl's trainer needs a validation file, even with test_freq=-1")
+        raise UserError("problems.heldout: verl's trainer needs a validation file, even with test_freq=-1")
 
 
 def _check_reward(cfg: RLLaunch) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields
 from itertools import groupby, islice
 from operator import itemgetter
+from pathlib import Path
 from typing import Any
 
 from int_verl import trainer_process
@@ -46,6 +47,10 @@ class RLStage(Stage):
     def __init__(self, name: str, does: str, reads: tuple[str, ...]) -> None:
         self.name, self.does, self.reads = name, does, reads
         self.from_base = name == "rl_baseline"
+
+    def reads_in(self, run: Run) -> tuple[str, ...]:
+        with_interventions = run.rl.problems == "with_intervention" or run.rl.prefix == "intervention"
+        return (*self.reads, "guide") if with_interventions else self.reads
 
     def inputs(self, run: Run) -> dict[str, str]:
         if self.from_base:
@@ -88,7 +93,7 @@ class RLStage(Stage):
 
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
-        done = launch.run(self._launch(run), on_progress, 60 * run.rl.stall_minutes)
+        done = launch.run(self._launch(run, run.model_folder), on_progress, 60 * run.rl.stall_minutes)
         score = validation_scores(home / "checkpoints").get(done.steps)
         step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
         export_model(model, home / "model", step, score)
@@ -97,14 +102,14 @@ class RLStage(Stage):
         return {"steps": done.steps, "exported_step": step, **counts}
 
     def plan(self, run: Run) -> list[str]:
-        cfg = self._launch(run)
+        cfg = self._launch(run, run.model_in_plan)
         return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
         for leftover in ("checkpoints", "validation", "rollouts", "best", "model"):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
-    def _launch(self, run: Run) -> launch.RLLaunch:
+    def _launch(self, run: Run, base: Path) -> launch.RLLaunch:
         check_export(run.rl.export, run.rl.test_freq, run.rl.save_freq)
         own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts", "export"}
         own |= {"stall_minutes", "overrides"}
@@ -114,7 +119,7 @@ class RLStage(Stage):
         # verl takes no empty file, and before the attempts are there the hard problems are not known.
         sets = ("heldout", "hard") if not (run.folder / ATTEMPTS).is_file() or hard_problems(run) else ("heldout",)
         return launch.RLLaunch(
-            model_path=run.model_folder if self.from_base else trained_model(run),
+            model_path=base if self.from_base else trained_model(run),
             train_files=(home / FILES["train"],),
             val_files=tuple(home / FILES[name] for name in sets),
             output_dir=home / "checkpoints",
@@ -127,7 +132,7 @@ class RLStage(Stage):
             rollout_data_dir=home / "rollouts" if run.rl.dump_rollouts else None,
             seed=run.seed + 1,
             platform=run.platform,
-            base_model=None if self.from_base else run.model_folder,
+            base_model=None if self.from_base else base,
             overrides=(*prefixed, *run.rl.overrides),
             **settings,
         )

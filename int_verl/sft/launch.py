@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _SETTINGS = {
     "data.train_batch_size": "sft.batch_size",
-    "data.train_files": "sft.train_file",
+    "data.train_files": "sft_data.kind",
     "data.max_length": "sft.max_length",
     "data.intervention.loss_on": "sft.loss_on",
     "data.intervention.suffix": "sft.suffix",
@@ -198,7 +198,7 @@ def _check_overrides(cfg: SFTLaunch) -> None:
         if key == "data.pad_mode" and value != "no_padding":
             raise UserError(f"{override}: verl's FSDP engine trains only with data.pad_mode=no_padding")
         if key == "trainer.test_freq" and cfg.val_file is None and value not in ("-1", "0"):
-            raise UserError(f"{override}: needs a validation file; set sft.val_file")
+            raise UserError(f"{override}: needs a validation file, which this stage has not; leave it out")
 
 
 def _rows(cfg: SFTLaunch, file: Path) -> SFTRows:

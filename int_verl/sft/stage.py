@@ -46,7 +46,7 @@ class SFTStage(Stage):
 
     def total(self, run: Run) -> int | None:
         there = training_file(run).is_file() and pq.read_metadata(training_file(run)).num_rows
-        return launch.plan(_launch(run)).expected_step if there else None
+        return launch.plan(_launch(run, run.model_folder)).expected_step if there else None
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         interventions = pq.read_metadata(run.folder / sft_file(run)).num_rows
@@ -59,7 +59,7 @@ class SFTStage(Stage):
         counts = {"rows": interventions}
         if run.sft.suffix:
             counts["without_suffix"] = write_with_suffix(run.folder / KEPT, run.folder / GUIDED, training_file(run))
-        cfg = _launch(run)
+        cfg = _launch(run, run.model_folder)
         rows = launch.training_rows(cfg)
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
         done = launch.run(cfg, trainer_progress(progress, {"train/loss": "loss"}), 60 * run.sft.stall_minutes)
@@ -68,7 +68,7 @@ class SFTStage(Stage):
         return {"steps": done.steps, **counts}
 
     def plan(self, run: Run) -> list[str]:
-        cfg = _launch(run)
+        cfg = _launch(run, run.model_in_plan)
         return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
@@ -76,10 +76,10 @@ class SFTStage(Stage):
         (run.folder / WITH_SUFFIX).unlink(missing_ok=True)
 
 
-def _launch(run: Run) -> launch.SFTLaunch:
+def _launch(run: Run, model: Path) -> launch.SFTLaunch:
     settings = {field.name: getattr(run.sft, field.name) for field in fields(run.sft) if field.name != "stall_minutes"}
     return launch.SFTLaunch(
-        model_path=run.model_folder,
+        model_path=model,
         train_file=training_file(run),
         val_file=None,
         output_dir=run.folder / CHECKPOINTS,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from domain import problem_rows
+from huggingface_hub.errors import LocalEntryNotFoundError
 from quickstart_files import QUICKSTART, write_problem_sets
 from rich.console import Console
 
@@ -52,6 +53,32 @@ def test_a_dry_run_prints_every_stage_and_touches_nothing(
     assert "-m verl.trainer.sft_trainer --config-name int_sft +int=cpu_sft" in out
     assert out.count("-m verl.trainer.main_ppo --config-name int_grpo +int=cpu_grpo") == 2
     assert not (tmp_path / "run").exists()
+
+
+def test_a_dry_run_names_a_model_of_the_hub_and_downloads_nothing(
+    capsys: pytest.CaptureFixture[str], settings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def download(name: str, *, local_files_only: bool = False) -> str:
+        assert local_files_only
+        raise LocalEntryNotFoundError(name)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    code, out, _ = call(capsys, "run", "--dry-run", *settings, "model.path=nobody/nothing")
+    assert code == 0
+    assert " model.path=nobody/nothing " in out
+
+
+@pytest.mark.parametrize("setting", ["rl.prefix=intervention", "rl.problems=with_intervention"])
+def test_rl_from_the_base_runs_the_generator_where_it_needs_interventions(
+    capsys: pytest.CaptureFixture[str], settings: list[str], setting: str
+) -> None:
+    code, out, _ = call(capsys, "rl_baseline", "--dry-run", *settings, setting)
+    assert code == 0
+    assert [line.split(":")[0] for line in out.splitlines() if line.startswith("▸")] == [
+        f"▸ {stage}" for stage in ("sample", "propose", "guide", "rl_baseline")
+    ]
+    _, out, _ = call(capsys, "rl_baseline", "--dry-run", *settings)
+    assert "▸ guide" not in out
 
 
 def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], settings: list[str]) -> None:

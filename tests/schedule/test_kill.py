@@ -129,12 +129,17 @@ def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_damaged(
     assert contents(tmp_path) == undisturbed
 
 
-def test_two_runs_in_one_folder_are_refused(problems: Path, tmp_path: Path) -> None:
+def test_a_second_run_in_a_folder_is_refused_unless_it_only_reports(problems: Path, tmp_path: Path) -> None:
     first = start(tmp_path, problems, sleep="0.05")
     wait_for_journal(tmp_path, first)
     second = subprocess.run(command(tmp_path, problems), capture_output=True, text=True, check=False)
+    arguments = ["report" if argument == "guide" else argument for argument in command(tmp_path, problems)]
+    report = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert first.poll() is None
     first.kill()
     first.communicate()
+    assert (report.returncode, report.stdout) == (0, f"report: {tmp_path / 'report.html'}\n")
+    assert not (tmp_path / "report").exists()
     assert second.returncode == 2
     assert "another run is using this folder" in second.stderr
     assert len(second.stderr.strip().splitlines()) == 1

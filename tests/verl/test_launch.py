@@ -98,7 +98,7 @@ def test_rl_command(model: Path) -> None:
         ({"rows": 31}, "31 rows are fewer than one batch of 32"),
         ({"prompts_per_step": 24}, "no multiple of rl.mini_batch=16"),
         ({"save_freq": -1}, "rl.save_freq=-1"),
-        ({"val_files": ()}, "rl.val_files"),
+        ({"val_files": ()}, "problems.heldout"),
         ({"reward_path": "no/such.py"}, "no/such.py: no such file"),
         ({"overrides": ("custom_reward_function.path=a.py",)}, r"use reward.custom_reward_function.path$"),
         ({"overrides": ("+custom_reward_function.name=f",)}, r"use reward.custom_reward_function.name$"),
