@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -11,36 +12,78 @@ from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Ordering
+from int_verl.ranges import (
+    Count,
+    GroupSize,
+    Name,
+    NotNegative,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    Share,
+    TopK,
+)
 
 T = TypeVar("T")
+
+_FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs")
+"Sections whose keys are the user's."
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    name: Name
+    dir: Name
+    shard: str | None
+    seed: Count
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSettings:
+    train: Name
+    heldout: Name
+    columns: dict[Literal["problem", "answer", "reference_solution", "id", "source"], Name]
+    train_limit: PositiveInt | None
+    heldout_limit: PositiveInt | None
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSettings:
+    rl: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProposerSettings:
+    path: Name | None
+    engine: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class EngineSettings:
     name: Literal["verl", "openai", "scripted"]
-    in_flight: int
+    in_flight: PositiveInt
     ordering: Ordering
-    timeout: float | None
-    retries: int
-    context_length: int | None
-    nnodes: int
-    gpus_per_node: int
-    tensor_parallel: int
-    gpu_memory_utilization: float
+    timeout: PositiveFloat | None
+    retries: Count
+    context_length: PositiveInt | None
+    nnodes: PositiveInt
+    gpus_per_node: PositiveInt
+    tensor_parallel: PositiveInt
+    gpu_memory_utilization: PositiveShare
     overrides: tuple[str, ...]
     base_urls: tuple[str, ...]
     model: str | None
     api_key_env: str | None
-    concurrency: int | None
-    give_up_after: float
+    concurrency: PositiveInt | None
+    give_up_after: NotNegative
     script: str | None
-    delay: float
+    delay: NotNegative
 
 
 @dataclass(frozen=True, slots=True)
 class GraderSettings:
-    workers: int
-    timeout: float
+    workers: PositiveInt
+    timeout: PositiveFloat
     reward_path: str | None
     reward_name: str
     reward_kwargs: dict[str, Any]
@@ -48,55 +91,55 @@ class GraderSettings:
 
 @dataclass(frozen=True, slots=True)
 class SFTSettings:
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    warmup_ratio: float
-    min_lr_ratio: float
-    max_length: int
+    epochs: PositiveInt
+    batch_size: PositiveInt
+    learning_rate: PositiveFloat
+    warmup_ratio: Share
+    min_lr_ratio: Share
+    max_length: PositiveInt
     overlong: Literal["error", "drop"]
     loss_on: Literal["prefix_and_intervention", "intervention"]
     suffix: bool
-    stall_minutes: float
-    nnodes: int
-    gpus_per_node: int
+    stall_minutes: PositiveFloat
+    nnodes: PositiveInt
+    gpus_per_node: PositiveInt
     overrides: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RLSettings:
     problems: Literal["all", "unsolved", "with_intervention"]
-    hint_share: float
-    hint_fraction: float
+    hint_share: Share
+    hint_fraction: PositiveShare
     prefix: Literal["none", "intervention"]
     reward_path: str
     reward_name: str
-    total_steps: int
-    prompts_per_step: int
-    rollouts: int
-    mini_batch: int
-    learning_rate: float
-    temperature: float
-    max_prompt_length: int
-    max_response_length: int
-    test_freq: int | None
-    save_freq: int
+    total_steps: PositiveInt
+    prompts_per_step: PositiveInt
+    rollouts: GroupSize
+    mini_batch: PositiveInt
+    learning_rate: PositiveFloat
+    temperature: PositiveFloat
+    max_prompt_length: PositiveInt
+    max_response_length: PositiveInt
+    test_freq: PositiveInt | None
+    save_freq: PositiveInt
     export: Literal["last", "best"]
     dump_rollouts: bool
-    stall_minutes: float
-    nnodes: int
-    gpus_per_node: int
-    tensor_parallel: int
+    stall_minutes: PositiveFloat
+    nnodes: PositiveInt
+    gpus_per_node: PositiveInt
+    tensor_parallel: PositiveInt
     overrides: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class EvalSettings:
-    samples: int
-    temperature: float
-    top_p: float
-    top_k: int
-    hard_limit: int
+    samples: PositiveInt
+    temperature: NotNegative
+    top_p: PositiveShare
+    top_k: TopK
+    hard_limit: Count
 
 
 def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
@@ -126,7 +169,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
             if file is not None:
                 if not file.is_file():
                     raise UserError(f"--config {file}: no such file")
-                merged = OmegaConf.merge(config, OmegaConf.load(file))
+                merged = OmegaConf.merge(config, _load(file, config))
                 assert isinstance(merged, DictConfig)
                 config = merged
             config = _override(config, overrides)
@@ -134,15 +177,45 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         where = f"--config {file}: " if file and not overrides else ""
         raise UserError(where + " ".join(str(error).split())) from error
+    assert isinstance(config, DictConfig)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UserError(f"{missing[0]} is not set; add {missing[0]}=... or name a recipe with --config")
-    assert isinstance(config, DictConfig)
     return config
 
 
-def _shard_suffix(shard: str | None) -> str:
-    return f"-shard-{shard.replace('/', '-of-')}" if shard else ""
+def _load(file: Path, config: DictConfig) -> DictConfig:
+    """A recipe's YAML, whose keys all are ours."""
+    from yaml import YAMLError
+
+    try:
+        loaded = OmegaConf.load(file)
+    except (YAMLError, UnicodeDecodeError, OSError) as error:
+        raise UserError(f"--config {file}: not YAML that can be read ({' '.join(str(error).split())})") from error
+    if not isinstance(loaded, DictConfig):
+        raise UserError(f"--config {file}: expected settings as `key: value`, found {type(loaded).__name__}")
+    _check_keys(config, OmegaConf.to_container(loaded, resolve=False), f"--config {file}: ")
+    return loaded
+
+
+def _check_keys(config: DictConfig, values: Any, where: str, prefix: str = "") -> None:
+    for key, value in values.items():
+        if key not in list(config):
+            raise UserError(f"{where}{prefix}{_no_such_key(str(key), config)}")
+        below = config._get_node(key)
+        if isinstance(value, Mapping) and isinstance(below, DictConfig) and f"{prefix}{key}" not in _FREE:
+            _check_keys(below, value, where, f"{prefix}{key}.")
+
+
+def _no_such_key(key: str, config: Any) -> str:
+    names = [str(name) for name in config] if isinstance(config, DictConfig) else []
+    near = get_close_matches(key, names, 1)
+    hint = f"is it {near[0]}? " if near else ""
+    return f"{key}: no such key; {hint}`int-verl settings` lists them"
+
+
+def _shard_suffix(shard: object) -> str:
+    return "" if shard is None else f"-shard-{str(shard).replace('/', '-of-')}"
 
 
 def _override(config: Any, overrides: Sequence[str]) -> Any:
@@ -155,8 +228,8 @@ def _override(config: Any, overrides: Sequence[str]) -> Any:
         known, _, last = key.rpartition(".")
         section = OmegaConf.select(config, known) if known else config
         names = list(section) if isinstance(section, DictConfig) else []
-        if last not in names and known not in ("problems.columns", "proposer.engine"):
-            raise UserError(f"{key}: no such key; `int-verl settings` lists them")
+        if last not in names and known not in _FREE:
+            raise UserError(f"{known}{'.' if known else ''}{_no_such_key(last, section)}")
         OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
     return config
 
@@ -169,14 +242,18 @@ def section(config: DictConfig, name: str, kind: type[T], **more: Any) -> T:
     """
     from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
+    if not isinstance(config[name], DictConfig):
+        raise UserError(f"{name}={config[name]!r}: a section, not a value; `int-verl settings` lists its keys")
     values = OmegaConf.to_container(config[name])
     assert isinstance(values, dict)
+    strictness = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
     try:
-        return TypeAdapter(with_config(ConfigDict(extra="forbid"))(kind)).validate_python(values | more)
+        return TypeAdapter(with_config(strictness)(kind)).validate_python(values | more)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join([name, *map(str, first["loc"])])
-        raise UserError(f"{key}={first.get('input')!r}: {first['msg'].lower()}") from error
+        means = "write a list, such as [a,b]" if first["type"] == "tuple_type" else first["msg"].lower()
+        raise UserError(f"{key}={first.get('input')!r}: {means}") from error
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

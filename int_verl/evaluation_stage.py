@@ -57,7 +57,7 @@ class EvaluationStage(Stage):
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         scores: list[Row] = []
-        if not run.config.baseline.rl:
+        if not run.baseline.rl:
             scores += sample_model(run, ARMS["rl_baseline"][0], progress)
         scores += trainer_scores(run, [(arm, step, ARMS[arm][int(step > 0)]) for arm, step in _dumps(run)])
         write_rows(run.folder / "eval/scores.parquet", SCORE, scores)
@@ -73,13 +73,13 @@ class EvaluationStage(Stage):
         return {"models": len(results["table"]["models"]), "samples": sum(row["samples"] for row in scores)}
 
     def plan(self, run: Run) -> list[str]:
-        arms = [model for arm, models in ARMS.items() if arm == "rl" or run.config.baseline.rl for model in models]
+        arms = [model for arm, models in ARMS.items() if arm == "rl" or run.baseline.rl for model in models]
         return [f"{len(run.heldout)} held-out problems x {run.eval.samples} samples for {', '.join(arms)}"]
 
 
 def _dumps(run: Run) -> list[tuple[str, int]]:
     """(RL stage, step) of every validation that counts, base model first."""
-    arms = [arm for arm in ARMS if arm == "rl" or run.config.baseline.rl]
+    arms = [arm for arm in ARMS if arm == "rl" or run.baseline.rl]
     return [(arm, step) for arm in arms for step in (0, run.rl.total_steps)]
 
 

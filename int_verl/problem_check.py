@@ -18,14 +18,14 @@ from int_verl.grading.golds import gold_faults
 from int_verl.grading.reward_function import RewardFunction
 from int_verl.near_duplicates import Grams
 from int_verl.problem_columns import Columns, find_columns
-from int_verl.problems import Fault, Problem, check_row, raw_rows
+from int_verl.problems import Fault, Problem, check_row, raw_rows, surplus_fields
 from int_verl.records import PROBLEM, write_rows
 from int_verl.run_folder import text_hash
 
 Use = Literal["train", "heldout"]
 Kind = Literal["missing", "repeated", "gold", "in_evaluation"]
 KINDS: dict[Kind, str] = {
-    "missing": "a field is missing, empty or not text",
+    "missing": "a field is missing, empty, not text or one too many",
     "repeated": "the problem or its id repeats an earlier row's",
     "gold": "the gold answer cannot be used",
     "in_evaluation": "the problem is in the evaluation set",
@@ -200,7 +200,8 @@ def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, 
     required = ["problem", "answer", *(["reference_solution"] if use == "train" else [])]
     for number, row in enumerate(raw_rows(file), 1):
         arranged = columns.read(row)
-        faults = [Fault(number, name, "missing") for name in required if name not in arranged]
+        faults = surplus_fields(number, row)
+        faults += [Fault(number, name, "missing") for name in required if name not in arranged]
         if not faults and not columns.has_mark(row[columns.mapping["answer"]]):
             faults = [Fault(number, "answer", f"no {columns.answer_after!r} in it")]
         if faults:

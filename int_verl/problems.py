@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, astuple, dataclass
@@ -25,6 +26,7 @@ REQUIRED = ("problem", "answer", "reference_solution")
 _DIGEST = b"problems"  # in the metadata of a file of ours
 _FAULTS_SHOWN = 5
 _FAULTS_KEPT = 1_000
+_LONGEST_FIELD = 1 << 30  # characters; csv stops at 131,072 otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +156,15 @@ def check_row(
     number: int, row: Mapping[str, Any], mapping: Mapping[str, str], required: Iterable[str]
 ) -> tuple[list[Fault], Problem | None]:
     """What is wrong with a row, or the problem that it holds."""
-    faults = []
+    faults = surplus_fields(number, row)
     for name in required:
         value = row[mapping[name]]
         if isinstance(value, bool) or not isinstance(value, (str, int, float)):
             faults.append(Fault(number, mapping[name], f"expected text, found {type(value).__name__}"))
+        elif isinstance(value, float) and not math.isfinite(value):
+            faults.append(Fault(number, mapping[name], f"expected text, found {value}"))
+        elif not _is_unicode(str(value)):
+            faults.append(Fault(number, mapping[name], "half of a surrogate pair in it, which no text has"))
         elif not str(value).strip():
             faults.append(Fault(number, mapping[name], "empty"))
     if faults:
@@ -172,6 +178,22 @@ def check_row(
         reference_solution=str(row.get(mapping["reference_solution"]) or ""),
         source=str(row.get(mapping["source"]) or "problems"),
     )
+
+
+def surplus_fields(number: int, row: Mapping[Any, Any]) -> list[Fault]:
+    """The fault of a csv row with more fields than the header, which csv keeps under the key None."""
+    if None not in row:
+        return []
+    reason = "more fields than the header has; put texts with a comma or a quote into double quotes"
+    return [Fault(number, f"{len(row)}", reason)]
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def write_problems(path: Path, problems: ProblemSet) -> None:
@@ -203,7 +225,10 @@ def raw_rows(file: str) -> Iterator[dict[str, Any]]:
     if path.suffix in readers:
         if not path.is_file():
             raise UserError(f"{file}: no such file; problems.train and problems.heldout take a parquet, jsonl or csv")
-        yield from readers[path.suffix](path)
+        try:
+            yield from readers[path.suffix](path)
+        except UnicodeDecodeError as error:
+            raise UserError(f"{file}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
         return
     if path.exists():
         raise UserError(f"{file}: unknown kind of file; use .parquet, .jsonl or .csv")
@@ -221,17 +246,20 @@ def raw_rows(file: str) -> Iterator[dict[str, Any]]:
 
 def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
     from int_verl.records import read_rows
 
     try:
+        names = pq.read_schema(path).names
+        _check_names(path, names)
         yield from read_rows(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path}: not a parquet file ({error})") from error
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read as parquet ({str(error).splitlines()[0]})") from error
 
 
 def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
+    with path.open(encoding="utf-8-sig") as lines:
         for number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
@@ -239,11 +267,22 @@ def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
                 row = json.loads(line)
             except json.JSONDecodeError as error:
                 raise UserError(f"{path}: row {number} is not JSON ({error.msg} at column {error.colno})") from error
+            except RecursionError as error:
+                raise UserError(f"{path}: row {number} is nested too deeply to be a problem") from error
             if not isinstance(row, dict):
                 raise UserError(f"{path}: row {number} is not a JSON object; write one object a line")
             yield row
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(_LONGEST_FIELD)
     with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from csv.DictReader(file)
+        rows = csv.DictReader(file)
+        _check_names(path, list(rows.fieldnames or ()))
+        yield from rows
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UserError(f"{path}: two columns are named {repeated[0]!r}; rename or remove one")

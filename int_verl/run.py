@@ -12,8 +12,20 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from int_verl.baselines.settings import SFTDataSettings
-from int_verl.configuration import EngineSettings, EvalSettings, GraderSettings, RLSettings, SFTSettings, section
+from int_verl.configuration import (
+    BaselineSettings,
+    EngineSettings,
+    EvalSettings,
+    GraderSettings,
+    ProblemSettings,
+    ProposerSettings,
+    RLSettings,
+    RunSettings,
+    SFTSettings,
+    section,
+)
 from int_verl.errors import UserError
+from int_verl.generate.estimate import EstimateSettings
 from int_verl.generate.settings import (
     GeneratorSettings,
     GuideSettings,
@@ -56,12 +68,17 @@ class Run:
 
     def __init__(self, config: DictConfig, console: Console) -> None:
         self.config, self.console = config, console
-        self.folder = RunFolder(Path(config.run.dir))
-        self.seed = int(config.run.seed)
-        self.shard = None if config.run.shard is None else Shard.parse(str(config.run.shard))
+        settings = section(config, "run", RunSettings)
+        self.folder = RunFolder(Path(settings.dir))
+        self.seed = settings.seed
+        self.shard = None if settings.shard is None else Shard.parse(settings.shard)
         "The share of the training problems that the generator takes; None: all of them."
         self.until: Until = "guide"
         "The last generator stage that is wanted; the dataflow runs up to it at once."
+        self.problem_settings = section(config, "problems", ProblemSettings)
+        self.baseline = section(config, "baseline", BaselineSettings)
+        self.proposer_settings = section(config, "proposer", ProposerSettings)
+        self.estimate = section(config, "estimate", EstimateSettings)
         self.engine_settings = section(config, "engine", EngineSettings)
         self.grader_settings = section(config, "grader", GraderSettings)
         self.steps = section(config, "steps", StepSettings)
@@ -88,12 +105,12 @@ class Run:
     @cached_property
     def proposer(self) -> Run | None:
         """The proposer as a run of its own, with the same settings otherwise; None: the model proposes itself."""
-        settings = self.config.proposer
-        if settings.path is None:
-            return None
+        settings = self.proposer_settings
         unknown = sorted(set(settings.engine) - set(self.config.engine))
         if unknown:
             raise UserError(f"proposer.engine.{unknown[0]}: no such key; it has those of engine")
+        if settings.path is None:
+            return None
         config = OmegaConf.merge(self.config, {"model": {"path": settings.path}, "engine": settings.engine})
         assert isinstance(config, DictConfig)
         return Run(config, self.console)
@@ -116,8 +133,9 @@ class Run:
         return heldout
 
     def _problems(self, split: str, need_reference: bool) -> ProblemSet:
-        section = self.config.problems
-        return ProblemSet(section[split], section.columns, section[f"{split}_limit"], need_reference)
+        settings = self.problem_settings
+        file, limit = getattr(settings, split), getattr(settings, f"{split}_limit")
+        return ProblemSet(file, {str(ours): theirs for ours, theirs in settings.columns.items()}, limit, need_reference)
 
     @property
     def share_size(self) -> int:

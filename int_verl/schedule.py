@@ -60,7 +60,7 @@ def wanted(run: Run, target: str | None) -> list[Stage]:
         )
     if run.shard is not None and target is None:
         names = set(UNTIL)
-    if run.config.baseline.rl and "eval" in names:
+    if run.baseline.rl and "eval" in names:
         names.add("rl_baseline")
     elif target != "rl_baseline":
         names.discard("rl_baseline")

@@ -78,7 +78,7 @@ def test_missing_and_unknown_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="unknown kind of file"):
         load_problems(str(tmp_path / "p.txt"))
     (tmp_path / "p.parquet").write_text("x")
-    with pytest.raises(UserError, match="not a parquet file"):
+    with pytest.raises(UserError, match="cannot be read as parquet"):
         load_problems(str(tmp_path / "p.parquet"))
 
 
@@ -109,3 +109,36 @@ def test_a_row_that_is_also_in_another_set_is_found(tmp_path: Path) -> None:
 def test_many_faults_are_counted_and_few_are_shown(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"row 5, column answer: empty; and 2 more; mend"):
         load_problems(write(tmp_path / "p.jsonl", [ROW | {"answer": ""}] * 7))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("p.csv", "problem,answer,reference_solution\nf(x, y)?,2,3,it is 3\n", "row 1, column 4: more fields than"),
+        ("p.csv", "problem,answer,answer,reference_solution\na,1,2,b\n", "two columns are named 'answer'"),
+        ("p.csv", 'problem,answer,reference_solution\n"a",2,"yes\n"b",3,z\nc,4,w\n', "row 1, column 4"),
+        ("p.jsonl", '{"problem": "a", "answer": NaN, "reference_solution": "b"}\n', "expected text, found nan"),
+        ("p.jsonl", '{"problem": "a", "answer": Infinity, "reference_solution": "b"}\n', "expected text, found inf"),
+        ("p.jsonl", '{"problem": "a", "answer": "\\ud800", "reference_solution": "b"}\n', "surrogate"),
+        ("p.jsonl", "[" * 100_000 + "\n", "nested too deeply"),
+    ],
+)
+def test_rows_that_would_be_read_as_others_are_refused(tmp_path: Path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError) as error:
+        load_problems(str(tmp_path / name))
+    assert message in str(error.value)
+
+
+def test_texts_in_other_encodings_are_refused_and_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    line = json.dumps(ROW | {"problem": "größer?"}, ensure_ascii=False) + "\n"
+    (tmp_path / "p.jsonl").write_text(line, encoding="latin-1")
+    with pytest.raises(UserError, match="not UTF-8"):
+        load_problems(str(tmp_path / "p.jsonl"))
+    (tmp_path / "p.jsonl").write_text(line, encoding="utf-8-sig")
+    assert load_problems(str(tmp_path / "p.jsonl"))[0].problem == "größer?"
+
+
+def test_a_long_csv_field_is_read(tmp_path: Path) -> None:
+    (tmp_path / "p.csv").write_text(f"problem,answer,reference_solution\na,1,{'x' * 200_000}\n")
+    assert len(load_problems(str(tmp_path / "p.csv"))[0].reference_solution) == 200_000

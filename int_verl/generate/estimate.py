@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from int_verl.generate.settings import UNTIL, GuideSettings, ProposeSettings, SampleSettings, Until
+from int_verl.ranges import PositiveFloat, PositiveInt
 from int_verl.records import read_rows
 
 PAPER_TOKENS = 7_000
@@ -29,9 +30,9 @@ PAPER_TOKENS = 7_000
 class EstimateSettings:
     """The section `estimate` of the configuration."""
 
-    tokens_per_second: float | None
+    tokens_per_second: PositiveFloat | None
     "Generated tokens a second on one GPU."
-    completion_tokens: int | None
+    completion_tokens: PositiveInt | None
     "Mean length of a completion in every stage."
 
 
@@ -221,7 +222,7 @@ def assumptions(lines: Sequence[Line], known: Known, settings: EstimateSettings)
         return f"{getattr(known.rates, name):.1%} of the {of} ({source})"
 
     last = UNTIL.index(lines[-1].stage)
-    rates = [rate("incorrect", "attempts incorrect")] if last >= UNTIL.index("propose") else []
+    rates = [rate("incorrect", "attempts incorrect and verified")] if last >= UNTIL.index("propose") else []
     if last >= UNTIL.index("guide"):
         rates += [rate("proposed", "proposals accepted"), rate("correct", "guided rollouts correct")]
     drawn = [line.what for line in lines if line.table in known.tokens]

@@ -11,8 +11,7 @@ from typing import Any
 from rich.markup import escape
 from rich.rule import Rule
 
-from int_verl.configuration import section
-from int_verl.generate.estimate import EstimateSettings, assumptions, estimate, estimate_table, known_from
+from int_verl.generate.estimate import assumptions, estimate, estimate_table, known_from
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.thinking import answer_in
 from int_verl.problems import Problem
@@ -31,7 +30,7 @@ def show_generation(run: Run, until: Until) -> None:
         console.print(Rule(f"[bold]{title}[/]", align="left"))
         console.print(text, highlight=False, markup=False, soft_wrap=True)
     console.print(Rule())
-    settings = section(run.config, "estimate", EstimateSettings)
+    settings = run.estimate
     known = known_from(run.folder.path)
     lines = estimate(run.share_size, until, run.sample, run.propose, run.guide, known, settings.completion_tokens)
     engine = run.engine_settings

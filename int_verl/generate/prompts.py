@@ -36,6 +36,14 @@ VARIABLES = {
     "hint": frozenset(("problem", "hint")),
     "self_reflection": frozenset(("problem", "reference_solution", "attempt")),
 }
+NEEDED = {
+    "solve": frozenset(("problem",)),
+    "guided_solution": frozenset(("problem", "reference_solution")),
+    "verify": frozenset(("steps",)),
+    "hint": frozenset(("problem", "hint")),
+    "self_reflection": frozenset(("problem",)),
+}
+"""Without these a template says the same of every problem or attempt; in two turns the first has shown the rest."""
 VERSION_DIGITS = 8
 
 
@@ -124,7 +132,8 @@ def load_prompts(
     """Load and check the templates, each a built-in name or a path that ends in ``.jinja``.
 
     Raises:
-        UserError: a template that does not exist, has a syntax error or uses a variable that its role does not have.
+        UserError: a template that does not exist, has a syntax error, uses a variable that its role does not have or
+            lacks one without which it makes no sense.
     """
     return Prompts(
         load_prompt("solve", str(solve)),
@@ -153,7 +162,7 @@ def load_prompt(role: str, name: str) -> Prompt:
         entry, short_name = f"{name}.jinja", name
     environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)
     try:
-        sources = _sources(environment, entry, VARIABLES[role], name)
+        sources = _sources(environment, entry, role, name)
         template = environment.get_template(entry)
     except TemplateNotFound as error:
         raise UserError(f"prompt template {name} refers to {error.name}, which does not exist beside it") from None
@@ -166,9 +175,11 @@ def load_prompt(role: str, name: str) -> Prompt:
     return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}")
 
 
-def _sources(environment: Environment, entry: str, allowed: frozenset[str], name: str) -> list[str]:
+def _sources(environment: Environment, entry: str, role: str, name: str) -> list[str]:
     """The template's source and those that it extends or includes, each once; their variables checked."""
     assert environment.loader is not None
+    allowed = VARIABLES[role]
+    used: set[str] = set()
     sources: dict[str, str] = {}
     waiting = [entry]
     while waiting:
@@ -177,6 +188,7 @@ def _sources(environment: Environment, entry: str, allowed: frozenset[str], name
             continue
         sources[current] = environment.loader.get_source(environment, current)[0]
         tree = environment.parse(sources[current], name=current)
+        used |= meta.find_undeclared_variables(tree)
         unknown = meta.find_undeclared_variables(tree) - allowed - {"self", "caller"}
         if unknown:
             variables = ", ".join(sorted(unknown))
@@ -185,6 +197,8 @@ def _sources(environment: Environment, entry: str, allowed: frozenset[str], name
                 f"prompt template {name}{within}: unknown variable {variables}; it may use {_listed(allowed)}"
             )
         waiting += [other for other in meta.find_referenced_templates(tree) if other]
+    if missing := NEEDED[role] - used:
+        raise UserError(f"prompt template {name}: never says {{{{ {min(missing)} }}}}, which prompts.{role} has to")
     return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()]
 
 

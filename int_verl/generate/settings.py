@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
-
-from annotated_types import Ge, Gt, Le
+from typing import Literal
 
 from int_verl.generate.engines.base import Sampling
 from int_verl.generate.thinking import ThinkingRule
+from int_verl.ranges import PositiveInt, Share
 from int_verl.steps import StepRule
 
-PositiveInt = Annotated[int, Gt(0)]
 Outcome = Literal[
     "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error", "truncated", "unclosed_thinking"
 ]
 """What an attempt can be taken for incorrect with; docs/generator.md has their meaning."""
 Condition = Literal["intervention", "wrong_step", "prefix"]
+Control = Literal["wrong_step", "prefix"]
 Until = Literal["sample", "propose", "guide"]
 UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
 
@@ -69,9 +68,9 @@ class GuideSettings:
     "Sizes of successive waves, for example (4, 8, 20); empty: all at once."
     stop_at_first_success: bool = False
     "No further wave once one rollout of the intervention is correct."
-    controls: tuple[Condition, ...] = ()
+    controls: tuple[Control, ...] = ()
     "Conditions to compare with: wrong_step continues after the original step, prefix before it."
-    control_share: Annotated[float, Ge(0), Le(1)] = 1.0
+    control_share: Share = 1.0
     "Share of problems for which the controls are drawn, chosen by a hash of the problem's id."
 
     def wave_sizes(self) -> list[int]:

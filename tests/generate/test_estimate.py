@@ -94,7 +94,7 @@ def test_lengths_come_from_the_setting_or_the_rows_or_the_paper() -> None:
     (expected, tokens, _) = assumptions(lines, known, EstimateSettings(None, None))
     assert "the mean of the rows in this folder for attempts" in tokens
     assert "the paper's mean of 7,000 for guided solutions, proposals" in tokens
-    assert "95.4% of the attempts incorrect (of 80 in this folder)" in expected
+    assert "95.4% of the attempts incorrect and verified (of 80 in this folder)" in expected
     assert "91.2% of the proposals accepted (the paper)" in expected
     only_sample = estimate(10, "sample", SAMPLE, ONE_PROPOSAL, GUIDE, known)
     assert len(assumptions(only_sample, known, EstimateSettings(None, None))) == 2  # no rate is of any use

@@ -6,6 +6,8 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
+from int_verl.ranges import NotNegative, PositiveInt, PositiveShare, TopK
+
 FinishReason = Literal["stop", "length"]
 Ordering = Literal["depth_first", "arrival"]
 
@@ -17,11 +19,11 @@ class Sampling:
     Example: ``Sampling(max_tokens=16_384, temperature=0.7, top_p=0.8, top_k=20)``, the paper's setting.
     """
 
-    max_tokens: int
+    max_tokens: PositiveInt
     "New tokens at most, the end token included."
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = -1
+    temperature: NotNegative = 1.0
+    top_p: PositiveShare = 1.0
+    top_k: TopK = -1
     "-1: all tokens."
 
 
