@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +19,9 @@ Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int
 with their meaning and default. Run a command again to go on where it stopped: finished stages whose inputs and
 settings have not changed are passed over, interrupted ones go on, and a changed setting reruns what depends on it.
 """
+
+
+_OF_PATHS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 
 class _Group(click.Group):
@@ -77,13 +81,23 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
         from int_verl.progress import standard_output
         from int_verl.run import Run
 
+        if target == "report" and config_file is None:
+            config_file = _settings_of(overrides)
         run = Run(compose(config_file, overrides), standard_output())
         from int_verl import schedule
 
         if dry_run:
+            run.try_parts()
             _print_plan(run, schedule.plan(run, target, force))
         else:
             schedule.execute(run, target, force)
+
+
+def _settings_of(overrides: tuple[str, ...]) -> Path | None:
+    """The settings that the folder of run.dir or run.name remembers: a report needs no others."""
+    said = dict(override.partition("=")[::2] for override in overrides)
+    file = Path(said.get("run.dir") or f"runs/{said.get('run.name', '')}") / "config.yaml"
+    return file if file.is_file() else None
 
 
 def _print_plan(run: Any, steps: list[Any]) -> None:
@@ -139,11 +153,12 @@ def _guarded(call: Callable[[], Any]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _complain("stopped; run the same command to go on", 130)
     except OSError as error:
-        import errno
-
-        if error.errno != errno.ENOSPC:
+        if error.errno == errno.ENOSPC:
+            where = error.filename or "the disk"
+            return _complain(f"{where}: no space left; free some and run the same command again", 2)
+        if error.filename is None or error.errno not in _OF_PATHS or os.environ.get("INT_VERL_TRACEBACK"):
             raise
-        return _complain(f"{error.filename or 'the disk'}: no space left; free some and run the same command again", 2)
+        return _complain(f"{error.filename}: {os.strerror(error.errno).lower()}; is the path right, and yours?", 2)
     except RuntimeError as error:
         # The engine's and the trainers' errors say in one line what happened and where the log is.
         if type(error).__name__ not in ("EngineError", "TrainerError") or os.environ.get("INT_VERL_TRACEBACK"):

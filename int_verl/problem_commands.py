@@ -65,7 +65,7 @@ def problems() -> None:
     help="Check gold answers with this reward function, as grader.reward_path does in a run.",
 )
 @click.option("--model", default=None, metavar="FOLDER", help="Also count lengths in this model's tokens.")
-@click.option("--show", default=5, show_default=True, help="Rows to list of each kind.")
+@click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Rows to list of each kind.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
 @click.option(
     "--write",
@@ -98,6 +98,8 @@ def check(
 
     if clean_file is not None and clean_file.suffix != ".parquet":
         raise UserError(f"--write {clean_file}: the name must end in .parquet")
+    if answer_after == "":
+        raise UserError("--answer-after: say the mark that stands before the answers")
     tokens = None
     if model is not None:
         from int_verl.generate.chat import ChatCodec, local_model
@@ -273,11 +275,15 @@ def hard(
     from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
 
+    if out.suffix != ".parquet":
+        raise UserError(f"--out {out}: the name must end in .parquet")
     attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
     tallies = tally_attempts(attempts_file)
     file = problems_file or attempts_file.parent.parent / "problems/train.parquet"
     if not file.is_file():
         raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
+    if file.suffix != ".parquet":
+        raise UserError(f"--problems {file}: expected parquet; `int-verl problems check --write` makes it of others")
     console = standard_output()
     _show_pass_rates(console, tallies, truncated)
     ids = {row["id"] for row in read_rows(file, ["id"])}

@@ -74,7 +74,7 @@ def load_function(spec: str) -> Callable[..., Any]:
             found.loader.exec_module(module)
     except UserError:
         raise
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:
         raise UserError(f"--fn {spec}: importing it raised {type(problem).__name__}: {problem}") from problem
     function = getattr(module, name, None)
     if not callable(function):

@@ -61,13 +61,14 @@ class Run:
     Args:
         config: the composed configuration (`int_verl.configuration.compose`).
         console: where the run speaks.
+        model_key: the user's setting that `model.path` has its value from.
 
     Raises:
         UserError: a setting of the wrong type.
     """
 
-    def __init__(self, config: DictConfig, console: Console) -> None:
-        self.config, self.console = config, console
+    def __init__(self, config: DictConfig, console: Console, model_key: str = "model.path") -> None:
+        self.config, self.console, self._model_key = config, console, model_key
         settings = section(config, "run", RunSettings)
         self.folder = RunFolder(Path(settings.dir))
         self.seed = settings.seed
@@ -113,7 +114,7 @@ class Run:
             return None
         config = OmegaConf.merge(self.config, {"model": {"path": settings.path}, "engine": settings.engine})
         assert isinstance(config, DictConfig)
-        return Run(config, self.console)
+        return Run(config, self.console, "proposer.path")
 
     @cached_property
     def train(self) -> ProblemSet:
@@ -150,14 +151,14 @@ class Run:
     def model_folder(self) -> Path:
         from int_verl.generate.chat import local_model
 
-        return local_model(str(self.config.model.path))
+        return local_model(str(self.config.model.path), key=self._model_key)
 
     @property
     def model_in_plan(self) -> Path:
         """`model_folder`, but the hub name of a model that is not on this machine: a plan downloads nothing."""
         from int_verl.generate.chat import local_model
 
-        return local_model(str(self.config.model.path), download=False)
+        return local_model(str(self.config.model.path), download=False, key=self._model_key)
 
     @cached_property
     def model_parts(self) -> dict[str, str]:
@@ -204,7 +205,11 @@ class Run:
     def context_length(self) -> int:
         import json
 
-        from_model = json.loads((self.model_folder / "config.json").read_text()).get("max_position_embeddings")
+        file = self.model_folder / "config.json"
+        try:
+            from_model = json.loads(file.read_text()).get("max_position_embeddings")
+        except ValueError as error:
+            raise UserError(f"{file}: not JSON ({error})") from error
         limits = [limit for limit in (self.engine_settings.context_length, from_model) if limit]
         if not limits:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
@@ -284,6 +289,16 @@ class Run:
             concurrency=settings.concurrency or -(-settings.in_flight // len(urls)),
             give_up_after=settings.give_up_after,
         )
+
+    def try_parts(self) -> None:
+        """Make what a run would make first, as far as that starts nothing and downloads nothing.
+
+        Raises:
+            UserError: a file, a function or an address that the settings name is not there.
+        """
+        self.grader().close()
+        if self.engine_settings.name == "scripted":
+            self.engine()
 
     def grader(self) -> Grader | RewardFunction:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""

@@ -38,9 +38,21 @@ class Manifest:
     counts: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     "Name of an output -> its path in the run's folder."
+    table_bytes: dict[str, int] = field(default_factory=dict)
+    "Path of a table among the outputs -> its size."
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     "Package -> version that made the outputs."
+
+    def seal(self, folder: Path, outputs: Mapping[str, str]) -> None:
+        """The stage is done and has left these outputs."""
+        self.status, self.outputs, self.versions = "done", dict(outputs), installed_versions()
+        tables = [path for path in outputs.values() if path.endswith(".parquet")]
+        self.table_bytes = {path: (folder / path).stat().st_size for path in tables}
+
+    def damaged(self, folder: Path) -> list[str]:
+        """Tables that are no longer what the stage left, going by their size."""
+        return [path for path, size in self.table_bytes.items() if (folder / path).stat().st_size != size]
 
     def changes(self, inputs: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
         """What differs from this manifest, one phrase each."""
@@ -97,9 +109,11 @@ class RunFolder:
     def manifest(self, stage: str) -> Manifest | None:
         """The stage's manifest, or None where there is none that can be read."""
         try:
-            return Manifest(**json.loads((self.path / stage / "manifest.json").read_text()))
+            manifest = Manifest(**json.loads((self.path / stage / "manifest.json").read_text()))
         except (FileNotFoundError, json.JSONDecodeError, TypeError):
             return None
+        sections = (manifest.inputs, manifest.settings, manifest.counts, manifest.outputs, manifest.table_bytes)
+        return manifest if all(isinstance(section, dict) for section in sections) else None
 
     def write_manifest(self, manifest: Manifest) -> None:
         write_text(self.path / manifest.stage / "manifest.json", json.dumps(asdict(manifest), indent=2) + "\n")

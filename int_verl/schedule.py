@@ -19,7 +19,7 @@ from int_verl.progress import StageProgress
 from int_verl.report.stage import ReportStage, write_report
 from int_verl.rl.stage import RLStage
 from int_verl.run import IDENTITY, Run
-from int_verl.run_folder import FolderInUseError, Manifest, installed_versions
+from int_verl.run_folder import FolderInUseError, Manifest
 from int_verl.sft.stage import SFTStage
 from int_verl.stage import Stage
 
@@ -100,16 +100,37 @@ def decide(run: Run, stage: Stage) -> Step:
     return Step(stage, "skip", f"done in {manifest.seconds:.0f} s, unchanged")
 
 
+def _decide(run: Run, stage: Stage, force: bool) -> Step:
+    """`decide`, with --force; what is passed over must still have its tables.
+
+    Raises:
+        UserError: see `decide`; or a table was changed or damaged since.
+    """
+    step = decide(run, stage)
+    if step.action != "skip":
+        return step
+    if force:
+        return Step(stage, "start", "forced")
+    manifest = run.folder.manifest(stage.name)
+    if manifest is not None and (damaged := manifest.damaged(run.folder.path)):
+        raise UserError(
+            f"{run.folder / damaged[0]}: no longer what the stage {stage.name} left; put it back, or make it again "
+            f"with `int-verl {stage.name} --force`"
+        )
+    return step
+
+
 def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
     """What `execute` would do, as far as that can be told before the earlier stages have run."""
     steps: list[Step] = []
     running: set[str] = set()
-    for stage in wanted(run, target):
-        step = decide(run, stage)
+    stages = wanted(run, target)
+    for stage in stages:
+        stage.check(run)
+    for stage in stages:
+        step = _decide(run, stage, force and target in (None, stage.name))
         earlier = [name for name in stage.reads_in(run) if name in running]
-        if step.action == "skip" and force and target in (None, stage.name):
-            step = Step(stage, "start", "forced")
-        elif step.action == "skip" and earlier:
+        if step.action == "skip" and earlier:
             step = Step(stage, "start", f"after {' and '.join(earlier)}, unless that leaves the same files")
         if step.action != "skip":
             running.add(stage.name)
@@ -139,11 +160,13 @@ def _execute(run: Run, target: str | None, force: bool) -> None:
     with run.folder.lock():
         run.folder.remember(run.config, IDENTITY)
         for stage in stages:
-            step = decide(run, stage)
-            if step.action == "skip" and force and target in (None, stage.name):
-                step = Step(stage, "start", "forced")
+            stage.check(run)
+        done = {stage.name for stage in stages if decide(run, stage).action == "skip"}
+        for stage in stages:
+            step = _decide(run, stage, force and target in (None, stage.name))
             if step.action == "skip":
-                run.console.print(f"[green]✓[/] {stage.name}: {step.reason}", highlight=False)
+                reason = step.reason if stage.name in done else "made with the stage before"
+                run.console.print(f"[green]✓[/] {stage.name}: {reason}", highlight=False)
                 continue
             run.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({step.reason})", highlight=False)
             _execute_one(run, step)
@@ -162,9 +185,7 @@ def _execute_one(run: Run, step: Step) -> None:
     try:
         with StageProgress(run.console, stage.name, stage.total(run), stage.counts_events) as progress:
             manifest.counts = stage.execute(run, progress)
-        manifest.outputs = stage.outputs(run)
-        manifest.versions = installed_versions()
-        manifest.status = "done"
+        manifest.seal(run.folder.path, stage.outputs(run))
     finally:
         manifest.seconds = round(spent + time.monotonic() - started, 1)
         run.folder.write_manifest(manifest)

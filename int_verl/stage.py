@@ -45,6 +45,13 @@ class Stage(ABC):
     def total(self, run: Run) -> int | None:
         """Positions of the progress bar."""
 
+    def check(self, run: Run) -> None:  # noqa: B027 - most stages have nothing of this kind
+        """Refuse settings that could only fail later, before any stage of the schedule begins.
+
+        Raises:
+            UserError: naming the setting.
+        """
+
     @abstractmethod
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         """Do the work, or go on with it, and return the counts for the manifest.

@@ -88,7 +88,9 @@ def check_overrides(overrides: tuple[str, ...], settings: Mapping[str, str]) -> 
         UserError: naming the key and the right one.
     """
     for override in overrides:
-        key = override.lstrip("+~").partition("=")[0]
+        key, equals, _ = override.lstrip("+~").partition("=")
+        if not equals and not override.startswith("~"):
+            raise UserError(f"{override}: no override; write key=value, as in a verl command line")
         for legacy, today in LEGACY_KEYS.items():
             if key == legacy or key.startswith(f"{legacy}."):
                 right = today + key[len(legacy) :] if today.startswith("reward.") else today

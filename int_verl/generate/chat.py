@@ -48,8 +48,7 @@ class ChatCodec:
     @cached_property
     def opened_thinking(self) -> str:
         """`<think>` if the chat template opens the model's thinking in the prompt, else nothing."""
-        chat = [{"role": "user", "content": "."}]
-        return opened_in(self.tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True))
+        return opened_in(self._apply_template([{"role": "user", "content": "."}]))
 
     def encode(self, text: str) -> list[int]:
         if self._backend is not None:
@@ -68,8 +67,15 @@ class ChatCodec:
         messages = [
             {"role": "assistant" if i % 2 else "user", "content": content} for i, content in enumerate(contents)
         ]
-        text = self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        return tuple(self.encode(text))
+        return tuple(self.encode(self._apply_template(messages)))
+
+    def _apply_template(self, messages: list[dict[str, str]]) -> str:
+        from jinja2 import TemplateError
+
+        try:
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
+        except TemplateError as error:
+            raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({error}); mend it") from error
 
     def without_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """A completion's tokens without the end token, if it closed with one."""
@@ -86,10 +92,11 @@ def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:
     return ids
 
 
-def local_model(name: str, download: bool = True) -> Path:
+def local_model(name: str, download: bool = True, key: str = "model.path") -> Path:
     """The folder of a model given by path or by hub name.
 
     Args:
+        key: the setting that names it, for errors.
         download: a model of the hub that is not on this machine yet; otherwise its name stands for its folder.
 
     Raises:
@@ -98,10 +105,10 @@ def local_model(name: str, download: bool = True) -> Path:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise UserError(f"model.path={name}: the folder has no config.json; give a Hugging Face checkpoint")
+            raise UserError(f"{key}={name}: the folder has no config.json; give a Hugging Face checkpoint")
         return folder.resolve()
     if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise UserError(f"model.path={name}: no such folder; give a checkpoint's folder or a hub name")
+        raise UserError(f"{key}={name}: no such folder; give a checkpoint's folder or a hub name")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -111,7 +118,7 @@ def local_model(name: str, download: bool = True) -> Path:
         if not download:
             return Path(name)
         raise UserError(
-            f"model.path={name}: no such folder here, and the hub does not answer for it "
+            f"{key}={name}: no such folder here, and the hub does not answer for it "
             f"({type(error).__name__}); give a local folder"
         ) from error
 

@@ -30,7 +30,7 @@ from int_verl.records import (
     RowWriter,
 )
 from int_verl.run import Run
-from int_verl.run_folder import Manifest, RunFolder, file_hash, installed_versions
+from int_verl.run_folder import Manifest, RunFolder, file_hash
 from int_verl.stage import Stage
 
 # Stage -> table -> (file, schema). The name of a table is that of its field in `ProblemRows`.
@@ -125,6 +125,10 @@ class ProposeStage(GenerationStage):
     reads = ("sample",)
     settings = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path", "proposer.engine.context_length")
 
+    def check(self, run: Run) -> None:
+        if run.proposer is not None:
+            _ = run.proposer.model_in_plan
+
 
 class GuideStage(GenerationStage):
     name = "guide"
@@ -148,8 +152,8 @@ def finish(run: Run, until: Until, counts: Mapping[str, dict[str, Any]]) -> None
         write_release(run, counts, settings)
     for stage in stages:
         before = run.folder.manifest(stage.name)
-        manifest = Manifest(stage.name, "done", stage.inputs(run), stage.settings_in(run), counts[stage.name])
-        manifest.outputs, manifest.versions = stage.outputs(run), installed_versions()
+        manifest = Manifest(stage.name, "running", stage.inputs(run), stage.settings_in(run), counts[stage.name])
+        manifest.seal(run.folder.path, stage.outputs(run))
         manifest.seconds = before.seconds if before else 0.0
         run.folder.write_manifest(manifest)
 

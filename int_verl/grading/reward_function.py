@@ -206,8 +206,10 @@ class RewardFunction:
                 self._workers.add(worker)
             try:
                 fault = worker.wait_until_loaded()
-            except (TimeoutError, OSError, EOFError):
-                fault = f"importing it did not end within {_START_SECONDS:g} s, or ended the process"
+            except TimeoutError:
+                fault = f"importing it did not end within {_START_SECONDS:g} s"
+            except (OSError, EOFError):
+                fault = "importing it ended the process"
             if fault is not None:
                 self._discard(worker)
                 raise UserError(f"{self._label}: {fault}")

@@ -118,15 +118,24 @@ def environment(platform: str) -> dict[str, str]:
 def _check(cfg: RLLaunch) -> None:
     """What `plan` raises."""
     check_start_model(cfg.model_path)
-    check_overrides(cfg.overrides, _SETTINGS)
+    check_settings(cfg)
     _check_data(cfg)
+    if cfg.base_model is not None:
+        check_model(cfg.model_path, cfg.base_model)
+
+
+def check_settings(cfg: RLLaunch) -> None:
+    """What `plan` raises that needs no data and no model.
+
+    Raises:
+        UserError: naming the setting.
+    """
+    check_overrides(cfg.overrides, _SETTINGS)
     if cfg.prompts_per_step % cfg.mini_batch:
         raise UserError(f"rl.prompts_per_step={cfg.prompts_per_step} is no multiple of rl.mini_batch={cfg.mini_batch}")
     if cfg.save_freq <= 0:
         raise UserError(f"rl.save_freq={cfg.save_freq}: must be positive, or the trained model is not kept")
     _check_reward(cfg)
-    if cfg.base_model is not None:
-        check_model(cfg.model_path, cfg.base_model)
 
 
 def arguments(cfg: RLLaunch) -> list[str]:

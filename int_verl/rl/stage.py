@@ -10,6 +10,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from int_verl import trainer_process
 from int_verl.baselines.rl_rows import guided_prefixes, helped_rows
 from int_verl.baselines.stage import ATTEMPTS, KEPT
@@ -76,6 +78,9 @@ class RLStage(Stage):
             "after": f"{self.name}/validation/{run.rl.total_steps}.jsonl",
         }
 
+    def check(self, run: Run) -> None:
+        launch.check_settings(self._launch(run, run.model_in_plan))
+
     def total(self, run: Run) -> int:
         return run.rl.total_steps
 
@@ -116,8 +121,9 @@ class RLStage(Stage):
         settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
         prefixed = (f"{AGENT}.default_agent_loop=int_prefix",) if run.rl.prefix == "intervention" else ()
         home = run.folder / self.name
-        # verl takes no empty file, and before the attempts are there the hard problems are not known.
-        sets = ("heldout", "hard") if not (run.folder / ATTEMPTS).is_file() or hard_problems(run) else ("heldout",)
+        # verl takes no empty file, and before the data is written it is not known whether there are hard problems.
+        hard = home / FILES["hard"]
+        sets = ("heldout", "hard") if not hard.is_file() or pq.read_metadata(hard).num_rows else ("heldout",)
         return launch.RLLaunch(
             model_path=base if self.from_base else trained_model(run),
             train_files=(home / FILES["train"],),
@@ -153,10 +159,6 @@ class RLStage(Stage):
 
 def _training_rows(run: Run) -> Iterator[dict[str, Any]]:
     """Every training problem, and those with a hint or a guided prefix a second time."""
-    if not 0 <= run.rl.hint_share <= 1 or not 0 < run.rl.hint_fraction <= 1:
-        raise UserError(
-            f"rl.hint_share={run.rl.hint_share}, rl.hint_fraction={run.rl.hint_fraction}: both are shares, up to 1"
-        )
     prompt, prefixes = _hint_prompt(run), None
     if run.rl.prefix == "intervention":
         files = (run.folder / KEPT, run.folder / ATTEMPTS, run.folder / GUIDED)

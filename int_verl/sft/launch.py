@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from int_verl.sft.rows import SFTRows
 
 _SETTINGS = {
+    "model.path": "model.path",
     "data.train_batch_size": "sft.batch_size",
     "data.train_files": "sft_data.kind",
     "data.max_length": "sft.max_length",
@@ -106,11 +107,7 @@ def training_rows(cfg: SFTLaunch) -> SFTRows:
         UserError: see `plan`.
     """
     check_start_model(cfg.model_path)
-    check_overrides(cfg.overrides, _SETTINGS)
-    _check_overrides(cfg)
-    world = cfg.gpus_per_node * cfg.nnodes
-    if cfg.batch_size % world:
-        raise UserError(f"sft.batch_size={cfg.batch_size} is no multiple of the {world} GPUs")
+    check_settings(cfg)
     rows = _rows(cfg, cfg.train_file)
     if len(rows) < cfg.batch_size:
         raise UserError(
@@ -119,6 +116,19 @@ def training_rows(cfg: SFTLaunch) -> SFTRows:
     if cfg.val_file is not None and len(_rows(cfg, cfg.val_file)) < cfg.batch_size:
         raise UserError(f"{cfg.val_file}: fewer rows than one batch of {cfg.batch_size}; verl would report a NaN loss")
     return rows
+
+
+def check_settings(cfg: SFTLaunch) -> None:
+    """What `plan` raises that needs no data and no model.
+
+    Raises:
+        UserError: naming the setting.
+    """
+    check_overrides(cfg.overrides, _SETTINGS)
+    _check_overrides(cfg)
+    world = cfg.gpus_per_node * cfg.nnodes
+    if cfg.batch_size % world:
+        raise UserError(f"sft.batch_size={cfg.batch_size} is no multiple of the {world} GPUs")
 
 
 def arguments(cfg: SFTLaunch) -> list[str]:

@@ -44,6 +44,9 @@ class SFTStage(Stage):
     def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
         return {"model": MODEL, "metrics": "sft/metrics.jsonl"}
 
+    def check(self, run: Run) -> None:
+        launch.check_settings(_launch(run, run.model_in_plan))
+
     def total(self, run: Run) -> int | None:
         there = training_file(run).is_file() and pq.read_metadata(training_file(run)).num_rows
         return launch.plan(_launch(run, run.model_folder)).expected_step if there else None

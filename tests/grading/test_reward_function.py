@@ -168,7 +168,7 @@ def wait(condition: Callable[[], bool]) -> None:
         ("nowhere.py", "f", "grader.reward_path=nowhere.py: no such file"),
         ("fn.py", "absent", "has no function 'absent'"),
         ("bad.py", "f", "importing it raised ZeroDivisionError"),
-        ("exits.py", "f", "or ended the process"),
+        ("exits.py", "f", "importing it ended the process"),
         ("pkg://int_verl.no_such_module", "f", "importing it raised ModuleNotFoundError"),
     ],
 )

@@ -123,3 +123,12 @@ def test_a_bad_template_is_a_user_error_that_names_it(tmp_path: Path, source: st
 def test_a_template_that_is_not_there(name: str) -> None:
     with pytest.raises(UserError, match=r"prompts\.solve: no "):
         load_prompts(solve=name)
+
+
+@pytest.mark.parametrize("source", ["", "Solve it.", "{# {{ problem }} #}"])
+def test_a_template_that_says_the_same_of_every_problem_is_refused(tmp_path: Path, source: str) -> None:
+    (tmp_path / "mine.jinja").write_text(source)
+    with pytest.raises(UserError, match=r"never says \{\{ problem \}\}"):
+        load_prompts(solve=str(tmp_path / "mine.jinja"))
+    with pytest.raises(UserError, match=r"never says \{\{ steps \}\}"):
+        load_prompts(verify=str(tmp_path / "mine.jinja"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,20 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
         ("engine.script=nowhere.py:f", "engine.script=nowhere.py:f: no such file"),
         ("sample.sampling.max_tokens=500", "fit beside sample.sampling.max_tokens"),
         ("run.dir=/proc/none", "run.dir=/proc/none"),
+        ("guide.rolouts=3", "guide.rolouts: no such key; is it rollouts?"),
+        ("guide=5", "guide=5: a section, not a value"),
+        ("guide.controls=prefix", "guide.controls='prefix': write a list"),
+        ("run.seed=abc", "run.seed='abc'"),
+        ("run.seed=1.5", "run.seed=1.5"),
+        ("run.name=", "run.name=''"),
+        ("run.shard=1", "run.shard=1: expected i/n"),
+        ("problems.train_limit=0", "problems.train_limit=0"),
+        ("problems.columns.anwser=x", "problems.columns.anwser"),
+        ("baseline.rl=3", "baseline.rl=3"),
+        ("sampling.top_p=1.5", "sample.sampling.top_p=1.5"),
+        ("grader.workers=0", "grader.workers=0"),
+        ("engine.in_flight=0", "engine.in_flight=0"),
+        ("proposer.engine.foo=3", "proposer.engine.foo: no such key"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(
@@ -115,6 +130,96 @@ def test_mistakes_are_one_line_and_exit_code_2(
     assert message in err
     assert len(err.strip().splitlines()) == 1
     assert err.startswith("int-verl: ")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("sft.epochs=0", "sft.epochs=0: input should be greater than 0"),
+        ("sft.overrides=[foo]", "foo: no override; write key=value"),
+        ("sft.overrides=['model.path=x']", "set model.path instead"),
+        ("rl.mini_batch=7", "is no multiple of rl.mini_batch=7"),
+        ("rl.rollouts=1", "rl.rollouts=1: input should be greater than or equal to 2"),
+        ("rl.reward_path=nope.py", "nope.py: no such file; rl.reward_path"),
+        ("rl.overrides=['data.max_prompt_length=9']", "set rl.max_prompt_length instead"),
+        ("eval.samples=0", "eval.samples=0"),
+        ("proposer.path=/nowhere", "proposer.path=/nowhere: no such folder"),
+        ("estimate.tokens_per_second=0", "estimate.tokens_per_second=0"),
+    ],
+)
+@pytest.mark.parametrize("dry", [True, False])
+def test_what_a_later_stage_would_refuse_is_refused_before_the_first(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path, override: str, message: str, dry: bool
+) -> None:
+    code, _, err = call(capsys, "run", *(["--dry-run"] if dry else []), *settings, override)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "run/journal.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("guide: {rollout: 8}", "guide.rollout: no such key; is it rollouts?"),
+        ("guide:\n\trollouts: 8", "not YAML that can be read"),
+        ("guide: {}\nguide: {}", "not YAML that can be read"),
+        ("- a", "expected settings as `key: value`"),
+        ("guide: 5", "guide=5: a section, not a value"),
+    ],
+)
+def test_mistakes_in_a_recipe_name_its_file(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "my.yaml").write_text(text)
+    sets = ["model.path=m", "problems.train=t.jsonl", "problems.heldout=h.jsonl"]
+    code, _, err = call(capsys, "run", "--config", str(tmp_path / "my.yaml"), *sets)
+    assert code == 2
+    assert message in err
+    assert len(err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("damage", [lambda old: old[:100], lambda old: old + b"more"])
+def test_a_table_that_was_changed_stops_the_run_until_it_is_made_again(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path, damage: Callable[[bytes], bytes]
+) -> None:
+    assert call(capsys, "guide", *settings)[0] == 0
+    file = tmp_path / "run/guide/sft.parquet"
+    whole = file.read_bytes()
+    file.write_bytes(damage(whole))
+    for command in (["guide"], ["sft", "--dry-run"]):
+        code, _, err = call(capsys, *command, *settings)
+        assert code == 2
+        assert "sft.parquet: no longer what the stage guide left" in err
+    assert call(capsys, "guide", "--force", *settings)[0] == 0
+    assert file.read_bytes() == whole
+
+
+def test_stages_made_together_are_not_said_to_be_unchanged(
+    capsys: pytest.CaptureFixture[str], settings: list[str]
+) -> None:
+    _, out, _ = call(capsys, "guide", *settings)
+    assert out.count("made with the stage before") == 2
+    assert "unchanged" not in out
+    assert call(capsys, "guide", *settings)[1].count("unchanged") == 3
+
+
+def test_a_report_needs_the_folder_alone(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    assert call(capsys, "sample", *settings)[0] == 0
+    code, out, _ = call(capsys, "report", f"run.dir={tmp_path / 'run'}")
+    assert code == 0
+    assert "report.html" in out
+
+
+def test_a_path_that_cannot_be_written_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    write_problem_sets(tmp_path, train=12, heldout=3)
+    train = str(tmp_path / "train.jsonl")
+    for target in ("/proc/x.json", str(tmp_path)):
+        code, _, err = call(capsys, "problems", "check", train, "--json", target)
+        assert code == 2
+        assert len(err.strip().splitlines()) == 1
 
 
 def test_a_gold_answer_that_cannot_be_used_stops_before_any_sampling(
