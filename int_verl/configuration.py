@@ -186,15 +186,25 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
 
 def _load(file: Path, config: DictConfig) -> DictConfig:
     """A recipe's YAML, whose keys all are ours."""
+    loaded = load_yaml(file)
+    _check_keys(config, OmegaConf.to_container(loaded, resolve=False), f"--config {file}: ")
+    return loaded
+
+
+def load_yaml(file: Path) -> DictConfig:
+    """The settings in a file, as they stand there.
+
+    Raises:
+        UserError: it is no YAML of keys and values.
+    """
     from yaml import YAMLError
 
     try:
         loaded = OmegaConf.load(file)
     except (YAMLError, UnicodeDecodeError, OSError) as error:
-        raise UserError(f"--config {file}: not YAML that can be read ({' '.join(str(error).split())})") from error
+        raise UserError(f"{file}: not YAML that can be read ({' '.join(str(error).split())})") from error
     if not isinstance(loaded, DictConfig):
-        raise UserError(f"--config {file}: expected settings as `key: value`, found {type(loaded).__name__}")
-    _check_keys(config, OmegaConf.to_container(loaded, resolve=False), f"--config {file}: ")
+        raise UserError(f"{file}: expected settings as `key: value`, found {type(loaded).__name__}")
     return loaded
 
 

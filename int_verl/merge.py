@@ -12,6 +12,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
+from int_verl.configuration import load_yaml
 from int_verl.errors import UserError
 from int_verl.generate.dataflow import ProblemRows
 from int_verl.generate.journal import Journal
@@ -71,7 +72,7 @@ def _shard(folder: Path, console: Console) -> Run:
     file = folder / "config.yaml"
     if not file.is_file():
         raise UserError(f"{folder}: no run folder; merge takes the folders of runs with run.shard")
-    config = OmegaConf.load(file)
+    config = load_yaml(file)
     shard = OmegaConf.select(config, "run.shard")
     if shard is None:
         raise UserError(f"{folder}: a run of all problems, not a shard; merge takes the folders of runs with run.shard")

@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
+from int_verl.configuration import load_yaml
 from int_verl.errors import UserError
 
 Status = Literal["running", "done", "failed"]
@@ -126,7 +127,7 @@ class RunFolder:
         """
         file = self.path / "config.yaml"
         if file.is_file():
-            earlier = OmegaConf.load(file)
+            earlier = load_yaml(file)
             for key in identity:
                 before, now = OmegaConf.select(earlier, key), OmegaConf.select(config, key)
                 if before != now:

@@ -55,17 +55,16 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
 
 def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     """The file that the run's SFT trains on, its model, and verl's `data` settings."""
-    from omegaconf import DictConfig, OmegaConf
     from rich.console import Console
 
+    from int_verl.configuration import load_yaml
     from int_verl.run import Run
     from int_verl.sft.stage import training_file
 
     settings = folder / "config.yaml"
     if not settings.is_file():
         raise UserError(f"{folder}: no config.yaml there; give a run's folder or a parquet file")
-    config = OmegaConf.load(settings)
-    assert isinstance(config, DictConfig)
+    config = load_yaml(settings)
     config.run.dir = str(folder)
     run = Run(config, Console())
     file = training_file(run)

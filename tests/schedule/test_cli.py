@@ -195,6 +195,17 @@ def test_a_table_that_was_changed_stops_the_run_until_it_is_made_again(
     assert file.read_bytes() == whole
 
 
+@pytest.mark.parametrize(("text", "message"), [("a: [", "not YAML"), ("", "holds a run with model.path=None")])
+def test_a_folder_whose_settings_were_damaged_is_refused(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.yaml").write_text(text)
+    code, _, err = call(capsys, "sample", *settings)
+    assert code == 2
+    assert message in err
+
+
 def test_stages_made_together_are_not_said_to_be_unchanged(
     capsys: pytest.CaptureFixture[str], settings: list[str]
 ) -> None:
