@@ -244,22 +244,30 @@ def conditioning_table(
     """How often a continuation is right, by what it continues: the paper's Table 1, from `records.GUIDED` rows.
 
     All conditions are computed on the attempts that have rollouts under every one of them; those that were never drawn,
-    because their prompt did not fit, are none. Coverage is the expected
-    share of problems with at least one success in as many rollouts as the condition with the fewest has for that
-    problem, so that a condition with more rollouts gains nothing by it.
+    because their prompt did not fit, are none. Where guiding stopped at the first success, how many rollouts there are
+    depends on how they went; so of every continuation only as many count as each of its condition has: those of the
+    first wave. Coverage is the expected share of problems with at least one success in as many rollouts as the
+    condition with the fewest has for that problem, so that a condition with more rollouts gains nothing by it.
 
     Returns:
-        ``{"attempts": 200, "problems": 180, "left_out": 12, "conditions": [{"condition": "wrong_step", "rollouts",
-        "correct", "wrong", "truncated", "accuracy": estimate, "coverage": estimate, "solved": problems with a
-        success}], "times": accuracy of interventions over that of the wrong step, None if the latter is 0}``; no
-        conditions if no attempt has them all.
+        ``{"attempts": 200, "problems": 180, "left_out": 12, "uncounted": rollouts of later waves, "conditions":
+        [{"condition": "wrong_step", "rollouts", "correct", "wrong", "truncated", "accuracy": estimate, "coverage":
+        estimate, "solved": problems with a success}], "times": accuracy of interventions over that of the wrong step,
+        None if the latter is 0}``; no conditions if no attempt has them all.
     """
-    outcomes: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+    drawn_of: dict[str, dict[tuple[str, int, int], list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in guided:
         if row["outcome"] == "prompt_too_long":
             continue
         outcome = "correct" if row["correct"] else "truncated" if row["outcome"] == "truncated" else "wrong"
-        outcomes[row["condition"]][row["problem_id"], row["attempt"]].append(outcome)
+        drawn_of[row["condition"]][row["problem_id"], row["attempt"], row["proposal"]].append(outcome)
+    outcomes: dict[str, dict[tuple[str, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+    uncounted = 0
+    for condition, continuations in drawn_of.items():
+        of_each = min(map(len, continuations.values()))
+        for (problem, attempt, _), drawn_outcomes in continuations.items():
+            outcomes[condition][problem, attempt] += drawn_outcomes[:of_each]
+            uncounted += len(drawn_outcomes) - of_each
     present = [c for c in CONDITIONS if c in outcomes] + sorted(outcomes.keys() - set(CONDITIONS))
     attempts = set.intersection(*(set(outcomes[c]) for c in present)) if present else set()
     all_attempts = {attempt for condition in present for attempt in outcomes[condition]}
@@ -267,6 +275,7 @@ def conditioning_table(
         "attempts": len(attempts),
         "problems": len({problem for problem, _ in attempts}),
         "left_out": len(all_attempts) - len(attempts),
+        "uncounted": uncounted,
         "confidence": CONFIDENCE,
         "equal_rollouts": True,
         "conditions": [],
@@ -427,6 +436,10 @@ def _conditioning_cells(table: Mapping[str, Any]) -> tuple[str, list[str], list[
     notes = [f"The same {table['attempts']} incorrect attempts of {table['problems']} problems in every row."]
     if table["times"]:
         notes.append(f"From the intervention {table['times']:.1f} times as accurate as from the wrong step.")
+    if table["uncounted"]:
+        notes.append(
+            f"{table['uncounted']:,} rollouts of later waves, drawn where the first had no success, do not count."
+        )
     if not table["equal_rollouts"]:
         notes.append("Conditions differ in rollouts; coverage is the expected one at the smaller number.")
     return "Continuing an incorrect attempt", heads, rows, notes

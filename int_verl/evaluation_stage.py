@@ -33,7 +33,7 @@ ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."
 
 Row = dict[str, Any]
-_OUTCOMES = ["problem_id", "attempt", "condition", "outcome", "correct"]
+_OUTCOMES = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
 
 
 class EvaluationStage(Stage):

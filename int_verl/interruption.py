@@ -16,10 +16,11 @@ _SHOW_CURSOR = "\x1b[?25h"
 def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine; the first SIGINT cancels it and is raised when it has tidied up, the second ends the process."""
 
+    interrupted = False
+
     async def main() -> T:
         loop = asyncio.get_running_loop()
         task = asyncio.ensure_future(work)
-        interrupted = False
 
         def stop(*_: object) -> None:
             nonlocal interrupted
@@ -38,6 +39,9 @@ def run_until_interrupted(work: Coroutine[Any, Any, T]) -> T:
             raise KeyboardInterrupt from None
 
     try:
-        return asyncio.run(main())
+        done = asyncio.run(main())
+        if interrupted:  # after the work was done, while threads ended
+            raise KeyboardInterrupt
+        return done
     finally:
         signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -217,7 +217,8 @@ class Run:
 
     @property
     def _max_tokens(self) -> list[int]:
-        stages = [self.sample.sampling, self.propose.sampling, self.guide.sampling]
+        first_turn = self.propose.guided_solution_sampling or self.propose.sampling
+        stages = [self.sample.sampling, self.propose.sampling, first_turn, self.guide.sampling]
         return [*(sampling.max_tokens for sampling in stages), self.rl.max_response_length]
 
     def journaled_engine(self, journal: Journal) -> JournaledEngine:

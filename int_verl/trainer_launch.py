@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,9 @@ from int_verl.lora import merge_adapters
 from int_verl.trainer_process import Progress, TrainerCommand, TrainerError
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+_UNQUOTED = re.compile(r"[A-Za-z0-9_/.+%@?*-]+")
+"What a value in Hydra's override grammar may be without quotes."
 
 LEGACY_KEYS = {
     "custom_reward_function": "reward.custom_reward_function",
@@ -108,7 +112,7 @@ def quote(value: object) -> str:
     """A value in Hydra's override grammar."""
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, Path):
-        text = str(value)
-        return text if not set(text) & set(" ,=:{}[]()'\"$\\") else "'" + text.replace("'", "\\'") + "'"
-    return str(value)
+    text = str(value)
+    if isinstance(value, Path) and not _UNQUOTED.fullmatch(text):
+        return "'" + text.replace("'", "\\'") + "'"
+    return text

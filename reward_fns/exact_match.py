@@ -34,7 +34,9 @@ def compute_score(
         ``score``, ``acc``, ``pred`` and ``verdict`` (``correct``, ``incorrect``, ``no_answer`` or ``gold_unparsable``).
     """
     answer = extract_answer(solution_str, unboxed=unboxed) if isinstance(solution_str, str) else None
-    golds = list(ground_truth) if isinstance(ground_truth, (list, tuple)) else [ground_truth]
+    # pandas, with which verl's main_eval reads, makes arrays of lists.
+    several = isinstance(ground_truth, (list, tuple)) or type(ground_truth).__name__ == "ndarray"
+    golds = list(ground_truth) if several else [ground_truth]
     wanted = {_plain(gold) for gold in golds if gold is not None and _plain(gold)}
     if answer is None:
         verdict = "no_answer"

@@ -29,11 +29,13 @@ def _load_tokenizer(name: str) -> Any:
 
 
 def soft_overlong_penalty(length: int, max_length: int, buffer: int, factor: float) -> float:
-    """DAPO's penalty, between ``-factor`` and 0.
+    """DAPO's penalty, between ``-factor`` and 0; without a buffer all of it beyond ``max_length``.
 
     >>> soft_overlong_penalty(7680, 8192, 1024, 1.0)
     -0.5
     """
+    if buffer <= 0:
+        return -factor if length > max_length else 0.0
     excess = length - (max_length - buffer)
     return -min(max(excess / buffer, 0.0), 1.0) * factor
 
@@ -58,7 +60,7 @@ def compute_score(
         ``score`` (``acc`` plus ``overlong_penalty``), ``acc``, ``pred``, ``verdict`` and ``overlong_penalty``.
     """
     grade = shared_grader(timeout=timeout, workers=workers).grade_response(solution_str, ground_truth)
-    text = solution_str or ""
+    text = solution_str if isinstance(solution_str, str) else ""
     length = (extra_info or {}).get("response_length")
     if length is None:
         length = len(_load_tokenizer(tokenizer)(text).input_ids) if tokenizer else len(text)

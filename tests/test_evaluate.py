@@ -196,6 +196,7 @@ def guided(condition, problem, attempt, outcomes):
         {
             "problem_id": problem,
             "attempt": attempt,
+            "proposal": 0,
             "condition": condition,
             "correct": outcome == "correct",
             "outcome": outcome,
@@ -244,6 +245,23 @@ def test_more_rollouts_do_not_buy_coverage():
     assert table["conditions"][1]["coverage"]["value"] == 0.5
     assert not table["equal_rollouts"]
     assert table["times"] is None
+
+
+def test_stopping_at_the_first_success_buys_nothing():
+    """The same success rate under both conditions; interventions are drawn in waves of 4 and 28 that stop."""
+    generator = np.random.default_rng(0)
+    rows = []
+    for problem in range(300):
+        right_R = generator.random((2, 32)) < generator.beta(0.5, 4)
+        stopped = right_R[0, : 4 if right_R[0, :4].any() else 32]
+        for condition, drawn in (("intervention", stopped), ("wrong_step", right_R[1])):
+            rows += guided(condition, str(problem), 0, ["correct" if right else "incorrect" for right in drawn])
+    table = conditioning_table(rows)
+    wrong_step, intervention = table["conditions"]
+    assert intervention["rollouts"] == 4 * 300
+    assert table["uncounted"] == len(rows) - (4 + 32) * 300
+    for what in ("accuracy", "coverage"):
+        assert abs(intervention[what]["value"] - wrong_step[what]["value"]) < 0.03
 
 
 def test_conditioning_without_a_common_attempt_is_empty():

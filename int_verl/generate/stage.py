@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import Iterable, Mapping
@@ -17,6 +18,9 @@ from int_verl.generate.journal import Journal
 from int_verl.generate.preflight import check_problems
 from int_verl.generate.settings import UNTIL, Until
 from int_verl.generate.spool import Spool
+from int_verl.grading.grader import Grader
+from int_verl.grading.pool import PoolError
+from int_verl.grading.reward_function import RewardFunction
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems import read_problems, write_problems
 from int_verl.progress import StageProgress
@@ -192,6 +196,8 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
 
         async def draw() -> None:
             async with contextlib.AsyncExitStack() as opened:
+                # While the engine starts: an answer may not wait for imports longer than for its own comparison.
+                asyncio.get_running_loop().run_in_executor(None, _warm, grader)
                 for engine in engines:
                     await opened.enter_async_context(engine)
                 problems = read_problems(run.folder / "problems/train.parquet")
@@ -210,6 +216,11 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         "seconds": round(seconds, 1),
     }
     return counts
+
+
+def _warm(grader: Grader | RewardFunction) -> None:
+    with contextlib.suppress(PoolError):  # the first answer will say it
+        grader.warm()
 
 
 def write_tables(

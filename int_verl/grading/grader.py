@@ -14,7 +14,7 @@ from int_verl.grading.extract import extract_answer
 from int_verl.grading.inline import Turnstile, is_small, judge_small, warm_up
 from int_verl.grading.limits import MAX_ANSWER_CHARS, MAX_NESTING, nesting
 from int_verl.grading.normalise import normalise
-from int_verl.grading.pool import PoolError, WorkerPool
+from int_verl.grading.pool import STILL_IMPORTING, PoolError, WorkerPool
 
 VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error")
 _CACHE_SIZE = 65_536
@@ -188,6 +188,8 @@ class Grader:
                 verdict, means = judged or self._pool.ask(*pair)
             except PoolError as problem:
                 return Grade("error", answer, str(problem))
+        if means == STILL_IMPORTING:
+            return Grade(verdict, answer, means)
         # A timeout may be the machine's fault, so it takes two to be remembered.
         if verdict != "timeout" or pair in self._timed_out:
             if len(self._verdicts) >= _CACHE_SIZE:

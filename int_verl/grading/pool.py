@@ -33,6 +33,10 @@ _CONTROL_SECONDS = 60.0
 _live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 
+STILL_IMPORTING = "still importing math-verify"
+"What a timeout means that says nothing about the answer."
+
+
 class PoolError(Exception):
     """The worker processes could not be started, or died twice under the same request."""
 
@@ -88,7 +92,7 @@ class WorkerPool:
         while deaths < 2:
             worker = self._acquire(need_warm, first + self._timeout)
             if worker is None:
-                return "timeout", "still importing math-verify"
+                return "timeout", STILL_IMPORTING
             # Waiting for the imports counts, so that the whole call keeps to the limit.
             now = time.monotonic()
             first = first or now

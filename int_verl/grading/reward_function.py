@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from int_verl.errors import UserError
 from int_verl.grading.grader import VERDICTS, Grade, Grader
+from int_verl.grading.score import SOLVED_FROM
 from int_verl.grading.worker import receive, send
 
 if TYPE_CHECKING:
@@ -91,6 +92,9 @@ class RewardFunction:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def warm(self) -> None:
+        """Nothing to do: calls have a time limit from the moment at which the function is loaded."""
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
@@ -243,7 +247,7 @@ def read_result(result: Any) -> Grade | str:
         value = values.get(key, 0.0)
         if not isinstance(value, int | float) or not math.isfinite(value):
             return f"it returned {key}={str(value)[:100]}, which is no number"
-    correct = values["acc" if "acc" in values else "score"] >= 0.5
+    correct = values["acc" if "acc" in values else "score"] >= SOLVED_FROM
     verdict = values.get("verdict")
     if correct or verdict not in VERDICTS or verdict == "correct":
         verdict = "correct" if correct else "incorrect"

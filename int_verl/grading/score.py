@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+SOLVED_FROM = 0.5
+"A score, or an `acc`, of at least so much means a right answer; partial credit and bonuses stay below."
+
 
 class Score(dict[str, Any]):
     """A reward function's dict that also counts as its ``score``.

@@ -171,7 +171,7 @@ def _summary(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def _conditioning(folder: RunFolder) -> dict[str, Any] | None:
-    columns = ["problem_id", "attempt", "condition", "outcome", "correct"]
+    columns = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
     table = conditioning_table(folder.rows("guide/guided.parquet", columns))
     return table if table["conditions"] else None
 

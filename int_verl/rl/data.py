@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from int_verl.errors import UserError
+from int_verl.grading.score import SOLVED_FROM
 from int_verl.problems import Problem
 from int_verl.records import RL
 
@@ -62,7 +63,7 @@ def validation_scores(dump: Path, model: str, keys: Mapping[str, tuple[str, str]
             key = keys.get(row["input"])
             if key is None:
                 raise UserError(f"{dump}: row {number} is not a problem of this run; was the folder used for another?")
-            correct = float(row["acc"] if "acc" in row else row["score"]) > 0
+            correct = float(row["acc"] if "acc" in row else row["score"]) >= SOLVED_FROM
             samples[key].append((correct, not correct and is_truncated(row["output"])))
     for (problem_set, problem_id), drawn in samples.items():
         yield {

@@ -167,7 +167,7 @@ def arguments(cfg: RLLaunch) -> list[str]:
         f"{rollout}.val_kwargs.temperature": cfg.val_temperature,
         f"{rollout}.val_kwargs.top_p": cfg.val_top_p,
         f"{rollout}.val_kwargs.top_k": cfg.val_top_k,
-        "reward.custom_reward_function.path": cfg.reward_path,
+        "reward.custom_reward_function.path": _reward_path(cfg),
         "reward.custom_reward_function.name": cfg.reward_name,
         "trainer.total_training_steps": cfg.total_steps,
         "trainer.val_before_train": cfg.val_before_train,
@@ -231,6 +231,10 @@ def _check_data(cfg: RLLaunch) -> None:
 def _check_reward(cfg: RLLaunch) -> None:
     if not cfg.reward_path.startswith("pkg://") and not Path(cfg.reward_path).is_file():
         raise UserError(f"{cfg.reward_path}: no such file; rl.reward_path is a python file or pkg://module")
+
+
+def _reward_path(cfg: RLLaunch) -> str | Path:
+    return cfg.reward_path if cfg.reward_path.startswith("pkg://") else Path(cfg.reward_path)
 
 
 def _list(files: tuple[Path, ...]) -> str:

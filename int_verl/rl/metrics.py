@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from int_verl.grading.score import SOLVED_FROM
+
 PREFIX = "int/"
 
 
@@ -12,7 +14,7 @@ def group_metrics(groups: Iterable[tuple[str, Sequence[float]]]) -> dict[str, fl
     """Metrics of one training step.
 
     Args:
-        groups: data source and rewards of the rollouts of one prompt; a reward above 0 counts as solved.
+        groups: data source and rewards of the rollouts of one prompt; a reward of at least 0.5 counts as solved.
 
     Returns:
         ``int/zero_advantage_ratio`` (share of groups in which all rewards are equal), ``int/never_solved``,
@@ -25,7 +27,7 @@ def group_metrics(groups: Iterable[tuple[str, Sequence[float]]]) -> dict[str, fl
     zero = never = always = total = 0
     of_source: dict[str, list[float]] = defaultdict(list)
     for source, rewards in groups:
-        solved = sum(reward > 0 for reward in rewards)
+        solved = sum(reward >= SOLVED_FROM for reward in rewards)
         total += 1
         zero += min(rewards) == max(rewards)
         never += solved == 0

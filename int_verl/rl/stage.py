@@ -103,7 +103,7 @@ class RLStage(Stage):
         step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
         export_model(model, home / "model", step, score)
         write_metrics(home / "checkpoints", home / "metrics.jsonl")
-        write_text(home / "model.txt", f"{home / 'model'}\n")
+        write_text(home / "model.txt", f"{(home / 'model').resolve()}\n")
         return {"steps": done.steps, "exported_step": step, **counts}
 
     def plan(self, run: Run) -> list[str]:

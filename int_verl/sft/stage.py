@@ -67,7 +67,7 @@ class SFTStage(Stage):
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
         done = launch.run(cfg, trainer_progress(progress, {"train/loss": "loss"}), 60 * run.sft.stall_minutes)
         write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
-        write_text(run.folder / MODEL, f"{done.model_path}\n")
+        write_text(run.folder / MODEL, f"{done.model_path.resolve()}\n")
         return {"steps": done.steps, **counts}
 
     def plan(self, run: Run) -> list[str]:
@@ -99,9 +99,19 @@ def training_file(run: Run) -> Path:
 
 
 def trained_model(run: Run) -> Path:
-    """The SFT checkpoint that RL starts from; before SFT has run, a name that says so."""
+    """The SFT checkpoint that RL starts from; before SFT has run, a name that says so.
+
+    Raises:
+        UserError: SFT has run, and its model is gone.
+    """
     file = run.folder / MODEL
-    return Path(file.read_text().strip()) if file.is_file() else run.folder / CHECKPOINTS / "LAST_STEP/huggingface"
+    if not file.is_file():
+        return run.folder / CHECKPOINTS / "LAST_STEP/huggingface"
+    written = Path(file.read_text().strip())
+    for model in (run.folder / CHECKPOINTS / Path(*written.parts[-2:]), written):  # the run's folder may have moved
+        if (model / "config.json").is_file():
+            return model
+    raise UserError(f"{written}: SFT's model is gone; put it back, or train anew with `int-verl sft --force`")
 
 
 def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Any:

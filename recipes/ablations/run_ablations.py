@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -29,11 +30,12 @@ from rich.table import Table
 
 from int_verl.baselines.shared_run import take_over
 from int_verl.configuration import compose
+from int_verl.errors import UserError
 from int_verl.evaluate import bootstrap
 from int_verl.evaluation_stage import score_problem
 from int_verl.generate.chat import model_revision
 from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import Sampling
+from int_verl.generate.engines.base import EngineError, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
@@ -77,7 +79,10 @@ def run_all(args: argparse.Namespace) -> int:
             done, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in done:
                 seed, name = running.pop(future)
-                done_well, said = future.result()
+                try:
+                    done_well, said = future.result()
+                except (UserError, EngineError, BrokenProcessPool) as error:
+                    done_well, said = False, f"failed: {error}, see {args.out / f'seed-{seed}' / name}.log"
                 print(f"seed {seed}, {name}: {said}", flush=True)
                 if not done_well:
                     failed += 1 + (len(others) if name == REFERENCE else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +36,8 @@ CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10
 SAMPLES = 400  # responses of the held-out validation whose entropy is taken
 
-Values = dict[str, list[float]]
-"Model -> a value for each seed."
+Values = dict[str, dict[int, float]]
+"Model -> seed -> value; a seed whose arm has not been run is left out."
 
 
 def print_tables(out: Path, seeds: Iterable[int], settings: Callable[[int, str], list[str]]) -> None:
@@ -51,7 +51,7 @@ def print_tables(out: Path, seeds: Iterable[int], settings: Callable[[int, str],
                 run = Run(compose(CONFIG, settings(seed, name)), console)
                 for what, values in measure(run, arm.models).items():
                     for model, value in values.items():
-                        figures.setdefault(what, {}).setdefault(model, []).append(value)
+                        figures.setdefault(what, {}).setdefault(model, {})[seed] = value
     if not figures:
         console.print("no arm has been evaluated yet")
         return
@@ -131,7 +131,7 @@ def final_table(figures: Mapping[str, Values]) -> Group:
     for head in (*ours, "P: IMO", "P: HMMT", "P: AMO", "P: Apex", "P: train", "P: mean"):
         table.add_column(head, justify="right")
     for model in figures["held-out pass@1"]:
-        cells = [_mean(figures.get(what, {}).get(model, []), 100, 1) for what in ours]
+        cells = [_mean(figures.get(what, {}).get(model, {}), 100, 1) for what in ours]
         table.add_row(model, *cells, *(f"{value:.2f}" for value in PAPER_FINAL.get(model, ())))
     means = {model: values[-1] for model, values in PAPER_FINAL.items()}
     return Group(
@@ -148,7 +148,7 @@ def comparison(title: str, ours: Values, paper: Mapping[str, float]) -> Group:
     for head in ("model", "ours", "paper"):
         table.add_column(head, justify="left" if head == "model" else "right")
     for model, value in paper.items():
-        table.add_row(model, _mean(ours.get(model, []), 1, 3), f"{value:g}")
+        table.add_row(model, _mean(ours.get(model, {}), 1, 3), f"{value:g}")
     return Group(table, _order(ours, paper), "")
 
 
@@ -158,8 +158,9 @@ def _order(ours: Values, paper: Mapping[str, float]) -> str:
     pairs = [(a, b) for i, a in enumerate(models) for b in models[i + 1 :] if paper[a] != paper[b]]
     turned = []
     for a, b in pairs:
-        gaps = [(x - y) * (paper[a] - paper[b]) for x, y in zip(ours[a], ours[b], strict=False)]
-        if np.mean(gaps) <= 0:
+        both = sorted(ours[a].keys() & ours[b].keys())
+        gaps = [(ours[a][seed] - ours[b][seed]) * (paper[a] - paper[b]) for seed in both]
+        if gaps and np.mean(gaps) <= 0:
             turned.append(f"{a} / {b} (in {sum(gap <= 0 for gap in gaps)} of {len(gaps)} seeds)")
     if not pairs:
         return "nothing to order yet"
@@ -173,9 +174,9 @@ def _pass_at(k: int) -> dict[str, float]:
     return {model: values[position] for model, values in PAPER_PASS_AT_K.items() if position < len(values)}
 
 
-def _mean(values: Sequence[float], scale: float, digits: int) -> str:
+def _mean(values: Mapping[int, float], scale: float, digits: int) -> str:
     if not values:
         return "-"
-    scaled: Any = np.asarray(values) * scale
+    scaled: Any = np.asarray(list(values.values())) * scale
     spread = f" ± {scaled.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
     return f"{scaled.mean():.{digits}f}{spread}"

@@ -368,6 +368,15 @@ def test_a_server_that_refuses_for_ever_is_given_up(tmp_path: Path) -> None:
     with_servers(1, scenario, give_up_after=0.4)
 
 
+def test_a_server_that_refuses_only_what_is_too_much_is_not_given_up(tmp_path: Path) -> None:
+    async def scenario(engine: OpenAIEngine, server: Server) -> None:
+        server.delay = 1.0
+        server.faults = lambda _: error(429, headers={"Retry-After": "0.05"}) if server.in_flight >= 6 else None
+        assert await patiently(engine, tmp_path) == EXPECTED
+
+    with_servers(1, scenario, give_up_after=0.5, concurrency=8)
+
+
 def test_a_request_that_every_server_fails_on_is_named_at_last(tmp_path: Path) -> None:
     async def scenario(engine: OpenAIEngine, *both: Server) -> None:
         for server in both:

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from int_verl.reward_contract import check_contract
@@ -123,3 +124,17 @@ def test_exact_match() -> None:
 def test_multiple_choice(response: str, gold: str, verdict: str) -> None:
     info = {"choices": ["London", "Rome", "Paris", "Madrid"]}
     assert load("multiple_choice").compute_score("d", response, gold, info)["verdict"] == verdict
+
+
+def test_overlong_without_a_buffer_is_a_hard_cut_and_takes_anything() -> None:
+    overlong = load("math_answer_overlong")
+    assert overlong.soft_overlong_penalty(8192, 8192, 0, 1.0) == 0
+    assert overlong.soft_overlong_penalty(8193, 8192, 0, 1.0) == -1
+    assert overlong.compute_score("s", 5, "5")["verdict"] == "no_answer"
+
+
+def test_exact_match_takes_the_arrays_that_pandas_makes_of_lists() -> None:
+    gold = np.array(["a", "b"], dtype=object)
+    compute_score = load("exact_match").compute_score
+    assert compute_score("s", r"\boxed{b}", gold)["score"] == 1.0
+    assert compute_score("s", r"\boxed{c}", gold)["score"] == 0.0

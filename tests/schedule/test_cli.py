@@ -14,9 +14,11 @@ from rich.console import Console
 
 from int_verl.cli import main
 from int_verl.configuration import compose
+from int_verl.errors import UserError
 from int_verl.run import Run
 from int_verl.run_folder import Manifest, RunFolder
 from int_verl.schedule import BY_NAME
+from int_verl.sft.stage import trained_model
 
 SCRIPT = Path(__file__).parents[1] / "mod23_script.py"
 CONFIG = ["--config", str(QUICKSTART / "quickstart.yaml")]
@@ -213,6 +215,22 @@ def test_stages_made_together_are_not_said_to_be_unchanged(
     assert out.count("made with the stage before") == 2
     assert "unchanged" not in out
     assert call(capsys, "guide", *settings)[1].count("unchanged") == 3
+
+
+def test_a_folder_that_was_moved_keeps_its_trained_model(settings: list[str], tmp_path: Path) -> None:
+    def run(folder: Path) -> Run:
+        return Run(compose(QUICKSTART / "quickstart.yaml", [*settings[2:], f"run.dir={folder}"]), Console())
+
+    model = tmp_path / "a/sft/checkpoints/global_step_9/huggingface"
+    model.mkdir(parents=True)
+    (model / "config.json").write_text("{}")
+    (tmp_path / "a/sft/model.txt").write_text(f"{model}\n")
+    assert trained_model(run(tmp_path / "a")) == model
+    moved = (tmp_path / "a").rename(tmp_path / "b")
+    assert trained_model(run(moved)) == moved / "sft/checkpoints/global_step_9/huggingface"
+    (moved / "sft/checkpoints/global_step_9/huggingface/config.json").unlink()
+    with pytest.raises(UserError, match="SFT's model is gone"):
+        trained_model(run(moved))
 
 
 def test_a_report_needs_the_folder_alone(

@@ -142,7 +142,9 @@ def test_rl_files_must_have_equal_columns(model: Path) -> None:
         plan_rl(replace(cfg, val_files=(other,)))
 
 
-@pytest.mark.parametrize("name", ["plain", "with space", "it's", "a=b", "a,b", "{x}", "$(x)"])
+@pytest.mark.parametrize(
+    "name", ["plain", "with space", "it's", "a=b", "a,b", "{x}", "$(x)", "é", "数学", "~x", "#&!;<>`"]
+)
 def test_paths_survive_hydras_grammar(name: str) -> None:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 

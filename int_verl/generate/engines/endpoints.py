@@ -14,7 +14,7 @@ from int_verl.errors import UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import EngineError, Request, TransientEngineError
 
-_FIRST_PROBE, _LONGEST_BETWEEN_PROBES = 0.2, 5.0
+_FIRST_PROBE, _LONGEST_BETWEEN_PROBES, _BETWEEN_LOOKS = 0.2, 5.0, 0.5
 _REMEMBERED_FAMILIES = 4096
 
 
@@ -157,7 +157,12 @@ class Endpoints:
         now = time.monotonic()
         # Half a millisecond of grace: timers may be early by the clock's resolution.
         long_ago = now - self.give_up_after + 5e-4
-        if all(not e.well and e.failing_since is not None and e.failing_since <= long_ago for e in self.all):
+        if not all(not e.well and e.failing_since is not None and e.failing_since <= long_ago for e in self.all):
+            return
+        if any(endpoint.in_flight for endpoint in self.all):
+            # It may be at work on these and refuse only more of them; each has its time limit.
+            asyncio.get_running_loop().call_later(_BETWEEN_LOOKS, self._give_up_if_hopeless)
+        else:
             self._admission.refuse(
                 EngineError(f"no server was well for {self.give_up_after:g} s (engine.give_up_after): {self._faults()}")
             )

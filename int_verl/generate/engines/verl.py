@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, EngineError, Request
+from int_verl.trainer_launch import quote
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -85,7 +86,7 @@ class VerlEngine:
         self._manager: Any = None
         # Ray ties its daemons' lives to the thread that started them.
         self._ray_thread = ThreadPoolExecutor(1, thread_name_prefix="ray")
-        self._owns_ray = False
+        self._owns_ray = self._cancelled = False
         self._is_vllm = True
         self._end_ids: frozenset[int] = frozenset()
 
@@ -98,14 +99,18 @@ class VerlEngine:
         """
         if self.model_path.startswith((".", "/")) and not (Path(self.model_path) / "config.json").exists():
             raise UserError(f"{self.model_path}: no config.json there; model_path must be a folder with a model")
+        start = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
-            self._client = await asyncio.to_thread(self._start)
-        except Exception as error:
-            self._stop()
-            raise EngineError(f"verl's rollout servers did not start: {_last_line(error)}") from error
-        except BaseException:
-            self._stop()
+            self._client = await asyncio.shield(start)
+        except asyncio.CancelledError:
+            # What the thread begins after this nobody would stop.
+            self._cancelled = True
+            await asyncio.wait([start])
+            await asyncio.to_thread(self._stop)
             raise
+        except Exception as error:
+            await asyncio.to_thread(self._stop)
+            raise EngineError(f"verl's rollout servers did not start: {_last_line(error)}") from error
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -167,6 +172,8 @@ class VerlEngine:
         ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
+        if self._cancelled:
+            raise EngineError("stopped")
         self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
         if self.platform == "gpu":
             return self._manager.get_client()
@@ -200,7 +207,7 @@ class VerlEngine:
         rollout = "actor_rollout_ref.rollout"
         overrides = [
             *(["+int=cpu_grpo"] if self.platform == "cpu" else []),
-            f"actor_rollout_ref.model.path={self.model_path}",
+            f"actor_rollout_ref.model.path={quote(Path(self.model_path))}",
             f"{rollout}.name=vllm",
             f"{rollout}.load_format=auto",
             f"{rollout}.skip_tokenizer_init=false",
