@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from int_verl.generate.chat import ChatCodec
+from int_verl.generate.chat import ChatCodec, model_revision
 
 
 @given(text=st.text() | st.text("a 1\n.<|im_end>"))
@@ -18,3 +21,15 @@ def test_any_token_ids_are_decoded_as_transformers_does(codec: ChatCodec, data: 
     ids = data.draw(st.lists(st.integers(0, len(codec.tokenizer) - 1)))
     plain = codec.tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
     assert codec.decode(ids) == plain
+
+
+@pytest.mark.parametrize("place", [0, 5 << 20, (10 << 20) - 1])
+def test_a_tensor_changed_anywhere_is_another_revision(tmp_path: Path, place: int) -> None:
+    """A tensor of 256 KiB in a file of 10 MiB."""
+    weights = bytearray(10 << 20)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    before = model_revision(tmp_path)
+    begin = max(0, min(place, len(weights) - (1 << 18)))
+    weights[begin : begin + (1 << 18)] = b"\1" * (1 << 18)
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    assert model_revision(tmp_path) != before

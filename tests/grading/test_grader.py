@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from int_verl.grading import Grade, Grader
+from int_verl.grading.pool import STILL_IMPORTING
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +84,11 @@ def test_plain_numbers_start_nothing() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_a_cold_start_is_not_remembered_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer, gold = r"\lim_{x\to0} \sin 5x/x", "5"
+    with Grader(workers=1) as cold:
+        replies = [("timeout", STILL_IMPORTING)] * 3 + [("correct", "math-verify")]
+        monkeypatch.setattr(cold._pool, "ask", lambda *_: replies.pop(0))
+        assert [cold.grade(answer, gold).verdict for _ in range(4)] == ["timeout"] * 3 + ["correct"]
