@@ -51,7 +51,7 @@ gpu-check:
 
 test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
-	$(PY) -m pytest -m "verl or e2e"
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "verl or e2e"
 
 test-fast: venv
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
