@@ -75,6 +75,7 @@ class SFTStage(Stage):
         return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
 
     def start_over(self, run: Run) -> None:
+        (run.folder / MODEL).unlink(missing_ok=True)  # before the model that it names
         shutil.rmtree(run.folder / CHECKPOINTS, ignore_errors=True)
         (run.folder / WITH_SUFFIX).unlink(missing_ok=True)
 

@@ -233,6 +233,17 @@ def test_a_folder_that_was_moved_keeps_its_trained_model(settings: list[str], tm
         trained_model(run(moved))
 
 
+def test_sft_that_starts_over_names_no_model_until_it_has_one(settings: list[str], tmp_path: Path) -> None:
+    """Killed then, the run must go on: RL asks for the model before SFT is resumed."""
+    run = Run(compose(QUICKSTART / "quickstart.yaml", settings[2:]), Console())
+    model = tmp_path / "run/sft/checkpoints/global_step_9/huggingface"
+    model.mkdir(parents=True)
+    (tmp_path / "run/sft/model.txt").write_text(f"{model}\n")
+    BY_NAME["sft"].start_over(run)
+    BY_NAME["rl"].check(run)
+    assert trained_model(run).parent.name == "LAST_STEP"
+
+
 def test_a_report_needs_the_folder_alone(
     capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
 ) -> None:
