@@ -212,7 +212,7 @@ def _check_keys(config: DictConfig, values: Any, where: str, prefix: str = "") -
     for key, value in values.items():
         if key not in list(config):
             raise UserError(f"{where}{prefix}{_no_such_key(str(key), config)}")
-        below = config._get_node(key)
+        below = OmegaConf.select(config, key)
         if isinstance(value, Mapping) and isinstance(below, DictConfig) and f"{prefix}{key}" not in _FREE:
             _check_keys(below, value, where, f"{prefix}{key}.")
 

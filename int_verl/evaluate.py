@@ -23,6 +23,8 @@ CONFIDENCE = 0.95
 RESAMPLES = 10_000
 GROUP = 8  # rollouts a problem in the paper's GRPO, and in the quickstart's
 CONDITIONS = ("wrong_step", "prefix", "intervention")  # the order of the paper's Table 1, worst to best
+CONDITIONING_COLUMNS = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
+"What `conditioning_table` reads of `records.GUIDED` rows."
 COMPARISONS = (
     ("InT SFT + RL", "base + RL"),
     ("InT SFT + RL", "base"),

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from int_verl.evaluate import conditioning_table, format_table, skills_table, summarise
+from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
@@ -33,7 +33,6 @@ ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."
 
 Row = dict[str, Any]
-_OUTCOMES = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
 
 
 class EvaluationStage(Stage):
@@ -63,7 +62,8 @@ class EvaluationStage(Stage):
         write_rows(run.folder / "eval/scores.parquet", SCORE, scores)
         results: dict[str, Any] = {"table": summarise(scores, group=run.rl.rollouts)}
         if run.guide.controls:
-            results["conditioning"] = conditioning_table(read_rows(run.folder / "guide/guided.parquet", _OUTCOMES))
+            rows = read_rows(run.folder / "guide/guided.parquet", CONDITIONING_COLUMNS)
+            results["conditioning"] = conditioning_table(rows)
         kinds = {problem.id: problem.source for problem in sorted(run.heldout, key=lambda problem: problem.source)}
         if len(set(kinds.values())) > 1:
             results["skills"] = skills_table(scores, kinds)

@@ -251,8 +251,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
     from int_verl.records import read_rows
 
     try:
-        names = pq.read_schema(path).names
-        _check_names(path, names)
+        _check_names(path, pq.read_schema(path).names)
         yield from read_rows(path)
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path}: cannot be read as parquet ({str(error).splitlines()[0]})") from error

@@ -295,7 +295,7 @@ class Run:
         """Make what a run would make first, as far as that starts nothing and downloads nothing.
 
         Raises:
-            UserError: a file, a function or an address that the settings name is not there.
+            UserError: a file or a function that the settings name is not there.
         """
         self.grader().close()
         if self.engine_settings.name == "scripted":

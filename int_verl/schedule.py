@@ -47,10 +47,11 @@ class Step:
 
 
 def wanted(run: Run, target: str | None) -> list[Stage]:
-    """All stages, or `target` and the stages it reads from; in order. Of a shard, those of the generator.
+    """All stages, or `target` and the stages it reads from; in order, their settings checked. Of a shard, those of the
+    generator.
 
     Raises:
-        UserError: a shard is asked for a stage that needs all problems.
+        UserError: a shard is asked for a stage that needs all problems, or a stage refuses its settings.
     """
     names = {stage.name for stage in STAGES} if target is None else _upstream(run, target)
     if run.shard is not None and target not in (None, *UNTIL, "report"):
@@ -66,7 +67,10 @@ def wanted(run: Run, target: str | None) -> list[Stage]:
         names.discard("rl_baseline")
     if not run.sft_data.is_made:
         names.discard("sft_data")
-    return [stage for stage in STAGES if stage.name in names]
+    stages = [stage for stage in STAGES if stage.name in names]
+    for stage in stages:
+        stage.check(run)
+    return stages
 
 
 def _upstream(run: Run, name: str) -> set[str]:
@@ -124,10 +128,7 @@ def plan(run: Run, target: str | None, force: bool = False) -> list[Step]:
     """What `execute` would do, as far as that can be told before the earlier stages have run."""
     steps: list[Step] = []
     running: set[str] = set()
-    stages = wanted(run, target)
-    for stage in stages:
-        stage.check(run)
-    for stage in stages:
+    for stage in wanted(run, target):
         step = _decide(run, stage, force and target in (None, stage.name))
         earlier = [name for name in stage.reads_in(run) if name in running]
         if step.action == "skip" and earlier:
@@ -159,17 +160,17 @@ def _execute(run: Run, target: str | None, force: bool) -> None:
     run.until = next((name for name in reversed(UNTIL) if name in {stage.name for stage in stages}), run.until)
     with run.folder.lock():
         run.folder.remember(run.config, IDENTITY)
-        for stage in stages:
-            stage.check(run)
-        done = {stage.name for stage in stages if decide(run, stage).action == "skip"}
+        generated = False
         for stage in stages:
             step = _decide(run, stage, force and target in (None, stage.name))
             if step.action == "skip":
-                reason = step.reason if stage.name in done else "made with the stage before"
+                # The first generator stage that runs makes all of them.
+                reason = "made with the stage before" if generated and stage.name in UNTIL else step.reason
                 run.console.print(f"[green]✓[/] {stage.name}: {reason}", highlight=False)
                 continue
             run.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({step.reason})", highlight=False)
             _execute_one(run, step)
+            generated |= stage.name in UNTIL
         if run.shard is not None and target is None:
             run.console.print(f"shard {run.shard} is done; `int-verl merge` joins all {run.shard.count} for sft and rl")
 

@@ -10,6 +10,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from jinja2 import TemplateError
+
 from int_verl.errors import UserError
 from int_verl.generate.thinking import opened_in
 
@@ -70,8 +72,6 @@ class ChatCodec:
         return tuple(self.encode(self._apply_template(messages)))
 
     def _apply_template(self, messages: list[dict[str, str]]) -> str:
-        from jinja2 import TemplateError
-
         try:
             return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
         except TemplateError as error:

@@ -188,8 +188,9 @@ def _sources(environment: Environment, entry: str, role: str, name: str) -> list
             continue
         sources[current] = environment.loader.get_source(environment, current)[0]
         tree = environment.parse(sources[current], name=current)
-        used |= meta.find_undeclared_variables(tree)
-        unknown = meta.find_undeclared_variables(tree) - allowed - {"self", "caller"}
+        uses = meta.find_undeclared_variables(tree)
+        used |= uses
+        unknown = uses - allowed - {"self", "caller"}
         if unknown:
             variables = ", ".join(sorted(unknown))
             within = "" if current == entry else f" (in {current})"

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from int_verl.evaluate import conditioning_table, summarise, table_cells
+from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
 from int_verl.report import plots
 from int_verl.report.curves import Curve, curve, metric_log, rl_curves
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
@@ -171,8 +171,7 @@ def _summary(folder: RunFolder) -> dict[str, Any] | None:
 
 
 def _conditioning(folder: RunFolder) -> dict[str, Any] | None:
-    columns = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
-    table = conditioning_table(folder.rows("guide/guided.parquet", columns))
+    table = conditioning_table(folder.rows("guide/guided.parquet", CONDITIONING_COLUMNS))
     return table if table["conditions"] else None
 
 
