@@ -35,14 +35,13 @@ from rich.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "recipes" / "quickstart"
-sys.path[:0] = [str(QUICKSTART), str(ROOT / "tests"), str(ROOT / "tests" / "verl")]
+sys.path[:0] = [str(QUICKSTART), str(ROOT)]
 
-import mod23_script  # noqa: E402
+from tests import mod23_script  # noqa: E402
 from domain import Misbeliefs, problem_rows  # noqa: E402
 from simulated_engine import Lengths, SimulatedEngine, Speed  # noqa: E402
 from virtual_time import run_in_virtual_time  # noqa: E402
 
-from int_verl.configuration import compose  # noqa: E402
 from int_verl.generate.dataflow import Generator  # noqa: E402
 from int_verl.generate.engines.base import Completion, Engine, Request  # noqa: E402
 from int_verl.generate.engines.journaled import JournaledEngine  # noqa: E402
@@ -51,8 +50,9 @@ from int_verl.generate.engines.scripted import ScriptedEngine  # noqa: E402
 from int_verl.generate.journal import Journal  # noqa: E402
 from int_verl.generate.spool import Spool  # noqa: E402
 from int_verl.grading import Grade, Grader  # noqa: E402
-from int_verl.problems import Problem  # noqa: E402
-from int_verl.run import Run  # noqa: E402
+from int_verl.problems.sets import Problem  # noqa: E402
+from int_verl.run.run import Run  # noqa: E402
+from int_verl.settings.compose import compose  # noqa: E402
 
 # Nearly every attempt is wrong, each in its own way, as on the paper's hard problems.
 mod23_script.MISBELIEFS = Misbeliefs(slip_share=0.3)
@@ -134,7 +134,7 @@ def new_run(folder: Path, *overrides: str, context_length: int | None = None) ->
 async def dataflow(
     run: Run, engine: Engine, problems: Sequence[Problem], grader: Any, folder: Path, until: str = "guide"
 ) -> JournaledEngine:
-    """What `int_verl.generate.stage.generate` does, on an engine that is open already and stays so."""
+    """What `int_verl.stages.generate.generate` does, on an engine that is open already and stays so."""
     folder.mkdir(parents=True)
     settings = run.engine_settings
     with Journal(folder / "journal.sqlite") as journal, Spool(folder / "rows.spool") as spool:
@@ -199,7 +199,7 @@ def real(
     orderings: Sequence[str],
     cache_blocks: int | None,
 ) -> Figures:
-    from vllm_servers import VLLMServers, free_port
+    from tests.generate.engines.vllm_servers import VLLMServers, free_port
 
     rows = [Problem(**row) for row in problem_rows("train", problems)]
     # The tiny model's context has no room for two turns.

@@ -76,9 +76,9 @@ def generate(folder: Path, *more: str, until: str = "sample") -> None:
     """Run the generator on the problem sets in `folder`."""
     from rich.console import Console
 
-    from int_verl import schedule
-    from int_verl.configuration import compose
-    from int_verl.run import Run
+    from int_verl.run import schedule
+    from int_verl.run.run import Run
+    from int_verl.settings.compose import compose
 
     settings = (
         f"run.dir={folder / 'run'}",

@@ -40,11 +40,10 @@ sys.path.insert(0, str(ROOT / "recipes" / "quickstart"))
 
 from domain import Problem, own_solution, problem_sets, solve_prompt  # noqa: E402
 
-from int_verl import trainer_process  # noqa: E402
-from int_verl.configuration import flatten  # noqa: E402
 from int_verl.generate.chat import ChatCodec  # noqa: E402
-from int_verl.rl import launch as rl  # noqa: E402
-from int_verl.sft import launch as sft  # noqa: E402
+from int_verl.settings.compose import flatten  # noqa: E402
+from int_verl.trainers import process as trainer_process  # noqa: E402
+from int_verl.trainers import rl, sft  # noqa: E402
 
 Arm = Literal["ours", "stock"]
 Floats = np.ndarray[Any, np.dtype[np.float64]]

@@ -29,11 +29,11 @@ class _Group(click.Group):
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
         "doctor": ("int_verl.doctor", "doctor"),
-        "merge": ("int_verl.merge_command", "merge"),
-        "problems": ("int_verl.problem_commands", "problems"),
-        "push": ("int_verl.push_command", "push"),
-        "reward": ("int_verl.reward_commands", "reward"),
-        "sft show": ("int_verl.sft.show", "show"),
+        "merge": ("int_verl.commands.merge", "merge"),
+        "problems": ("int_verl.commands.problems", "problems"),
+        "push": ("int_verl.commands.push", "push"),
+        "reward": ("int_verl.commands.reward", "reward"),
+        "sft show": ("int_verl.commands.sft_show", "show"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -77,14 +77,14 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
     @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
     @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
     def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
-        from int_verl.configuration import compose
         from int_verl.progress import standard_output
-        from int_verl.run import Run
+        from int_verl.run.run import Run
+        from int_verl.settings.compose import compose
 
         if target == "report" and config_file is None:
             config_file = _settings_of(overrides)
         run = Run(compose(config_file, overrides), standard_output())
-        from int_verl import schedule
+        from int_verl.run import schedule
 
         if dry_run:
             run.try_parts()
@@ -101,8 +101,8 @@ def _settings_of(overrides: tuple[str, ...]) -> Path | None:
 
 
 def _print_plan(run: Any, steps: list[Any]) -> None:
-    from int_verl.generate.preview import show_generation
-    from int_verl.generate.settings import UNTIL
+    from int_verl.settings.generation import UNTIL
+    from int_verl.stages.preview import show_generation
 
     run.console.print(f"[bold]{run.folder.path}[/] on {run.platform}", highlight=False)
     for step in steps:

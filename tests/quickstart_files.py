@@ -1,12 +1,17 @@
-"""Paths and problem sets that tests share. A module of its own: several folders have a `conftest`."""
+"""Paths and problem sets that tests share."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 QUICKSTART = ROOT / "recipes" / "quickstart"
+SCRIPT = ROOT / "tests" / "mod23_script.py"
+"The scripted engine's model, as `engine.script={SCRIPT}:script`."
+SHARED = Path(os.environ.get("INT_VERL_SHARED") or ROOT.resolve().parent / "shared")
+"Problem sets and labelled pairs beside a checkout; tests skip where they are missing."
 
 
 def write_problem_sets(folder: Path, train: int, heldout: int) -> None:

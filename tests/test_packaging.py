@@ -8,7 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from quickstart_files import ROOT
+
+from tests.quickstart_files import ROOT
 
 pytestmark = pytest.mark.slow
 

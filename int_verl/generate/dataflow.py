@@ -21,13 +21,13 @@ from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.filters import check_location, leaks_answer
 from int_verl.generate.prompts import Prompts
-from int_verl.generate.settings import UNTIL, Condition, GeneratorSettings, Until
 from int_verl.generate.spool import Spool
 from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction, grade_response_to
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
-from int_verl.problems import Problem
+from int_verl.problems.sets import Problem
+from int_verl.settings.generation import UNTIL, Condition, GeneratorSettings, Until
 from int_verl.steps import Prefix, Steps, cut_steps, prefix_tokens
 
 Row = dict[str, Any]

@@ -32,8 +32,8 @@ from typing import Literal
 from int_verl.generate.expressions import Node, is_literal, parse_expression, same_value, sample_values
 from int_verl.generate.mathtext import PROSE_IN_MATH, UNICODE, Side, Token, cut_sides, tokenize
 from int_verl.generate.mentions import MathText, word_value
-from int_verl.generate.verification_log import first_error, wrong_steps
 from int_verl.interventions import Intervention
+from int_verl.interventions.verification_log import first_error, wrong_steps
 
 LocationRejection = Literal["location_out_of_range", "after_first_error", "wrong_step_in_prefix"]
 Rejection = Literal[

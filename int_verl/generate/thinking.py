@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from int_verl.grading.extract import after_thinking
+from int_verl.maths.boxes import after_thinking
 
 ThinkingRule = Literal["all", "solution"]
 OPEN, CLOSE = "<think>", "</think>"

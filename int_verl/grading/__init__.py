@@ -9,8 +9,8 @@
 Importing it imports neither math-verify nor sympy; answers that need them are compared in worker processes.
 """
 
-from int_verl.grading.extract import extract_answer
 from int_verl.grading.grader import VERDICTS, Grade, Grader, shared_grader
 from int_verl.grading.score import Score
+from int_verl.maths.boxes import extract_answer
 
 __all__ = ["VERDICTS", "Grade", "Grader", "Score", "extract_answer", "shared_grader"]

@@ -32,7 +32,7 @@ from int_verl.grading.score import SOLVED_FROM
 from int_verl.grading.worker import receive, send
 
 if TYPE_CHECKING:
-    from int_verl.problems import Problem
+    from int_verl.problems.sets import Problem
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
@@ -310,7 +310,7 @@ def serve(descriptor: str, owner: str, path: str, name: str, settings: str) -> N
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(owner):
         return
-    from int_verl.reward_contract import load_function
+    from int_verl.grading.reward_contract import load_function
 
     channel = socket.socket(fileno=int(descriptor))
     spec = f"{path}:{name}"

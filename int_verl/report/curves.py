@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from int_verl.evaluate import Estimate, bootstrap
-from int_verl.report.run_folder import RunFolder
-from int_verl.trainer_process import read_metrics
+from int_verl.evaluate.figures import Estimate, bootstrap
+from int_verl.report.read_run import RunFolder
+from int_verl.trainers.process import read_metrics
 
 ARMS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
 MAX_POINTS = 300

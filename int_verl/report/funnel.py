@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from int_verl.generate.funnel import context_length_needed, tokens_saved
-from int_verl.report.run_folder import RunFolder, Stage
+from int_verl.report.read_run import RunFolder, Stage
 
 VERIFIED = "incorrect, to verify"
 WRONG = ("incorrect", "no_answer")

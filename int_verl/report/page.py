@@ -20,11 +20,11 @@ from typing import Any, TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
+from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
 from int_verl.report import plots
 from int_verl.report.curves import Curve, curve, metric_log, rl_curves
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
-from int_verl.report.run_folder import RunFolder, Stage
+from int_verl.report.read_run import RunFolder, Stage
 from int_verl.report.viewer import viewer_rows
 
 _HERE = Path(__file__).parent

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from int_verl.report.run_folder import RunFolder
+from int_verl.report.read_run import RunFolder
 from int_verl.steps import StepRule, cut_steps
 
 MAX_KEPT, MAX_OTHERS = 36, 12

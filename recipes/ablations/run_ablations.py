@@ -28,11 +28,8 @@ from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.baselines.shared_run import take_over
-from int_verl.configuration import compose
 from int_verl.errors import UserError
-from int_verl.evaluate import bootstrap
-from int_verl.evaluation_stage import score_problem
+from int_verl.evaluate.figures import bootstrap
 from int_verl.generate.chat import model_revision
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import EngineError, Sampling
@@ -41,10 +38,13 @@ from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction
-from int_verl.problems import Problem
+from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
-from int_verl.run import Run
-from int_verl.sft.stage import trained_model
+from int_verl.run.run import Run
+from int_verl.run.shared import take_over
+from int_verl.settings.compose import compose
+from int_verl.stages.evaluate import score_problem
+from int_verl.stages.sft import trained_model
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart"
 CONFIG = QUICKSTART / "quickstart.yaml"

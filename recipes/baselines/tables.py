@@ -20,17 +20,17 @@ from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
 
-from int_verl.baselines.stage import sft_file
-from int_verl.configuration import compose
-from int_verl.evaluate import summarise
-from int_verl.evaluation_stage import trainer_scores
-from int_verl.likelihood import token_statistics
+from int_verl.evaluate.figures import summarise
+from int_verl.evaluate.likelihood import token_statistics
 from int_verl.records import read_rows
 from int_verl.report.curves import metric_log
-from int_verl.report.run_folder import RunFolder
-from int_verl.run import Run
-from int_verl.run_folder import write_text
-from int_verl.sft.stage import trained_model
+from int_verl.report.read_run import RunFolder
+from int_verl.run.folder import write_text
+from int_verl.run.run import Run
+from int_verl.settings.compose import compose
+from int_verl.stages.evaluate import trainer_scores
+from int_verl.stages.sft import trained_model
+from int_verl.stages.sft_data import sft_file
 
 CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from int_verl.checkpoint import check_model
 from int_verl.doctor import Check
 from int_verl.errors import UserError
-from int_verl.run_folder import installed_versions
+from int_verl.run.folder import installed_versions
+from int_verl.trainers.checkpoint import check_model
 
 STAGES = ("sample", "propose", "guide", "sft", "rl", "eval", "report")
 # Mean difference of a token's probability: equal arithmetic on a CPU, bfloat16 in two implementations on a GPU.

@@ -203,7 +203,7 @@ def problem_sets() -> dict[str, list[Problem]]:
 
 
 def problem_rows(split: str, count: int) -> Iterator[dict[str, str]]:
-    """Rows as `int_verl.problems` reads them."""
+    """Rows as `int_verl.problems.sets` reads them."""
     misbeliefs = Misbeliefs()
     for i, problem in enumerate(problem_sets()[split][:count]):
         yield {

@@ -13,7 +13,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 from checks import checks, figures
-from quickstart_files import QUICKSTART, ROOT, write_problem_sets
+
+from tests.quickstart_files import QUICKSTART, ROOT, write_problem_sets
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
 

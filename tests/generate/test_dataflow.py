@@ -10,26 +10,26 @@ from pathlib import Path
 
 import pytest
 from domain import problem_rows
-from mod23_script import script
-from quickstart_files import QUICKSTART
 
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.dataflow import Generator, ProblemRows, request_seed
 from int_verl.generate.engines.base import Completion, Request, Sampling
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
-from int_verl.generate.settings import (
+from int_verl.generate.spool import Spool
+from int_verl.grading import Grader
+from int_verl.interventions import Intervention, guided_prefix
+from int_verl.problems.sets import Problem
+from int_verl.settings.generation import (
     GeneratorSettings,
     GuideSettings,
     ProposeSettings,
     SampleSettings,
     SelectSettings,
 )
-from int_verl.generate.spool import Spool
-from int_verl.grading import Grader
-from int_verl.interventions import Intervention, guided_prefix
-from int_verl.problems import Problem
 from int_verl.steps import split_steps
+from tests.mod23_script import script
+from tests.quickstart_files import QUICKSTART
 
 PROBLEMS = [Problem(**row) for row in problem_rows("train", 24)]
 SETTINGS = GeneratorSettings(

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Request
+from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
 _TEMPLATE = "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}<|end|>\n{% endfor %}<|assistant|>\n"
 
@@ -44,7 +44,7 @@ def proposer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def script(request: Request) -> Completion:
     """The proposer: reads and writes its own tokens, and thinks as the quickstart's scripted model does."""
-    import mod23_script
+    from tests import mod23_script
 
     codec = proposer_codec(Path(os.environ["INT_VERL_TEST_PROPOSER"]))
     text = codec.decode(request.prompt_ids)
@@ -64,7 +64,7 @@ def test_another_model_proposes(
     write_problem_sets(tmp_path, 12, 4)
     settings = {
         "engine.name": "scripted",
-        "engine.script": f"{Path(__file__).parents[1]}/mod23_script.py:script",
+        "engine.script": f"{SCRIPT}:script",
         "proposer.path": proposer,
         "proposer.engine": f"{{script: '{__file__}:script', context_length: 4096}}",
         "problems.train": tmp_path / "train.jsonl",
@@ -103,9 +103,9 @@ def test_another_model_proposes(
 def test_a_key_that_no_engine_has() -> None:
     from rich.console import Console
 
-    from int_verl.configuration import compose
     from int_verl.errors import UserError
-    from int_verl.run import Run
+    from int_verl.run.run import Run
+    from int_verl.settings.compose import compose
 
     config = compose(QUICKSTART / "quickstart.yaml", ["proposer.path=other", "proposer.engine={nam: openai}"])
     with pytest.raises(UserError, match=r"proposer\.engine\.nam: no such key"):

@@ -11,8 +11,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from quickstart_files import QUICKSTART
-from test_steps import BPE, QWEN_PIECES
 
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
@@ -21,7 +19,11 @@ from int_verl.generate.engines.base import Completion, Request, Sampling
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.funnel import Funnel, context_length_needed
 from int_verl.generate.prompts import load_prompts
-from int_verl.generate.settings import (
+from int_verl.generate.thinking import answer_in, steps_begin
+from int_verl.grading import Grader
+from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
+from int_verl.problems.sets import Problem
+from int_verl.settings.generation import (
     GeneratorSettings,
     GuideSettings,
     ProposeSettings,
@@ -29,12 +31,10 @@ from int_verl.generate.settings import (
     SelectSettings,
     StepSettings,
 )
-from int_verl.generate.stage import TABLES
-from int_verl.generate.thinking import answer_in, steps_begin
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
-from int_verl.problems import Problem
+from int_verl.stages.generate import TABLES
 from int_verl.steps import cut_steps
+from tests.quickstart_files import QUICKSTART
+from tests.test_steps import BPE, QWEN_PIECES
 
 # The stage of a request is told by its limit of tokens.
 SAMPLE, SOLUTION, VERIFY, GUIDE = 4_001, 4_002, 4_003, 4_004

@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
+from int_verl.commands.reward import gold_answers
 from int_verl.grading import Grader
-from int_verl.reward_commands import gold_answers
+from tests.quickstart_files import SHARED
 
 pytestmark = pytest.mark.slow
 
-SHARED = Path(os.environ.get("INT_VERL_SHARED") or Path(__file__).resolve().parents[3] / "shared")
 PAIRS = SHARED / "data/grading/pairs.jsonl"
 ADVERSARIAL = SHARED / "data/grading/adversarial.py"
 PROBLEMS = SHARED / "data/problems"

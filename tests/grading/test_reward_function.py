@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quickstart_files import QUICKSTART, write_problem_sets
 
 from int_verl.cli import main
 from int_verl.errors import UserError
 from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction, read_result
 from int_verl.records import read_rows
+from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
 FUNCTION = r"""
 import os, time
@@ -219,14 +219,13 @@ def test_a_run_grades_with_it(
     file: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str, code: int, message: str
 ) -> None:
     write_problem_sets(tmp_path, train=12, heldout=3)
-    script = Path(__file__).parents[1] / "mod23_script.py"
     overrides = {
         "run.dir": tmp_path / "run",
         "problems.train": tmp_path / "train.jsonl",
         "problems.heldout": tmp_path / "heldout.jsonl",
         "platform": "cpu",
         "engine.name": "scripted",
-        "engine.script": f"{script}:script",
+        "engine.script": f"{SCRIPT}:script",
         "grader.reward_path": file,
         "grader.reward_name": name,
     }

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from int_verl.generate.filters import check_location
-from int_verl.generate.verification_log import first_error, wrong_steps
 from int_verl.interventions import Intervention, parse_intervention
+from int_verl.interventions.verification_log import first_error, wrong_steps
 from int_verl.steps import split_steps
 
 TINY = (

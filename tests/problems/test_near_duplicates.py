@@ -8,7 +8,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from int_verl.near_duplicates import WORDS, Grams, Pair
+from int_verl.problems.near_duplicates import WORDS, Grams, Pair
 
 LONG = "Find the number of ordered triples of positive integers whose product is at most one hundred and sum is even"
 

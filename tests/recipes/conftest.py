@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from quickstart_files import QUICKSTART, ROOT, write_problem_sets
 
-from .composition import Commands, compose_all, startable, stock_commands
+from tests.quickstart_files import QUICKSTART, ROOT
+from tests.recipes.composition import Commands, compose_all, startable, stock_commands
 
 VERSIONS = ("0.9.0", "0.9.1")
 EXTEND = ROOT / "recipes" / "extend_existing"
@@ -28,13 +28,6 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
 }
 _RECORDER = '#!/bin/sh\n"{python}" -c \'import json, sys; print(json.dumps(sys.argv[1:]))\' "$@" >> "{log}"\n'
-
-
-@pytest.fixture(scope="session")
-def problem_sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("problem_sets")
-    write_problem_sets(folder, 16, 8)
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -65,24 +58,6 @@ def asked(tmp_path_factory: pytest.TempPathFactory, environment: Mapping[str, st
         )
         return [json.loads(line) for line in (folder / "log").read_text().splitlines()]
 
-    return run
-
-
-@pytest.fixture(scope="session")
-def generated(problem_sets: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a real run of the generator, with a scripted model."""
-    from int_verl.cli import cli
-
-    run = tmp_path_factory.mktemp("run")
-    settings = {
-        "engine.name": "scripted",
-        "engine.script": f"{ROOT}/tests/mod23_script.py:script",
-        "problems.train": problem_sets / "train.jsonl",
-        "problems.heldout": problem_sets / "heldout.jsonl",
-        "run.dir": run,
-    }
-    overrides = [f"{key}={value}" for key, value in settings.items()]
-    cli.main(["guide", "--config", str(QUICKSTART / "quickstart.yaml"), *overrides], standalone_mode=False)
     return run
 
 

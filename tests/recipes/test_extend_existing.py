@@ -8,9 +8,8 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from int_verl.configuration import flatten
-
-from .conftest import DIFFS, EXTEND, VERSIONS
+from int_verl.settings.compose import flatten
+from tests.recipes.conftest import DIFFS, EXTEND, VERSIONS
 
 pytestmark = pytest.mark.verl
 

@@ -9,7 +9,7 @@ from typing import Any
 import checks
 import pytest
 
-from .conftest import VERSIONS
+from tests.recipes.conftest import VERSIONS
 
 
 @pytest.mark.verl

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
-from quickstart_files import ROOT
 
-from .composition import Commands
-from .conftest import VARIANTS, VERSIONS
+from tests.quickstart_files import ROOT
+from tests.recipes.composition import Commands
+from tests.recipes.conftest import VARIANTS, VERSIONS
 
 RECIPES = ROOT / "recipes"
 
@@ -115,7 +115,7 @@ def test_verl_reads_the_papers_settings(composed: dict[str, dict[str, Any]], ver
 
 
 def test_the_generator_has_the_papers_settings() -> None:
-    from int_verl.configuration import compose
+    from int_verl.settings.compose import compose
 
     config = compose(RECIPES / "int_qwen3_4b" / "int_qwen3_4b.yaml", [])
     assert {key: OmegaConf.select(config, key) for key in GENERATOR} == GENERATOR
@@ -124,8 +124,8 @@ def test_the_generator_has_the_papers_settings() -> None:
 def test_another_proposer(asked: Callable[..., list[list[str]]], model_folder: Path) -> None:
     from rich.console import Console
 
-    from int_verl.configuration import compose
-    from int_verl.run import Run
+    from int_verl.run.run import Run
+    from int_verl.settings.compose import compose
 
     variables = {"PROPOSER_PATH": str(model_folder), "PROPOSER_URLS": "http://a:8000/v1,http://b:8000/v1"}
     (call,) = asked("int_qwen3_4b/run_qwen3_4b_vllm_30b_proposer.sh", **variables)

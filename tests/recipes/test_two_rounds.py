@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from quickstart_files import ROOT
+
+from tests.quickstart_files import ROOT
 
 # The schedule is only planned; what selects the problems of the second round runs for real, with a scripted model.
 _INT_VERL = '#!/bin/sh\n[ "$1" = run ] && set -- "$@" --dry-run\nexec "{python}" -m int_verl.cli "$@"\n'

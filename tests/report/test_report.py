@@ -18,10 +18,9 @@ from int_verl.report.__main__ import main
 from int_verl.report.curves import Curve, curve, downsample, metric_log, rl_curves, smooth
 from int_verl.report.funnel import generation_funnel
 from int_verl.report.page import duration, estimate
-from int_verl.report.run_folder import RunFolder
+from int_verl.report.read_run import RunFolder
 from int_verl.report.viewer import MAX_KEPT, MAX_OTHERS, attempt_steps, shorten, viewer_rows
-
-from .run_folders import manifest, metrics, write, write_run
+from tests.report.run_folders import manifest, metrics, write, write_run
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 

@@ -10,7 +10,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chat_models import FAMILIES, Family, save_tokenizer
 
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
@@ -18,15 +17,22 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request, Sampling
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
-from int_verl.generate.settings import GeneratorSettings, GuideSettings, ProposeSettings, SampleSettings, SelectSettings
 from int_verl.grading import Grader
-from int_verl.problems import Problem
+from int_verl.problems.sets import Problem
 from int_verl.records import GUIDED, SFT, write_rows
+from int_verl.settings.generation import (
+    GeneratorSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    SelectSettings,
+)
 from int_verl.sft.suffix import write_with_suffix
+from tests.quickstart_files import QUICKSTART
+from tests.sft.chat_models import FAMILIES, Family, save_tokenizer
 
 pytestmark = pytest.mark.verl
 
-QUICKSTART = Path(__file__).parents[2] / "recipes" / "quickstart"
 SAMPLE, VERIFY, GUIDE = 2_001, 2_002, 2_003
 "Limits of tokens, by which the script tells the stages apart."
 PROBLEM = Problem("p", "What is 3 + 4?", "7", "Count on from 3.", "sums")

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from int_verl.ranges import NotNegative, PositiveInt, PositiveShare, TopK
+from int_verl.settings.ranges import NotNegative, PositiveInt, PositiveShare, TopK
 
 FinishReason = Literal["stop", "length"]
 Ordering = Literal["depth_first", "arrival"]

@@ -1,0 +1,354 @@
+"""`int-verl problems check` and `int-verl problems hard`: is this problem set fit for a run, and which problems are
+hard?"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from int_verl.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from int_verl.grading.reward_function import RewardFunction
+    from int_verl.problems.check import Lengths, Likeness, Report
+    from int_verl.problems.columns import Columns
+    from int_verl.problems.hard import Tally, Truncated
+
+_BLOCKS = " ▁▂▃▄▅▆▇█"
+_PERCENTILES_SHOWN = {"0": "min", "5": "5 %", "50": "median", "95": "95 %", "99": "99 %", "100": "max"}
+
+
+@click.group()
+def problems() -> None:
+    """Check problem sets, and select problems, before any GPU second is spent."""
+
+
+@problems.command()
+@click.argument("file", metavar="FILE")
+@click.option("--against", default=None, metavar="EVAL_FILE", help="Evaluation set that must not be in FILE.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="OURS=THEIRS",
+    help="Where FILE has problem, answer, reference_solution, id or source [default: guessed from its names].",
+)
+@click.option(
+    "--answer-after",
+    default=None,
+    metavar="MARK",
+    help="The answer is what follows this in its column, as '####' in GSM8K [default: guessed if all rows have it].",
+)
+@click.option(
+    "--for",
+    "use",
+    type=click.Choice(["train", "heldout"]),
+    default=None,
+    help="Training needs reference solutions [default: train if FILE has them].",
+)
+@click.option(
+    "--near",
+    default=0.2,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Two problems are alike that share this part of the shorter one's 13-grams; 0: any one 13-gram.",
+)
+@click.option(
+    "--reward",
+    default=None,
+    metavar="PATH:NAME",
+    help="Check gold answers with this reward function, as grader.reward_path does in a run.",
+)
+@click.option("--model", default=None, metavar="FOLDER", help="Also count lengths in this model's tokens.")
+@click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Rows to list of each kind.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
+@click.option(
+    "--write",
+    "clean_file",
+    type=click.Path(path_type=Path),
+    metavar="CLEAN.parquet",
+    help="Write the rows that a run takes, with our columns.",
+)
+def check(
+    file: str,
+    against: str | None,
+    columns: tuple[str, ...],
+    answer_after: str | None,
+    use: Any,
+    near: float,
+    reward: str | None,
+    model: str | None,
+    show: int,
+    json_file: Path | None,
+    clean_file: Path | None,
+) -> None:
+    """Check a problem set: .parquet, .jsonl, .csv or a `datasets` name (name:split).
+
+    Columns, gold answers, empty fields, duplicates, near-duplicates, overlap with an evaluation set, lengths. Exit
+    code 2 if a run would refuse FILE and no --write has made one that it takes.
+    """
+    from int_verl.problems.check import check_problems, write_clean
+    from int_verl.progress import StageProgress, standard_output
+    from int_verl.run.folder import write_text
+
+    if clean_file is not None and clean_file.suffix != ".parquet":
+        raise UserError(f"--write {clean_file}: the name must end in .parquet")
+    if answer_after == "":
+        raise UserError("--answer-after: say the mark that stands before the answers")
+    tokens = None
+    if model is not None:
+        from int_verl.generate.chat import ChatCodec, local_model
+
+        codec = ChatCodec(local_model(model))
+
+        def tokens(text: str) -> int:
+            return len(codec.encode(text))
+
+    console = standard_output()
+    with StageProgress(console, "check", lead="rows") as progress:
+        report = check_problems(
+            file,
+            columns=dict(_pair(column) for column in columns),
+            answer_after=answer_after,
+            use=use,
+            against=against,
+            near=near,
+            tokens=tokens,
+            grader=None if reward is None else lambda: _reward_function(reward),
+            count=progress.count,
+        )
+    _show_report(console, report, near, show)
+    if json_file is not None:
+        write_text(json_file, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
+    if clean_file is not None:
+        written = write_clean(report, clean_file)
+        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={clean_file}", highlight=False)
+    elif not report.usable_as_it_is:
+        raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
+
+
+def _reward_function(text: str) -> RewardFunction:
+    from int_verl.grading.reward_function import RewardFunction
+
+    path, _, name = text.rpartition(":")
+    if not path or not name.isidentifier():
+        raise UserError(f"--reward {text}: write FILE.py:NAME or pkg://MODULE:NAME")
+    return RewardFunction(path, name)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    ours, equals, theirs = text.partition("=")
+    if not equals:
+        raise UserError(f"--column {text}: write OURS=THEIRS, for example answer=final_answer")
+    return ours, theirs
+
+
+def _why(report: Report) -> str:
+    reasons = []
+    if report.columns.answer_after is not None:
+        reasons.append(f"its answers stand after {report.columns.answer_after!r}")
+    if report.faulty_rows:
+        reasons.append(f"{len(report.faulty_rows):,} of {report.rows:,} rows are faulty")
+    return " and ".join(reasons)
+
+
+def _show_report(console: Console, report: Report, near: float, show: int) -> None:
+    from rich.table import Table
+
+    from int_verl.problems.check import KINDS
+
+    what = "a training set" if report.use == "train" else "an evaluation set, without need of reference solutions"
+    console.print(f"[bold]{report.file}[/]: {report.rows:,} rows, read as {what}", highlight=False)
+    _show_columns(console, report.columns)
+
+    found = Table(title="Rows", title_justify="left")
+    found.add_column("")
+    found.add_column("rows", justify="right")
+    for kind, meaning in KINDS.items():
+        if kind != "in_evaluation" or report.against is not None:
+            found.add_row(meaning, f"{len({fault.row for fault in report.faults[kind]}):,}")
+    found.add_row("[bold]usable[/]", f"[bold]{report.rows - len(report.faulty_rows):,}[/]")
+    found.add_row(f"like another row (13-grams, {near:.0%} or more)", _rows(report.near_duplicates))
+    if report.against is not None:
+        found.add_row("like a row of the evaluation set", _rows(report.overlaps))
+    console.print(found)
+    for kind in KINDS:
+        _show_some(console, KINDS[kind], [str(fault) for fault in report.faults[kind]], show)
+    _show_some(console, "pairs of rows that are alike", [_likeness(pair) for pair in report.near_duplicates], show)
+    _show_some(console, f"rows like a row of {report.against}", [_likeness(pair) for pair in report.overlaps], show)
+    _show_lengths(console, report.lengths)
+
+
+def _rows(pairs: list[Likeness]) -> str:
+    return f"{len({pair.row for pair in pairs}):,}"
+
+
+def _likeness(pair: Likeness) -> str:
+    return f"row {pair.row} ({pair.id}) and row {pair.other_row} ({pair.other_id}): {pair.share:.0%}"
+
+
+def _show_columns(console: Console, columns: Columns) -> None:
+    for ours, theirs in columns.mapping.items():
+        guess = " (guessed)" if ours in columns.guessed else ""
+        console.print(f"  {ours:<18} = {theirs}{guess}", highlight=False, markup=False)
+    if columns.answer_after is not None:
+        guess = " (guessed: all rows have it)" if "answer_after" in columns.guessed else ""
+        console.print(f"  {'answer after':<18} = {columns.answer_after}{guess}", highlight=False, markup=False)
+    if overrides := columns.overrides():
+        console.print("  as settings of a run:", highlight=False)
+        for override in overrides:
+            console.print(f"    {override}", highlight=False, markup=False)
+
+
+def _show_some(console: Console, title: str, lines: list[str], show: int) -> None:
+    if lines:
+        console.print(f"[bold]{title}[/]", highlight=False)
+    for line in lines[:show]:
+        console.print(f"  {line}", highlight=False, markup=False)
+    if len(lines) > show:
+        console.print(f"  and {len(lines) - show:,} more (--show, --json)", highlight=False)
+
+
+def _show_lengths(console: Console, lengths: list[Lengths]) -> None:
+    from rich.table import Table
+
+    table = Table(title="Lengths", title_justify="left")
+    table.add_column("")
+    for name in (*_PERCENTILES_SHOWN.values(), "mean"):
+        table.add_column(name, justify="right")
+    table.add_column("0 to 99 %")
+    for one in lengths:
+        points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
+        table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
+    console.print(table)
+
+
+def _spark(counts: list[int]) -> str:
+    """A histogram a line high; whatever is not empty shows."""
+    highest = max(counts) or 1
+    return "".join(_BLOCKS[-(-count * (len(_BLOCKS) - 1) // highest)] for count in counts)
+
+
+@problems.command()
+@click.argument("attempts", metavar="RUN_OR_ATTEMPTS", type=click.Path(path_type=Path))
+@click.option("--max-pass-rate", default=0.0, show_default=True, type=click.FloatRange(0, 1), help="Of the attempts.")
+@click.option(
+    "--min-attempts",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1),
+    help="Attempts that a problem must have; the paper asks 64.",
+)
+@click.option(
+    "--truncated",
+    type=click.Choice(["failure", "excluded"]),
+    default="failure",
+    show_default=True,
+    help="Whether an attempt that the length limit cut off counts as a failure, or not at all.",
+)
+@click.option(
+    "--problems",
+    "problems_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The problems, with our columns [default: problems/train.parquet of the run].",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=Path("hard.parquet"), show_default=True)
+def hard(
+    attempts: Path,
+    max_pass_rate: float,
+    min_attempts: int,
+    truncated: Truncated,
+    problems_file: Path | None,
+    out: Path,
+) -> None:
+    """Select problems by the pass rate of sampled attempts, as a problem set that problems.train takes.
+
+    RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
+    """
+    from int_verl.problems.hard import HARD_PROBLEM, select_hard, tally_attempts
+    from int_verl.progress import standard_output
+    from int_verl.records import read_rows, write_rows
+
+    if out.suffix != ".parquet":
+        raise UserError(f"--out {out}: the name must end in .parquet")
+    attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
+    tallies = tally_attempts(attempts_file)
+    file = problems_file or attempts_file.parent.parent / "problems/train.parquet"
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
+    if file.suffix != ".parquet":
+        raise UserError(f"--problems {file}: expected parquet; `int-verl problems check --write` makes it of others")
+    console = standard_output()
+    _show_pass_rates(console, tallies, truncated)
+    ids = {row["id"] for row in read_rows(file, ["id"])}
+    if missing := len(tallies.keys() - ids):
+        console.print(f"{missing:,} problems with attempts are not in {file} and are left out", highlight=False)
+    if not tallies.keys() & ids:
+        raise UserError(f"{file}: holds none of the problems of {attempts_file}; say --problems FILE")
+    rows = list(
+        select_hard(
+            read_rows(file),
+            tallies,
+            max_pass_rate=max_pass_rate,
+            min_attempts=min_attempts,
+            truncated=truncated,
+        )
+    )
+    if not rows:
+        raise UserError(
+            f"{attempts_file}: no problem has a pass rate of at most {max_pass_rate:g} in {min_attempts} or more "
+            "attempts; raise --max-pass-rate or lower --min-attempts"
+        )
+    write_rows(out, HARD_PROBLEM, rows)
+    console.print(
+        f"[green]✓[/] {len(rows):,} problems with a pass rate of at most {max_pass_rate:g} in at least {min_attempts} "
+        f"attempts written: problems.train={out}",
+        highlight=False,
+    )
+
+
+def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
+    from rich.table import Table
+
+    from int_verl.evaluate.figures import pass_at_k, wilson
+    from int_verl.problems.hard import band_names, band_of
+
+    total = {name: sum(getattr(tally, name) for tally in tallies.values()) for name in ("truncated", "ungraded")}
+    rule = "count as failures" if truncated == "failure" else "are left out"
+    console.print(
+        f"{len(tallies):,} problems; {total['truncated']:,} truncated attempts {rule}, "
+        f"{total['ungraded']:,} that the grader could not decide are left out",
+        highlight=False,
+    )
+    counts = [(tally.counted(truncated), tally.correct) for tally in tallies.values() if tally.counted(truncated)]
+    if not counts:
+        raise UserError("no attempt is left to count; say --truncated failure, or sample with more tokens")
+    bands = [0] * len(band_names())
+    for counted, correct in counts:
+        bands[band_of(correct / counted)] += 1
+    table = Table(title="Pass rates", title_justify="left")
+    table.add_column("pass rate")
+    table.add_column("problems", justify="right")
+    table.add_column("share, 95 % interval (Wilson)", justify="right")
+    table.add_column("")
+    for name, number in zip(band_names(), bands, strict=True):
+        share = wilson(number, len(counts))
+        bar = "█" * -(-number * 30 // max(bands))
+        interval = f"{share['value']:.1%} [{share['low']:.1%}, {share['high']:.1%}]"
+        table.add_row(name, f"{number:,}", interval, bar)
+    console.print(table)
+    fewest = min(counted for counted, _ in counts)
+    for k in sorted({1, fewest}):
+        value = sum(pass_at_k(counted, correct, k) for counted, correct in counts) / len(counts)
+        console.print(f"pass@{k} {value:.2%} (unbiased, mean over problems)", highlight=False)
+    console.print(
+        f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below "
+        f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)",
+        highlight=False,
+    )

@@ -1,0 +1,151 @@
+"""`int-verl sft show`: what SFT will be trained on, row by row, read by the very data set that the trainer uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from int_verl.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+    from int_verl.sft.dataset import InterventionSFTDataset
+
+TRAINED, UNTRAINED = "bold green", "dim"
+OPEN, CLOSE = "⟦", "⟧"
+"Around what is trained on, for those who see no colours."
+NEWLINE = "⏎"
+
+
+@click.command("sft show")
+@click.argument("run_or_parquet", type=click.Path(path_type=Path))
+@click.option("--rows", default=3, show_default=True, help="How many rows, from the first on.")
+@click.option("--tokens", is_flag=True, help="One token at a time, with its id.")
+@click.option("--model", metavar="FOLDER", help="Tokenizer of a PARQUET [default: the model that its rows name].")
+@click.option("--loss-on", type=click.Choice(["prefix_and_intervention", "intervention"]), help="Of a PARQUET.")
+@click.option("--suffix", is_flag=True, help="Of a PARQUET: with its suffixes.")
+def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_on: str | None, suffix: bool) -> None:
+    """Print rows of SFT with the trained tokens coloured, and between ⟦ and ⟧.
+
+    RUN_OR_PARQUET: a run's folder, whose settings count; or a file with rows for SFT.
+    """
+    from rich.console import Console
+
+    console = Console(soft_wrap=True, highlight=False)
+    if run_or_parquet.is_dir():
+        file, model_name, data = _of_run(run_or_parquet)
+    else:
+        file, model_name = run_or_parquet, model or _named_in(run_or_parquet)
+        data = {
+            "max_length": 2**31,
+            "intervention": {"loss_on": loss_on or "prefix_and_intervention", "suffix": suffix},
+        }
+    dataset, tokenizer = _open(file, model_name, data)
+    for number in range(min(rows, len(dataset))):
+        console.print(_heading(dataset, number), style="bold")
+        console.print(rendered(dataset[number], tokenizer, tokens))
+        console.print()
+    console.print(_totals(dataset))
+
+
+def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
+    """The file that the run's SFT trains on, its model, and verl's `data` settings."""
+    from rich.console import Console
+
+    from int_verl.run.run import Run
+    from int_verl.settings.compose import load_yaml
+    from int_verl.stages.sft import training_file
+
+    settings = folder / "config.yaml"
+    if not settings.is_file():
+        raise UserError(f"{folder}: no config.yaml there; give a run's folder or a parquet file")
+    config = load_yaml(settings)
+    config.run.dir = str(folder)
+    run = Run(config, Console())
+    file = training_file(run)
+    if not file.is_file():
+        raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")
+    sft = run.sft
+    intervention = {"loss_on": sft.loss_on, "suffix": sft.suffix, "overlong": sft.overlong}
+    return file, str(run.model_folder), {"max_length": sft.max_length, "intervention": intervention}
+
+
+def _named_in(file: Path) -> str:
+    """The model that the rows of a file were made with."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not file.is_file():
+        raise UserError(f"{file}: no such file or folder")
+    try:
+        found = pq.read_table(file, columns=["model"])["model"].unique().to_pylist()
+    except (pa.ArrowInvalid, KeyError):
+        found = []
+    if len(found) != 1 or not found[0]:
+        raise UserError(f"{file}: its rows do not name one model; name its folder with --model")
+    return str(found[0])
+
+
+def _open(file: Path, model: str, data: dict[str, Any]) -> tuple[InterventionSFTDataset, Any]:
+    from omegaconf import OmegaConf
+
+    from int_verl.generate.chat import ChatCodec, local_model
+    from int_verl.sft.dataset import InterventionSFTDataset
+
+    tokenizer = ChatCodec(local_model(model)).tokenizer
+    return InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data)), tokenizer
+
+
+def rendered(item: dict[str, Any], tokenizer: Any, one_by_one: bool = False) -> Text:
+    """A row's tokens as text, with what is trained on marked.
+
+    Args:
+        item: as the data set gives it.
+        one_by_one: every token apart, with its id.
+    """
+    from rich.text import Text
+
+    text = Text()
+    pairs = zip(item["input_ids"].tolist(), (item["loss_mask"] > 0).tolist(), strict=True)
+    for trained, group in groupby(pairs, key=lambda pair: pair[1]):
+        ids = [token for token, _ in group]
+        if one_by_one:
+            words = " ".join(f"{token}:{_visible(tokenizer, token)}" for token in ids)
+            shown = f"{OPEN}{words}{CLOSE}\n" if trained else f"{words}\n"
+        else:
+            decoded = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            shown = f"{OPEN}{decoded}{CLOSE}" if trained else decoded
+        text.append(shown, TRAINED if trained else UNTRAINED)
+    return text
+
+
+def _visible(tokenizer: Any, token: int) -> str:
+    decoded = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
+    return str(decoded).replace("\n", NEWLINE).replace(" ", "␣").replace("\t", "⇥")
+
+
+def _heading(dataset: InterventionSFTDataset, number: int) -> str:
+    row, (file, position) = dataset.rows[number], dataset.rows.origin(number)
+    trained = int(row.trained(dataset.rows.settings.loss_on).sum())
+    parts = ", ".join(f"{name} {length}" for name, length in _parts(row) if length)
+    weight = f", weight {row.weight:g}" if dataset.rows.weighted else ""
+    return f"{file.name} row {position}: {len(row.tokens)} tokens ({parts}), {trained} trained{weight}"
+
+
+def _parts(row: Any) -> Iterator[tuple[str, int]]:
+    for name in ("prompt", "prefix", "intervention", "suffix"):
+        yield name, len(getattr(row, name))
+
+
+def _totals(dataset: InterventionSFTDataset) -> str:
+    rows = dataset.rows
+    trained = sum(int(row.trained(rows.settings.loss_on).sum()) for row in rows)
+    total = sum(len(row.tokens) for row in rows)
+    dropped = f", {rows.dropped} more dropped as longer than {rows.settings.max_length}" if rows.dropped else ""
+    count = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
+    return f"{count}{dropped}; {total:,} tokens: {trained:,} trained, {total - trained:,} untrained"

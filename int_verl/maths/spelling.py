@@ -1,0 +1,260 @@
+"""From the many ways of writing an answer to one, without changing what it says.
+
+`normalise` is the form that everything else reads: unicode as LaTeX, no layout commands, no wrapping ``$`` or box.
+`key` is a string under which equal strings are surely equal answers. `rational` reads a bare number exactly.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from fractions import Fraction
+from functools import lru_cache
+
+from int_verl.maths.boxes import strip_boxes
+from int_verl.maths.size_limits import MAX_ANSWER_CHARS
+
+_UNICODE = {
+    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
+    "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}",
+    "⅚": r"\frac{5}{6}", "⅐": r"\frac{1}{7}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}",
+    "⅞": r"\frac{7}{8}", "⅑": r"\frac{1}{9}", "⅒": r"\frac{1}{10}",
+    "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": r"\div ", "∗": "*", "⁄": "/", "∕": "/",
+    "−": "-", "–": "-", "‐": "-", "‑": "-", "‒": "-", "—": "-", "﹣": "-", "±": r"\pm ", "∓": r"\mp ",
+    "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ",
+    "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∅": r"\emptyset ",
+    "∖": r"\setminus ", "→": r"\to ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "∠": r"\angle ", "△": r"\triangle ",
+    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "ℝ": r"\mathbb{R}",
+    "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "°": r"^\circ ", "º": r"^\circ ",
+    "˚": r"^\circ ", "′": "'", "’": "'", "‘": "'", "″": "''", "…": r"\ldots ", "⋯": r"\cdots ", "∧": r"\land ",
+    "∨": r"\lor ", "€": r"\$", "£": r"\$", "¥": r"\$", "％": r"\%", "٪": r"\%", "⟨": r"\langle ", "⟩": r"\rangle ",
+    "π": r"\pi ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ",
+    "ϵ": r"\epsilon ", "ζ": r"\zeta ", "η": r"\eta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ",
+    "μ": r"\mu ", "µ": r"\mu ", "ν": r"\nu ", "ξ": r"\xi ", "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ",
+    "φ": r"\varphi ", "ϕ": r"\phi ", "χ": r"\chi ", "ψ": r"\psi ", "ω": r"\omega ", "Γ": r"\Gamma ", "Δ": r"\Delta ",
+    "Θ": r"\Theta ", "Λ": r"\Lambda ", "Π": r"\Pi ", "Σ": r"\Sigma ", "Φ": r"\Phi ", "Ψ": r"\Psi ", "Ω": r"\Omega ",
+}  # fmt: skip
+_TABLE = str.maketrans(_UNICODE)
+_SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni", strict=True))
+_SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢ", "0123456789+-=()ni", strict=True))
+_SUPERS = re.compile("[" + "".join(_SUPER) + "]+")
+_SUBS = re.compile("[" + "".join(_SUB) + "]+")
+_ROOT = re.compile(r"([√∛∜])\s*(\([^()]*\)|\{[^{}]*\}|[0-9]+(?:\.[0-9]+)?|[A-Za-z]|\\[a-z]+)?")
+_MIXED_GLYPH = re.compile(r"([0-9])\s*([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])")
+
+_LAYOUT = re.compile(
+    r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?(?=\s*(?:[()\[\]|/.]|\\[{}|a-zA-Z]|$))|"
+    r"\\(?:displaystyle|textstyle|scriptstyle|scriptscriptstyle|limits|nolimits|strut|mathstrut|allowbreak|nobreak|hfill|"
+    r"boldsymbol|bm|mathop|mathord|mathrel|mathbin|rm|bf|it|large|Large|huge|normalsize|centering|noindent)"
+    r"(?![a-zA-Z])|"
+    r"\\(?:hspace|vspace|hskip|kern|vphantom|hphantom|phantom|label|tag)\*?\s*\{[^{}]*\}|"
+    r"\\color\s*\{[^{}]*\}|\\textcolor\s*\{[^{}]*\}"
+)
+_DOTTED_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
+_THIN = re.compile(
+    r"\\[,!;:>]|\\(?:thinspace|negthinspace|medspace|thickspace|enspace|quad|qquad)(?![a-zA-Z])|\\ |~|\\\n"
+)
+_SPACED_GROUP = re.compile(
+    r"(?<=[0-9])(?:\s*\{,\}\s*|\s*,\s*\\!\s*|\s*\\,\s*|\s*\\!\s*,?\s*|\s*\\ \s*|\\thinspace\s*)(?=[0-9]{3}(?![0-9]))"
+)
+_NARROW_GROUP = re.compile(r"(?<=[0-9])[\u00a0\u2009\u202f](?=[0-9]{3}(?![0-9]))")
+_DECIMAL_COMMA = re.compile(r"(?<=[0-9])\{,\}(?=[0-9])")
+_COMMAND = re.compile(r"\\([a-zA-Z]+)(?![a-zA-Z])")
+_RENAMED = {
+    **dict.fromkeys(["dfrac", "tfrac", "cfrac"], r"\frac"),
+    **dict.fromkeys(["dbinom", "tbinom"], r"\binom"),
+    **dict.fromkeys(["leq", "leqslant", "leqq"], r"\le "),
+    **dict.fromkeys(["geq", "geqslant", "geqq"], r"\ge "),
+    **dict.fromkeys(["lvert", "rvert", "vert", "mid"], "|"),
+    **dict.fromkeys(["varnothing", "empty"], r"\emptyset "),
+    **dict.fromkeys(["dots", "dotsc", "dotsb", "cdots", "ldots"], r"\ldots "),
+    "neq": r"\ne ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "backslash": r"\setminus ",
+    "lt": "<", "gt": ">", "dollar": r"\$",
+}  # fmt: skip
+_GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
+_DEGREE = re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*")
+_EMPTY_BRACES = re.compile(r"\\\{\s*\\\}")
+_NOT_EQUAL = re.compile(r"\\not\s*=|!=")
+_AT_MOST = re.compile(r"<=(?!=)")
+_AT_LEAST = re.compile(r">=(?!=)")
+_SPACES = re.compile(r"\s+")
+_INVISIBLE = dict.fromkeys(
+    [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD, *range(9), *range(14, 32)]
+)
+_WRAPPERS = (
+    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("``", "''"),
+)  # fmt: skip
+_REPEATING = re.compile(r"([0-9]{0,12})\.([0-9]{0,12})\\(?:overline|bar|dot)\s?\{\s?([0-9]{1,12})\s?\}")
+_INFIX = re.compile(r"\{([^{}\\]*)\\(choose|over)(?![a-zA-Z])([^{}]*)\}")
+_OPEN_INTERVAL = re.compile(r"([\[\](])([^\[\]()]*,[^\[\]()]*)([\[\])])")
+_PLAIN = re.compile(r"[A-Za-z0-9 ()\[\]+*/=<>|.,:'_^-]*")
+
+
+@lru_cache(maxsize=16_384)
+def normalise(text: str) -> str:
+    """``text`` with one spelling for each thing: unicode, spacing, layout and wrapping are gone.
+
+    >>> normalise(" $\\\\dfrac{1}{2}.$ ")
+    '\\\\frac{1}{2}'
+    """
+    text = text.strip()
+    if len(text) > MAX_ANSWER_CHARS:
+        return text
+    if not text.isascii() or not text.isprintable():
+        text = _from_unicode(text)
+    text = _unwrap(text)
+    if _PLAIN.fullmatch(text) and "<=" not in text and ">=" not in text and text[:1] != "]" and text[-1:] != "[":
+        return _SPACES.sub(" ", text)
+    if "box" in text:
+        text = _unwrap(strip_boxes(text))
+    text = _SPACED_GROUP.sub("", text)
+    text = _DECIMAL_COMMA.sub(".", text)
+    if "\\" in text or "~" in text:
+        text = _DOTTED_DELIMITER.sub("", text)
+        text = _LAYOUT.sub(" ", text)
+        text = _THIN.sub(" ", text)
+        text = _REPEATING.sub(_repeating, text)
+        if "\\choose" in text or "\\over" in text:
+            text = _INFIX.sub(lambda m: f"\\{'binom' if m[2] == 'choose' else 'frac'}{{{m[1]}}}{{{m[3]}}}", text)
+        text = _COMMAND.sub(lambda m: _RENAMED.get(m[1]) or m[0], text)
+        text = _EMPTY_BRACES.sub(r"\\emptyset ", text)
+        if "frac" in text:
+            text = _GLUED_FRACTION.sub(r"\\frac", text)
+        if "circ" in text or "degree" in text:
+            text = _DEGREE.sub(r"\\degree ", text)
+    if "=" in text:
+        text = _NOT_EQUAL.sub(r"\\ne ", text)
+        text = _AT_LEAST.sub(r"\\ge ", _AT_MOST.sub(r"\\le ", text))
+    if text.startswith("]") or text.endswith("["):
+        text = _OPEN_INTERVAL.sub(_interval, text)
+    return _unwrap(_SPACES.sub(" ", text).strip())
+
+
+def _from_unicode(text: str) -> str:
+    text = _NARROW_GROUP.sub("", text.translate(_INVISIBLE))
+    text = _MIXED_GLYPH.sub(r"\1 \2", text)
+    text = _SUPERS.sub(lambda m: "^{" + "".join(_SUPER[c] for c in m.group()) + "}", text)
+    text = _SUBS.sub(lambda m: "_{" + "".join(_SUB[c] for c in m.group()) + "}", text)
+    text = _ROOT.sub(_root, text)
+    text = text.translate(_TABLE)
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text).translate(_TABLE)
+    return text
+
+
+def _root(match: re.Match[str]) -> str:
+    index = {"√": "", "∛": "[3]", "∜": "[4]"}[match.group(1)]
+    radicand = match.group(2) or ""
+    return (
+        f"\\sqrt{index}{{{radicand.strip('(){}') if radicand[:1] in '({' else radicand}}}"
+        if radicand
+        else "\\sqrt" + index
+    )
+
+
+def _repeating(match: re.Match[str]) -> str:
+    """``0.1\\overline{6}`` as the fraction that it is."""
+    whole, fixed, period = match.groups()
+    bottom = (10 ** len(period) - 1) * 10 ** len(fixed)
+    value = Fraction(int((whole or "0") + fixed + period) - int((whole or "0") + fixed), bottom)
+    return f"\\frac{{{value.numerator}}}{{{value.denominator}}}"
+
+
+def _interval(match: re.Match[str]) -> str:
+    """``]0,1[`` as ``(0,1)``."""
+    left, inner, right = match.groups()
+    return ("[" if left == "[" else "(") + inner + ("]" if right == "]" else ")")
+
+
+def _unwrap(text: str) -> str:
+    """``text`` without the ``$``, ``\\(`` or ``\\[`` around all of it, and without a full stop at its end."""
+    while True:
+        before = text
+        text = text.strip()
+        while text and text[-1] in ".,;" and not text.endswith(("\\,", "\\;", "..")):
+            text = text[:-1].rstrip()
+        for left, right in _WRAPPERS:
+            if len(text) >= len(left) + len(right) and text.startswith(left) and text.endswith(right):
+                inner = text[len(left) : -len(right)]
+                if left not in inner and right not in inner and not inner.endswith("\\"):
+                    text = inner
+        if text == before:
+            return text
+
+
+def key(normal: str) -> str:
+    """A string for each normalised answer; equal keys mean the same answer in other spacing."""
+    out: list[str] = []
+    previous = ""
+    for part in normal.split(" "):
+        if not part:
+            continue
+        # A space matters only between a command or word and a letter, and between two digits.
+        if previous and part[0].isalnum() and previous[-1].isalnum():
+            out.append(" ")
+        out.append(part)
+        previous = part
+    return "".join(out)
+
+
+_INTEGER = re.compile(r"[+-]?\s?[0-9]+")
+_NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")
+_GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
+_SPACED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?: [0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
+_FRACTION = re.compile(
+    r"(?P<sign>[+-]?)\s?(?P<whole>[0-9]+(?= ?\\frac))?\s?"
+    r"(?:\\frac\s?(?:\{\s?(?P<s2>[+-]?)\s?(?P<a>[0-9]+)\s?\}|(?P<a1>[0-9]))\s?"
+    r"(?:\{\s?(?P<b>[0-9]+)\s?\}|(?P<b1>[0-9]))|(?:(?P<whole2>[0-9]+) )?(?P<c>[0-9]+)\s?/\s?(?P<d>[0-9]+))"
+)
+_SCIENTIFIC = re.compile(
+    r"(?P<m>[+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)\s?(?:[eE](?P<e>[+-]?[0-9]{1,4})|"
+    r"(?:\\times|\\cdot|\*)\s?10\s?\^\s?(?:\{\s?(?P<e2>[+-]?\s?[0-9]{1,4})\s?\}|(?P<e3>[0-9])))"
+)
+_MAX_RATIONAL_CHARS = 3_000
+
+
+@lru_cache(maxsize=16_384)
+def rational(normal: str) -> tuple[Fraction, int | None] | None:
+    """The exact value of a bare number, and its count of decimals if it is written as a decimal; None for the rest.
+
+    Integers, decimals, thousands groups, fractions, mixed numbers and scientific notation are read.
+
+    >>> rational("3\\\\frac{1}{2}")
+    (Fraction(7, 2), None)
+    """
+    if len(normal) > _MAX_RATIONAL_CHARS:
+        return None
+    if _INTEGER.fullmatch(normal):
+        return Fraction(int(normal.replace(" ", ""))), None
+    match = _NUMBER.fullmatch(normal) or _GROUPED.fullmatch(normal) or _SPACED.fullmatch(normal)
+    if match:
+        whole = match["int"].replace(",", "").replace(" ", "")
+        decimals = match["dec"] or ""
+        if not whole and not decimals:
+            return None
+        value = Fraction(int(whole + decimals or "0"), 10 ** len(decimals))
+        return (-value if match["sign"] == "-" else value), (len(decimals) or None)
+    match = _FRACTION.fullmatch(normal)
+    if match:
+        top = int(match["a"] or match["a1"] or match["c"])
+        bottom = int(match["b"] or match["b1"] or match["d"])
+        if bottom == 0:
+            return None
+        value = Fraction(top, bottom)
+        whole = match["whole"] or match["whole2"]
+        if whole is not None:
+            if value >= 1 or match["s2"]:
+                return None
+            value += int(whole)
+        negative = (match["sign"] == "-") != (match["s2"] == "-")
+        return (-value if negative else value), None
+    match = _SCIENTIFIC.fullmatch(normal)
+    if match:
+        exponent = int((match["e"] or match["e2"] or match["e3"]).replace(" ", ""))
+        mantissa = match["m"]
+        value = Fraction(mantissa) * Fraction(10) ** exponent
+        decimals_written = len(mantissa.partition(".")[2])
+        if match["e"] is None and decimals_written == 0:
+            return value, None
+        return value, decimals_written - exponent
+    return None

@@ -1,0 +1,83 @@
+"""The thorough comparison, run inside a worker process: our own reading first, math-verify where that gives up."""
+
+from __future__ import annotations
+
+from int_verl.maths import read_answer as reading
+from int_verl.maths import symbolic
+from int_verl.maths.answers import Undecided
+from int_verl.maths.expressions import Unsupported
+from int_verl.maths.same_answer import same
+from int_verl.maths.size_limits import TooLarge
+
+
+class Cold(Exception):
+    """math-verify is needed, and this process was forked before it was imported."""
+
+
+_warm = False
+
+
+def warm_up() -> None:
+    """Import and exercise all that a comparison needs, before workers are forked."""
+    global _warm
+    symbolic.warm_up()
+    _warm = True
+
+
+def warm_up_engine() -> None:
+    """Exercise what does without math-verify."""
+    judge("\\frac{1}{\\sqrt{2}}", "\\frac{\\sqrt{2}}{2}")
+    judge("\\sin^2 x + \\cos^2 x", "1")
+    judge("(0,1) \\cup [2, \\infty)", "x > 0")
+
+
+def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
+    """Verdict on two normalised answers by our own reading of them; None where that gives up."""
+    try:
+        agree = same(reading.read(gold), reading.read(answer))
+        if not agree and (reading.ambiguous(gold) or reading.ambiguous(answer)):
+            agree = same(reading.read(gold, False), reading.read(answer, False))
+        return ("correct" if agree else "incorrect"), "engine"
+    except TooLarge as problem:
+        return "too_large", str(problem)
+    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+        return None
+
+
+def judge(gold: str, answer: str) -> tuple[str, str]:
+    """Verdict on two normalised answers, and by which means it was reached."""
+    by_engine = judge_by_engine(gold, answer)
+    if by_engine is not None:
+        return by_engine
+    if not _warm:
+        raise Cold
+    verdict = symbolic.same(gold, answer)
+    if verdict is None:
+        return "gold_unparsable", "math-verify"
+    return ("correct" if verdict else "incorrect"), "math-verify"
+
+
+_LONG_TEXT_WORDS = 6
+
+
+def inspect(gold: str) -> tuple[str, str]:
+    """Whether a normalised gold can be graded against: (``usable`` or ``unusable``, reason)."""
+    try:
+        items = reading.read(gold)
+        if any(item.kind == "contradiction" for item in items):
+            return "unusable", "it contradicts itself"
+        if any(item.kind == "text" and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
+            return "unusable", "it is prose: nothing but the same words would be right"
+        if same(items, reading.read(gold)):
+            return "usable", "engine"
+        return "unusable", "it does not equal itself"
+    except TooLarge as problem:
+        return "unusable", f"too large ({problem})"
+    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+        pass
+    if not _warm:
+        raise Cold
+    verdict = symbolic.same(gold, gold)
+    if verdict is None:
+        return "unusable", "it cannot be parsed"
+    return ("usable", "math-verify") if verdict else ("unusable", "it does not equal itself")

@@ -1,0 +1,302 @@
+"""What is wrong with a problem set, or only worth knowing, before a run is spent on it.
+
+The file is read row by row; what is kept of a row are its id, its answer, hashes and lengths.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from int_verl.errors import UserError
+from int_verl.grading import Grader
+from int_verl.grading.golds import gold_faults
+from int_verl.grading.reward_function import RewardFunction
+from int_verl.problems.columns import Columns, find_columns
+from int_verl.problems.near_duplicates import Grams
+from int_verl.problems.sets import Fault, Problem, check_row, raw_rows, surplus_fields
+from int_verl.records import PROBLEM, write_rows
+from int_verl.run.folder import text_hash
+
+Use = Literal["train", "heldout"]
+Kind = Literal["missing", "repeated", "gold", "in_evaluation"]
+KINDS: dict[Kind, str] = {
+    "missing": "a field is missing, empty, not text or one too many",
+    "repeated": "the problem or its id repeats an earlier row's",
+    "gold": "the gold answer cannot be used",
+    "in_evaluation": "the problem is in the evaluation set",
+}
+GRADER_TIMEOUT = 5.0
+"Seconds a comparison may take; as in a run."
+PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+BINS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """Two rows that share 13-grams; rows count from 1.
+
+    Example: ``Likeness(row=849, other_row=125, share=0.86, id="...", other_id="imo-bench-...")``
+    """
+
+    row: int
+    other_row: int
+    share: float
+    "Of the 13-grams of the shorter problem."
+    id: str
+    other_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long a column's texts are, in characters or tokens."""
+
+    column: str
+    unit: str
+    percentiles: dict[str, int]
+    "Percentile -> length; 0 is the shortest, 100 the longest."
+    mean: float
+    bins: list[int]
+    "Texts in each of equally wide classes from 0 to the 99th percentile; longer ones are in the last."
+    bin_width: float
+
+
+@dataclass(slots=True)
+class Report:
+    """What was found in one file."""
+
+    file: str
+    use: Use
+    columns: Columns
+    rows: int = 0
+    faults: dict[Kind, list[Fault]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
+    "What a run refuses, by kind."
+    near_duplicates: list[Likeness] = field(default_factory=list)
+    against: str | None = None
+    overlaps: list[Likeness] = field(default_factory=list)
+    "Rows that are much like a row of `against`."
+    lengths: list[Lengths] = field(default_factory=list)
+
+    @property
+    def faulty_rows(self) -> set[int]:
+        return {fault.row for faults in self.faults.values() for fault in faults}
+
+    @property
+    def unwritten_rows(self) -> set[int]:
+        """Rows that a cleaned file leaves out: the faulty ones and those that overlap the evaluation set."""
+        return self.faulty_rows | {overlap.row for overlap in self.overlaps}
+
+    @property
+    def usable_as_it_is(self) -> bool:
+        """Whether a run takes the file, given the columns' names."""
+        return not self.faulty_rows and self.columns.answer_after is None
+
+    def as_json(self) -> dict[str, Any]:
+        found = asdict(self)
+        found["columns"]["overrides"] = self.columns.overrides()
+        return {**found, "usable_rows": self.rows - len(self.faulty_rows), "usable_as_it_is": self.usable_as_it_is}
+
+
+def check_problems(
+    file: str,
+    *,
+    columns: Mapping[str, str] | None = None,
+    answer_after: str | None = None,
+    use: Use | None = None,
+    against: str | None = None,
+    near: float = 0.2,
+    tokens: Callable[[str], int] | None = None,
+    grader: Callable[[], Grader | RewardFunction] | None = None,
+    count: Callable[[str], None] = lambda what: None,  # noqa: ARG005
+) -> Report:
+    """Check every row of a problem set.
+
+    Args:
+        file: .parquet, .jsonl or .csv, or a `datasets` name.
+        columns: ours -> the file's, where it is not to be guessed.
+        answer_after: the answer is what follows this mark.
+        use: a training set needs reference solutions; by default a file that has them is taken for one.
+        against: an evaluation set that must not be in this file.
+        near: rows that share at least this much of the shorter one's 13-grams are listed.
+        tokens: text -> its number of tokens.
+        grader: makes what the gold answers are checked with; by default the built-in grader.
+        count: is told of each row and each gold answer that is done.
+
+    Raises:
+        UserError: the file cannot be read, or lacks a column.
+    """
+    found = locate_columns(file, columns, answer_after)
+    if use is None:
+        use = "train" if "reference_solution" in found.mapping else "heldout"
+    elif use == "train" and "reference_solution" not in found.mapping:
+        raise UserError(
+            f"{file}: no column of reference solutions, which training needs; "
+            "say --column reference_solution=NAME or --for heldout"
+        )
+    problems = _ProblemIndex()
+    lengths = {column: _Lengths() for column in ("problem", "answer", "reference_solution")}
+    report = Report(file, use, found)
+    for number, faults, problem in _checked_rows(file, found, use):
+        report.rows = number
+        count("rows")
+        report.faults["missing"] += faults
+        if problem is None:
+            continue
+        report.faults["repeated"] += problems.add(number, problem)
+        for column, measured in lengths.items():
+            measured.add(getattr(problem, column), tokens)
+    if not report.rows:
+        raise UserError(f"{file}: no rows; give a set with at least one problem")
+    report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
+    report.near_duplicates = problems.like(problems, near)
+    if against is not None:
+        report.against = against
+        evaluation = _ProblemIndex()
+        for number, _, problem in _checked_rows(against, locate_columns(against), "heldout"):
+            if problem is not None:
+                evaluation.add(number, problem)
+        report.overlaps = problems.like(evaluation, near)
+        report.faults["in_evaluation"] = problems.also_in(evaluation, against)
+    report.lengths = [summary for column, measured in lengths.items() for summary in measured.summaries(column)]
+    return report
+
+
+def locate_columns(file: str, said: Mapping[str, str] | None = None, answer_after: str | None = None) -> Columns:
+    """`find_columns` of a file, with the names in its first row.
+
+    Raises:
+        UserError: no such file, no rows, or no column for the problem or the answer.
+    """
+    first = next(raw_rows(file), None)
+    if first is None:
+        raise UserError(f"{file}: no rows; give a set with at least one problem")
+    return find_columns(file, first, raw_rows(file), said, answer_after)
+
+
+def write_clean(report: Report, target: Path) -> int:
+    """Write the rows that a run takes, with our columns, and return their number.
+
+    Raises:
+        UserError: no row is left.
+    """
+    left_out = report.unwritten_rows
+    if len(left_out) == report.rows:
+        raise UserError(f"{report.file}: no row is left to write to {target}; mend the faults that are listed")
+    rows = (
+        problem.row()
+        for number, _, problem in _checked_rows(report.file, report.columns, report.use)
+        if problem is not None and number not in left_out
+    )
+    return write_rows(target, PROBLEM, rows)
+
+
+def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, list[Fault], Problem | None]]:
+    """Each row's number from 1, what is wrong with it, and the problem if nothing is."""
+    ours = {name: name for name in PROBLEM.names}
+    required = ["problem", "answer", *(["reference_solution"] if use == "train" else [])]
+    for number, row in enumerate(raw_rows(file), 1):
+        arranged = columns.read(row)
+        faults = surplus_fields(number, row)
+        faults += [Fault(number, name, "missing") for name in required if name not in arranged]
+        if not faults and not columns.has_mark(row[columns.mapping["answer"]]):
+            faults = [Fault(number, "answer", f"no {columns.answer_after!r} in it")]
+        if faults:
+            yield number, faults, None
+        else:
+            yield number, *check_row(number, arranged, ours, required)
+
+
+class _ProblemIndex:
+    """What has to be known of all problems of a file to compare them, in the order of `add`."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.ids: list[str] = []
+        self.answers: list[str] = []
+        self.texts: list[str] = []
+        "Hashes, not the texts."
+        self.grams = Grams()
+        self._row_of_id: dict[str, int] = {}
+        self._row_of_text: dict[str, int] = {}
+
+    def add(self, row: int, problem: Problem) -> list[Fault]:
+        """Take a problem in; returns what it repeats of earlier rows."""
+        text = text_hash(problem.problem)
+        faults = []
+        if problem.id in self._row_of_id and text not in self._row_of_text:
+            faults.append(Fault(row, "id", f"{problem.id!r} is also the id of row {self._row_of_id[problem.id]}"))
+        if text in self._row_of_text:
+            faults.append(Fault(row, "problem", f"the same text as row {self._row_of_text[text]}"))
+        self._row_of_id.setdefault(problem.id, row)
+        self._row_of_text.setdefault(text, row)
+        self.rows.append(row)
+        self.ids.append(problem.id)
+        self.answers.append(problem.answer)
+        self.texts.append(text)
+        self.grams.add(problem.problem)
+        return faults
+
+    def unusable_golds(
+        self, make_grader: Callable[[], Grader | RewardFunction], count: Callable[[str], None]
+    ) -> list[Fault]:
+        """Gold answers that the grader cannot use."""
+        faults = []
+        with make_grader() as grader:
+            for row, answer, reason in zip(self.rows, self.answers, gold_faults(grader, self.answers), strict=True):
+                count("gold answers")
+                if reason is not None:
+                    faults.append(Fault(row, "answer", f"{shortened(answer)!r}: {reason}"))
+        return faults
+
+    def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
+        """Pairs of not quite the same text that share at least `near` of their 13-grams."""
+        return [
+            Likeness(self.rows[i], other.rows[j], round(pair.share, 4), self.ids[i], other.ids[j])
+            for pair in self.grams.pairs(None if other is self else other.grams)
+            if pair.share >= near and self.texts[i := pair.first] != other.texts[j := pair.second]
+        ]
+
+    def also_in(self, other: _ProblemIndex, name: str) -> list[Fault]:
+        return [
+            Fault(row, "problem", f"the same text as row {other._row_of_text[text]} of {name}")
+            for row, text in zip(self.rows, self.texts, strict=True)
+            if text in other._row_of_text
+        ]
+
+
+class _Lengths:
+    """Lengths of one column's texts that are not empty."""
+
+    def __init__(self) -> None:
+        self.measured: dict[str, list[int]] = {}
+
+    def add(self, text: str, tokens: Callable[[str], int] | None) -> None:
+        if text:
+            self.measured.setdefault("characters", []).append(len(text))
+            if tokens is not None:
+                self.measured.setdefault("tokens", []).append(tokens(text))
+
+    def summaries(self, column: str) -> Iterator[Lengths]:
+        for unit, lengths in self.measured.items():
+            values = np.array(lengths)
+            points = np.percentile(values, PERCENTILES, method="inverted_cdf")
+            top = max(float(np.percentile(values, 99)), 1.0)
+            bins, edges = np.histogram(np.minimum(values, top), bins=min(BINS, int(top)), range=(0, top))
+            yield Lengths(
+                column,
+                unit,
+                {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
+                round(float(values.mean()), 1),
+                bins.tolist(),
+                float(edges[1]),
+            )
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """One line of a text, cut to `length` characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else line[: length - 3] + "..."

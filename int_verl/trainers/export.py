@@ -1,0 +1,77 @@
+"""The model that RL leaves for use and evaluation: of its last checkpoint, or of the best one by validation.
+
+    runs/<name>/rl/model/                 config.json, model.safetensors, tokenizer.json, ..., export.json
+
+Files are hard links to those of verl's checkpoint where the disk allows, so they cost nothing while it is there and
+stay when it is removed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+from int_verl.errors import UserError
+from int_verl.run.folder import link_folder
+from int_verl.trainers.lora import merge_adapters
+from int_verl.trainers.process import checkpointed_step, read_metrics
+
+NOTE = "export.json"
+'Beside the model: ``{"step": 400, "score": 0.41}``, the score null where it was not validated.'
+_VALIDATION = re.compile(r"val-core/.+/mean@\d+")
+
+
+def validation_scores(checkpoints: Path) -> dict[int, float]:
+    """Step -> mean of verl's `val-core/<data source>/<metric>/mean@k` over the data sources, where it validated."""
+    scores = {}
+    for metrics in read_metrics(checkpoints):
+        found = [float(value) for name, value in metrics.items() if _VALIDATION.fullmatch(name)]
+        if found:
+            scores[int(metrics["step"])] = sum(found) / len(found)
+    return scores
+
+
+def check_export(export: str, test_freq: int | None, save_freq: int) -> None:
+    """Raises UserError where the best checkpoint is wanted but would not be validated or not be saved."""
+    if export == "best" and (test_freq is None or test_freq % save_freq):
+        raise UserError(
+            f"rl.export=best: set rl.test_freq to a multiple of rl.save_freq={save_freq}, now it is {test_freq}; "
+            "only what is both validated and saved can be the best"
+        )
+
+
+def export_model(model: Path, to: Path, step: int, score: float | None = None) -> None:
+    """Leave `model`, a folder in Hugging Face format, at `to`, whole or not at all."""
+    link_folder(model, to, {NOTE: json.dumps({"step": step, "score": score}) + "\n"})
+
+
+class BestCheckpoint:
+    """Keeps the best checkpoint while the trainer, which keeps only its last two, goes on.
+
+    Args:
+        checkpoints: the trainer's folder.
+        home: where the best one is kept, in a folder named by its step.
+    """
+
+    def __init__(self, checkpoints: Path, home: Path) -> None:
+        self.checkpoints, self.home = checkpoints, home
+
+    def kept(self) -> tuple[int, float, Path] | None:
+        """Step, score and folder of the best so far; of equals the earlier."""
+        notes = [(json.loads(note.read_text()), note.parent) for note in self.home.glob(f"step_*[0-9]/{NOTE}")]
+        found = [(note["step"], note["score"], folder) for note, folder in notes]
+        return max(found, key=lambda one: (one[1], -one[0]), default=None)
+
+    def look(self) -> None:
+        """Take what has been validated and saved in the meantime; called again, it changes nothing."""
+        complete = checkpointed_step(self.checkpoints) or 0
+        for step, score in validation_scores(self.checkpoints).items():
+            model = self.checkpoints / f"global_step_{step}" / "actor" / "huggingface"
+            best = self.kept()
+            if 0 < step <= complete and model.is_dir() and (best is None or score > best[1]):
+                merge_adapters(model)
+                export_model(model, self.home / f"step_{step}", step, score)
+                if best is not None:
+                    shutil.rmtree(best[2])

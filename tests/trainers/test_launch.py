@@ -1,0 +1,162 @@
+"""The commands of the two training stages, and what is refused before a trainer starts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from shutil import copytree
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from int_verl.errors import UserError
+from int_verl.trainers.launch import quote
+from int_verl.trainers.rl import RLLaunch
+from int_verl.trainers.rl import plan as plan_rl
+from int_verl.trainers.sft import SFTLaunch, forget_finished_epoch
+from int_verl.trainers.sft import plan as plan_sft
+
+pytestmark = pytest.mark.verl
+
+
+@pytest.fixture
+def model(tmp_path: Path, make_model: Callable[[bool], Path]) -> Path:
+    return Path(copytree(make_model(True), tmp_path / "model"))
+
+
+def sft(model: Path, rows: int = 100, length: int = 5, **settings: Any) -> SFTLaunch:
+    file = model.parent / "sft.parquet"
+    parts = {"prompt_ids": [1], "prefix_ids": [2] * (length - 2), "intervention_ids": [3]}
+    pq.write_table(pa.Table.from_pylist([parts] * rows), file)
+    cfg = SFTLaunch(model, file, None, model.parent / "out", batch_size=32, max_length=64, platform="cpu")
+    return replace(cfg, **settings)
+
+
+def rl(model: Path, rows: int = 64, **settings: Any) -> RLLaunch:
+    file = model.parent / "rl.parquet"
+    row = {
+        "data_source": "x",
+        "prompt": [{"role": "user", "content": "y"}],
+        "ability": "math",
+        "reward_model": {"style": "rule", "ground_truth": "1"},
+        "extra_info": {"index": 0},
+    }
+    pq.write_table(pa.Table.from_pylist([row] * rows), file)
+    return replace(RLLaunch(model, (file,), (file,), model.parent / "out", platform="cpu"), **settings)
+
+
+def test_sft_command(model: Path) -> None:
+    command = plan_sft(sft(model))
+    assert command.expected_step == 100 // 32 * 4
+    assert "verl.trainer.sft_trainer" in command.argv
+    assert "+int=cpu_sft" in command.argv
+    assert "optim.lr=1e-06" in command.argv
+    assert command.env["VERL_PLATFORM"] == "cpu"
+    assert "+int=cpu_sft" not in plan_sft(sft(model, platform="gpu")).argv
+    assert plan_sft(sft(model, gpus_per_node=2)).expected_step == 50 // 16 * 4
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rows": 31}, "31 rows are fewer than one batch of 32"),
+        ({"length": 65}, "row 0: 65 tokens are more than max_length=64"),
+        ({"length": 65, "overlong": "drop"}, "0 rows are fewer"),
+        ({"suffix": True}, "column suffix_ids is missing"),
+        ({"train_file": Path("/no/such")}, "no such file"),
+        ({"val_file": Path("/no/such")}, "no such file"),
+        ({"model_path": Path("/no/such")}, "no config.json"),
+        ({"gpus_per_node": 3}, "no multiple of the 3 GPUs"),
+        ({"overrides": ("data.pad_mode=right",)}, "pad_mode=no_padding"),
+        ({"overrides": ("trainer.test_freq=5",)}, "needs a validation file"),
+        ({"overrides": ("trainer.total_epochs=9",)}, "set sft.epochs instead"),
+        ({"overrides": ("data.intervention.suffix=true",)}, "set sft.suffix instead"),
+        ({"overrides": ("custom_reward_function.path=a.py",)}, r"use reward.custom_reward_function.path$"),
+    ],
+)
+def test_sft_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        plan_sft(sft(model, **settings))
+    assert "\n" not in str(caught.value)
+
+
+def test_rl_command(model: Path) -> None:
+    command = plan_rl(rl(model, total_steps=7))
+    assert command.expected_step == 7
+    assert "verl.trainer.main_ppo" in command.argv
+    assert "actor_rollout_ref.rollout.n=8" in command.argv
+    assert "actor_rollout_ref.rollout.max_model_len=18432" in command.argv
+    assert command.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"rows": 31}, "31 rows are fewer than one batch of 32"),
+        ({"prompts_per_step": 24}, "no multiple of rl.mini_batch=16"),
+        ({"save_freq": -1}, "rl.save_freq=-1"),
+        ({"val_files": ()}, "problems.heldout"),
+        ({"reward_path": "no/such.py"}, "no/such.py: no such file"),
+        ({"overrides": ("custom_reward_function.path=a.py",)}, r"use reward.custom_reward_function.path$"),
+        ({"overrides": ("+custom_reward_function.name=f",)}, r"use reward.custom_reward_function.name$"),
+        ({"overrides": ("reward_model.reward_manager=dapo",)}, r"use reward.reward_manager.name$"),
+        ({"overrides": ("reward_model.enable=true",)}, r"use reward.reward_model.enable$"),
+        ({"overrides": ("trainer.total_training_steps=3",)}, "set rl.total_steps instead"),
+        ({"overrides": ("actor_rollout_ref.model.path=x",)}, "set model.path instead"),
+    ],
+)
+def test_rl_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        plan_rl(rl(model, **settings))
+    assert "\n" not in str(caught.value)
+
+
+def test_servers_of_their_own_never_sample_from_random_weights() -> None:
+    """In RL the trainer sends its weights; the generator's servers have only what they load."""
+    from int_verl.generate.engines.verl import VerlEngine
+
+    with pytest.raises(UserError, match="random weights"):
+        VerlEngine("m", prompt_length=8, response_length=8, overrides=("actor_rollout_ref.rollout.load_format=dummy",))
+
+
+def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:
+    """Here it is still the base; tests/verl/test_checkpoint.py has the other ways to be unfit."""
+    base = Path(copytree(model, model.parent / "base"))
+    with pytest.raises(UserError, match="weights are those of"):
+        plan_rl(rl(model, base_model=base))
+    assert plan_rl(rl(model)).expected_step == 400
+
+
+def test_rl_files_must_have_equal_columns(model: Path) -> None:
+    cfg = rl(model)
+    other = model.parent / "other.parquet"
+    table = pq.read_table(cfg.train_files[0])
+    pq.write_table(table.append_column("more", pa.array([1] * len(table))), other)
+    with pytest.raises(UserError, match="columns differ"):
+        plan_rl(replace(cfg, val_files=(other,)))
+    pq.write_table(table.drop_columns(["reward_model"]), other)
+    with pytest.raises(UserError, match="column reward_model is missing"):
+        plan_rl(replace(cfg, val_files=(other,)))
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", "with space", "it's", "a=b", "a,b", "{x}", "$(x)", "é", "数学", "~x", "#&!;<>`"]
+)
+def test_paths_survive_hydras_grammar(name: str) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    parsed = OverridesParser.create().parse_override(f"key={quote(Path('/tmp') / name)}")
+    assert str(parsed.value()) == f"/tmp/{name}"
+
+
+def test_the_loader_state_of_a_finished_epoch_is_set_aside(tmp_path: Path) -> None:
+    for step, expected in ((4, "data_0.pt"), (6, "data_0.pt.epoch_end")):
+        folder = tmp_path / f"global_step_{step}"
+        folder.mkdir()
+        (folder / "data_0.pt").touch()
+        (tmp_path / "latest_checkpointed_iteration.txt").write_text(str(step))
+        forget_finished_epoch(tmp_path, 3)
+        assert [file.name for file in folder.iterdir()] == [expected]

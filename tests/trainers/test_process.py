@@ -1,0 +1,207 @@
+"""Real processes: progress, clean stops, hangs, and that nothing outlives its parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from int_verl.trainers.process import (
+    News,
+    Progress,
+    TrainerCommand,
+    TrainerError,
+    checkpointed_step,
+    mend_tracker,
+    read_metrics,
+    run,
+)
+
+pytestmark = pytest.mark.slow
+
+TRAIN = """
+import json, os, pathlib, sys
+out, steps = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+with open(os.environ["VERL_FILE_LOGGER_PATH"], "w") as metrics:
+    for step in range(1, steps + 1):
+        metrics.write(json.dumps({"step": step, "data": {"train/loss": 1 / step}}) + "\\n")
+(out / f"global_step_{steps}").mkdir()
+(out / "latest_checkpointed_iteration.txt").write_text(str(steps))
+"""
+
+FAMILY = """
+import pathlib, subprocess, sys, time
+# A daemon of a daemon in a session of its own, as Ray's are.
+child = subprocess.Popen([sys.executable, "-c", "import subprocess, sys, time; subprocess.Popen([sys.executable, "
+    "'-c', 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)', sys.argv[1]], "
+    "start_new_session=True)", sys.argv[1]], start_new_session=True)
+child.wait()
+print("up", flush=True)
+time.sleep(600)
+"""
+
+
+def command(folder: Path, script: str, *arguments: object, steps: int = 3) -> TrainerCommand:
+    return TrainerCommand(
+        [sys.executable, "-c", script, *map(str, arguments)], {}, folder, steps, folder, "huggingface"
+    )
+
+
+def processes_with(mark: str) -> list[int]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                if mark.encode() in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def wait_for(condition, seconds: float = 20) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def test_progress_and_metrics(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    run(command(tmp_path, TRAIN, tmp_path, 3), seen.append)
+    assert [(progress.step, progress.total) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
+    assert seen[1].metrics == {"train/loss": 0.5}
+    assert checkpointed_step(tmp_path) == 3
+    assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
+
+
+def test_metrics_of_two_starts_are_joined(tmp_path: Path) -> None:
+    for step in (1, 2):
+        run(
+            command(tmp_path, TRAIN.replace("range(1,", f"range({step},"), tmp_path, step, steps=step),
+        )
+    assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2]
+    assert len(list((tmp_path / "metrics").iterdir())) == 2
+
+
+def test_ending_early_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(TrainerError, match="step 2 of 3"):
+        run(command(tmp_path, TRAIN, tmp_path, 2))
+
+
+def failing(folder: Path, script: str, *arguments: object) -> str:
+    """The one line that is said of a trainer that runs this script and fails."""
+    with pytest.raises(TrainerError) as caught:
+        run(command(folder, script, *arguments))
+    assert "\n" not in str(caught.value)
+    assert str(caught.value).endswith(f"; see {folder / 'trainer.log'}")
+    return str(caught.value)
+
+
+def test_a_failure_of_no_known_kind_is_quoted(tmp_path: Path) -> None:
+    assert "the trainer failed: ValueError: the strange case" in failing(
+        tmp_path, "raise ValueError('the strange case')"
+    )
+    assert "the trainer failed: exit code 3" in failing(tmp_path / "other", "raise SystemExit(3)")
+
+
+def test_a_missing_program(tmp_path: Path) -> None:
+    with pytest.raises(TrainerError):
+        run(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, tmp_path, "huggingface"))
+
+
+def test_a_hung_trainer_is_stopped(tmp_path: Path) -> None:
+    mark = f"hang-{tmp_path.name}-{os.getpid()}"
+    with pytest.raises(TrainerError, match=r"after step 0 of 3 .* said nothing new for 0.025 min"):
+        run(command(tmp_path, FAMILY, mark), hang_seconds=1.5)
+    assert wait_for(lambda: not processes_with(mark))
+
+
+WAITING = """
+import itertools, time
+for number in itertools.count():
+    print(f"No available shared memory broadcast block found in {number} seconds.", flush=True)
+    time.sleep(0.05)
+"""
+
+
+def test_saying_the_same_for_ever_is_hanging(tmp_path: Path) -> None:
+    """vLLM's waiting side says so every minute while a weight update hangs."""
+    with pytest.raises(TrainerError, match="said nothing new"):
+        run(command(tmp_path, WAITING), hang_seconds=1.5)
+
+
+def test_news_are_lines_that_differ_in_more_than_numbers(tmp_path: Path) -> None:
+    log = tmp_path / "trainer.log"
+    log.write_text("an earlier start\n")
+    news = News(log, log.stat().st_size)
+    assert not news.any()
+    for said, new in (
+        ("waiting 60 s\n", True),
+        ("waiting 120 s\n", False),
+        ("half a", False),
+        (" line\n", True),
+        ("\x1b[36m(Worker pid=7)\x1b[0m Epoch 1:  10%|█\r", True),
+        ("\x1b[36m(Worker pid=8)\x1b[0m Epoch 1:  12%|█\r", False),
+        ("\x1b[36m(Worker pid=8)\x1b[0m Epoch 1:  50%|█████\r", True),
+        ("", False),
+    ):
+        with log.open("a") as file:
+            file.write(said)
+        assert news.any() == new, said
+    assert news.last == "Epoch 1:  50%|█████"
+
+
+def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
+    mark = f"interrupt-{tmp_path.name}-{os.getpid()}"
+    log = tmp_path / "trainer.log"
+
+    def interrupt() -> None:
+        wait_for(lambda: log.exists() and b"up" in log.read_bytes())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt):
+        run(command(tmp_path, FAMILY, mark))
+    assert not processes_with(mark)
+
+
+def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
+    mark = f"orphan-{tmp_path.name}-{os.getpid()}"
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, pathlib\nfrom int_verl.trainers.process import TrainerCommand, run\n"
+            "out = pathlib.Path(sys.argv[3])\n"
+            "run(TrainerCommand([sys.executable, '-c', sys.argv[1], sys.argv[2]], {}, out, 1, out, 'huggingface'))",
+            FAMILY,
+            mark,
+            str(tmp_path),
+        ]
+    )
+    log = tmp_path / "trainer.log"
+    assert wait_for(lambda: log.exists() and b"up" in log.read_bytes())
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: not processes_with(mark))
+
+
+def test_a_broken_tracker_is_removed(tmp_path: Path) -> None:
+    tracker = tmp_path / "latest_checkpointed_iteration.txt"
+    for content in ("", "7"):
+        tracker.write_text(content)
+        mend_tracker(tmp_path)
+        assert not tracker.exists()
+    (tmp_path / "global_step_7").mkdir()
+    tracker.write_text("7")
+    mend_tracker(tmp_path)
+    assert checkpointed_step(tmp_path) == 7
