@@ -37,7 +37,6 @@ ROOT = Path(__file__).resolve().parents[1]
 QUICKSTART = ROOT / "recipes" / "quickstart"
 sys.path[:0] = [str(QUICKSTART), str(ROOT)]
 
-from tests import mod23_script  # noqa: E402
 from domain import Misbeliefs, problem_rows  # noqa: E402
 from simulated_engine import Lengths, SimulatedEngine, Speed  # noqa: E402
 from virtual_time import run_in_virtual_time  # noqa: E402
@@ -53,6 +52,7 @@ from int_verl.grading import Grade, Grader  # noqa: E402
 from int_verl.problems.sets import Problem  # noqa: E402
 from int_verl.run.run import Run  # noqa: E402
 from int_verl.settings.compose import compose  # noqa: E402
+from tests import mod23_script  # noqa: E402
 
 # Nearly every attempt is wrong, each in its own way, as on the paper's hard problems.
 mod23_script.MISBELIEFS = Misbeliefs(slip_share=0.3)
