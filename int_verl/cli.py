@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from int_verl import __version__
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, TrainerError, UserError
 
 _EPILOG = """
 Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int-verl settings` lists all of them
@@ -159,9 +159,8 @@ def _guarded(call: Callable[[], Any]) -> int:
         if error.filename is None or error.errno not in _OF_PATHS or os.environ.get("INT_VERL_TRACEBACK"):
             raise
         return _complain(f"{error.filename}: {os.strerror(error.errno).lower()}; is the path right, and yours?", 2)
-    except RuntimeError as error:
-        # The engine's and the trainers' errors say in one line what happened and where the log is.
-        if type(error).__name__ not in ("EngineError", "TrainerError") or os.environ.get("INT_VERL_TRACEBACK"):
+    except (EngineError, TrainerError) as error:
+        if os.environ.get("INT_VERL_TRACEBACK"):
             raise
         return _complain(f"{error}; what is finished is kept, the same command goes on from there", 1)
     return result if isinstance(result, int) else 0

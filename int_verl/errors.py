@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this."""
+"""What the command line says in one line: the user can mend it, or the same command goes on later."""
 
 
 class UserError(ValueError):
@@ -6,3 +6,15 @@ class UserError(ValueError):
 
     The message is one line that names the file, row, key or flag and the remedy. The CLI prints it and exits with 2.
     """
+
+
+class EngineError(RuntimeError):
+    """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
+
+
+class TransientEngineError(EngineError):
+    """One request failed where the same request may succeed when it is made again."""
+
+
+class TrainerError(RuntimeError):
+    """The trainer failed; the message is one line with the cause, the remedy and the log's path."""

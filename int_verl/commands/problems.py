@@ -92,9 +92,9 @@ def check(
     Columns, gold answers, empty fields, duplicates, near-duplicates, overlap with an evaluation set, lengths. Exit
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
+    from int_verl.files import write_text
     from int_verl.problems.check import check_problems, write_clean
     from int_verl.progress import StageProgress, standard_output
-    from int_verl.run.folder import write_text
 
     if clean_file is not None and clean_file.suffix != ".parquet":
         raise UserError(f"--write {clean_file}: the name must end in .parquet")

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from int_verl.errors import UserError
+from int_verl.files import text_hash
 from int_verl.grading import Grader
 from int_verl.grading.golds import gold_faults
 from int_verl.grading.reward_function import RewardFunction
@@ -20,7 +21,6 @@ from int_verl.problems.columns import Columns, find_columns
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.sets import Fault, Problem, check_row, raw_rows, surplus_fields
 from int_verl.records import PROBLEM, write_rows
-from int_verl.run.folder import text_hash
 
 Use = Literal["train", "heldout"]
 Kind = Literal["missing", "repeated", "gold", "in_evaluation"]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from int_verl.files import link_folder
 from int_verl.generate.journal import Journal
-from int_verl.run.folder import RunFolder, link_folder
+from int_verl.run.folder import RunFolder
 
 GENERATED = ("problems", "sample", "propose", "guide")
 

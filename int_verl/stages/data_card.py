@@ -15,10 +15,11 @@ from typing import Any
 import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from int_verl.files import file_hash, write_text
 from int_verl.records import RL, write_rows
 from int_verl.report.read_run import SECRET
 from int_verl.rl.rows import rl_rows
-from int_verl.run.folder import RunFolder, file_hash, installed_versions, write_text
+from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run.run import Run
 
 CARD = "guide/README.md"

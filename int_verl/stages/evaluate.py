@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
+from int_verl.files import file_hash, write_text
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
@@ -24,7 +25,6 @@ from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.rl.rows import validation_scores
-from int_verl.run.folder import file_hash, write_text
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.stages.rl import hard_problems

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
+from int_verl.files import file_hash
 from int_verl.generate.dataflow import Generator, Model, ProblemRows, Watcher
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
@@ -30,7 +31,7 @@ from int_verl.records import (
     SFT,
     RowWriter,
 )
-from int_verl.run.folder import Manifest, RunFolder, file_hash
+from int_verl.run.folder import Manifest, RunFolder
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.settings.generation import UNTIL, Until

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from int_verl.errors import UserError
+from int_verl.files import text_hash, write_text
 from int_verl.grading.golds import gold_faults
 from int_verl.problems.sets import Fault, Problem, read_problems
 from int_verl.progress import StageProgress
-from int_verl.run.folder import text_hash, write_text
 from int_verl.run.run import Run
 
 _CHUNK = 1_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from int_verl.files import file_hash
 from int_verl.progress import StageProgress
-from int_verl.run.folder import file_hash
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
+from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import model_revision
 from int_verl.generate.prompts import Prompt, load_prompt
 from int_verl.problems.sets import Problem
@@ -21,7 +22,6 @@ from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
 from int_verl.rl.helped_rows import guided_prefixes, helped_rows
 from int_verl.rl.rows import RL_WITH_PREFIX, rl_rows
-from int_verl.run.folder import file_hash, write_text
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.stages.sft import GUIDED, MODEL, trained_model, trainer_progress, write_metrics

@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
+from int_verl.files import file_hash, write_text
 from int_verl.progress import StageProgress
-from int_verl.run.folder import file_hash, write_text
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.sft.suffix import write_with_suffix

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.files import file_hash
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request
 from int_verl.generate.journal import Journal
@@ -16,7 +17,6 @@ from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SFT, read_rows, write_rows
-from int_verl.run.folder import file_hash
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.sft.baseline_rows import reference_row, shifted_row, solution_row

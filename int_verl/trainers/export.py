@@ -14,7 +14,7 @@ import shutil
 from pathlib import Path
 
 from int_verl.errors import UserError
-from int_verl.run.folder import link_folder
+from int_verl.files import link_folder
 from int_verl.trainers.lora import merge_adapters
 from int_verl.trainers.process import checkpointed_step, read_metrics
 

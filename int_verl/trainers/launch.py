@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from int_verl.errors import UserError
+from int_verl.errors import TrainerError, UserError
 from int_verl.trainers import process as trainer_process
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.lora import merge_adapters
-from int_verl.trainers.process import Progress, TrainerCommand, TrainerError
+from int_verl.trainers.process import Progress, TrainerCommand
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from int_verl.errors import UserError
-from int_verl.run.folder import write_text
+from int_verl.files import write_text
 
 if TYPE_CHECKING:
     import torch

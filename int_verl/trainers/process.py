@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from int_verl.errors import TrainerError
 from int_verl.trainers.failures import explain, plain
 
 TRACKER = "latest_checkpointed_iteration.txt"
@@ -82,10 +83,6 @@ class Progress:
     step: int
     total: int
     metrics: dict[str, float] = field(default_factory=dict)
-
-
-class TrainerError(RuntimeError):
-    """The trainer failed; the message is one line with the cause, the remedy and the log's path."""
 
 
 def checkpointed_step(output_dir: Path) -> int | None:

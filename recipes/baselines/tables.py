@@ -22,10 +22,10 @@ from transformers.utils.logging import disable_progress_bar
 
 from int_verl.evaluate.figures import summarise
 from int_verl.evaluate.likelihood import token_statistics
+from int_verl.files import write_text
 from int_verl.records import read_rows
 from int_verl.report.curves import metric_log
 from int_verl.report.read_run import RunFolder
-from int_verl.run.folder import write_text
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
 from int_verl.stages.evaluate import trainer_scores

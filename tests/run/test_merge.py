@@ -189,7 +189,7 @@ def test_rows_of_another_shard_are_refused(merged, runs, tmp_path) -> None:  # t
 
 def refresh_hash(run: Path) -> None:
     """As if the shard itself had written its attempts so."""
-    from int_verl.run.folder import file_hash
+    from int_verl.files import file_hash
 
     manifest = json.loads((run / "propose/manifest.json").read_text())
     manifest["inputs"]["attempts"] = file_hash(run / "sample/attempts.parquet")

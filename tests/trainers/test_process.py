@@ -12,16 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from int_verl.trainers.process import (
-    News,
-    Progress,
-    TrainerCommand,
-    TrainerError,
-    checkpointed_step,
-    mend_tracker,
-    read_metrics,
-    run,
-)
+from int_verl.errors import TrainerError
+from int_verl.trainers.process import News, Progress, TrainerCommand, checkpointed_step, mend_tracker, read_metrics, run
 
 pytestmark = pytest.mark.slow
 

@@ -60,14 +60,6 @@ class Completion:
     "`length` when `max_tokens` were drawn without an end token."
 
 
-class EngineError(RuntimeError):
-    """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
-
-
-class TransientEngineError(EngineError):
-    """One request failed where the same request may succeed when it is made again."""
-
-
 @runtime_checkable
 class Engine(Protocol):
     """An asynchronous sampler, used as an async context manager.

@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
-from int_verl.generate.engines.base import EngineError, Request, TransientEngineError
+from int_verl.generate.engines.base import Request
 
 _FIRST_PROBE, _LONGEST_BETWEEN_PROBES, _BETWEEN_LOOKS = 0.2, 5.0, 0.5
 _REMEMBERED_FAMILIES = 4096

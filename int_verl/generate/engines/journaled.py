@@ -6,15 +6,9 @@ import asyncio
 import random
 from itertools import count
 
+from int_verl.errors import EngineError, TransientEngineError
 from int_verl.generate.engines.admission import Admission
-from int_verl.generate.engines.base import (
-    Completion,
-    Engine,
-    EngineError,
-    Ordering,
-    Request,
-    TransientEngineError,
-)
+from int_verl.generate.engines.base import Completion, Engine, Ordering, Request
 from int_verl.generate.journal import Journal, request_key
 
 _LONGEST_WAIT = 60.0

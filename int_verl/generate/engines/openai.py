@@ -10,8 +10,8 @@ from typing import Any
 
 import aiohttp
 
-from int_verl.errors import UserError
-from int_verl.generate.engines.base import Completion, Request, TransientEngineError
+from int_verl.errors import TransientEngineError, UserError
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)

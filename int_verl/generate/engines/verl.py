@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
-from int_verl.errors import UserError
-from int_verl.generate.engines.base import Completion, EngineError, Request
+from int_verl.errors import EngineError, UserError
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.trainers.launch import quote
 
 _QUIET = {

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from int_verl.errors import UserError
-from int_verl.generate.engines.base import Completion, EngineError, Request, Sampling, TransientEngineError
+from int_verl.errors import EngineError, TransientEngineError, UserError
+from int_verl.generate.engines.base import Completion, Request, Sampling
 from int_verl.generate.engines.endpoints import Endpoints
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.openai import OpenAIEngine

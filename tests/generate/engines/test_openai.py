@@ -12,9 +12,9 @@ import pytest
 from domain import problem_rows
 from rich.console import Console
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, UserError
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import EngineError, Request, Sampling
+from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.openai import OpenAIEngine
 from int_verl.generate.journal import Journal
 from int_verl.progress import StageProgress

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from int_verl.errors import UserError
-from int_verl.generate.engines.base import Engine, EngineError, Request, Sampling
+from int_verl.errors import EngineError, UserError
+from int_verl.generate.engines.base import Engine, Request, Sampling
 from int_verl.generate.engines.router import LeastBusyRouter
 from int_verl.generate.engines.verl import VerlEngine
 
