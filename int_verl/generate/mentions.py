@@ -11,8 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 
-from int_verl.generate.expressions import Node, parse_expression, sample_values
-from int_verl.generate.mathtext import Side, cut_sides, tokenize, word_set, words_of
+from int_verl.maths.spans import MATH_KINDS, Side, Spans
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a list written as one string."""
+    return text.split()
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a set written as one string."""
+    return frozenset(text.split())
+
 
 _LABELS = word_set(
     "step steps substep substeps case cases subcase lemma lemmas theorem theorems equation equations eq eqs eqn part"
@@ -77,12 +87,8 @@ def word_value(word: str) -> Fraction | None:
     return None
 
 
-class MathText:
-    """A tokenized content and the questions that the rules ask about a place in it."""
-
-    def __init__(self, source: str) -> None:
-        self.tokens = tokenize(source)
-        self.sides = cut_sides(self.tokens)
+class Mentions(Spans):
+    """The spans of a content and the questions that the rules ask about a place in it."""
 
     def words_before(self, index: int, count: int = 4) -> list[str]:
         """Up to `count` lower-case words right before a token, nearest last; math signs between them end it."""
@@ -177,8 +183,8 @@ class MathText:
         tokens = self.tokens
         if "!=" in (side.before, side.after) or "mid" in (side.before, side.after):
             return True
-        inequalities = [r for r in side.chain[:8] if r[0] in "<>"]
-        if side.before[:1] in ("<", ">") or side.after[:1] in ("<", ">"):
+        inequalities = [r for r in side.chain[:8] if r == "<"]
+        if "<" in (side.before, side.after):
             if len(inequalities) > 1:
                 return True
             words = self.words_before(side.chain_start)
@@ -198,7 +204,7 @@ class MathText:
                 numeral_next = tokens[side.end + 1].kind == "num" and tokens[side.end + 2].kind != "rel"
                 if numeral_next and words and words[-1] in ("for", "with", "where", "when", "each"):
                     return True
-        if side.before == "=" and len(side.tokens) == 1 and side.tokens[0].value == 0 and self._is_sum(side.start - 2):
+        if side.before == "=" and len(side.tokens) == 1 and side.tokens[0].text == "0" and self._is_sum(side.start - 2):
             return True  # p(x) = 0 is an equation to solve
         if side.before == "in" or side.bracket in ("args", r"\{\}", "{}", "[]", "[)", "(]"):
             return True
@@ -213,7 +219,7 @@ class MathText:
     def _is_sum(self, index: int) -> bool:
         """Whether the expression that ends at a token adds or subtracts terms with a variable."""
         tokens, depth = [], 0
-        while index >= 0 and self.tokens[index].kind in ("num", "var", "cmd", "op", "open", "close"):
+        while index >= 0 and self.tokens[index].kind in MATH_KINDS:
             tokens.append(self.tokens[index])
             index -= 1
         has_sign = False
@@ -234,33 +240,29 @@ class MathText:
         token = self.tokens[i]
         return token.kind == "box" or (token.kind == "word" and token.text.lower() in _ASSERTING)
 
-    def numbers(self) -> Iterator[tuple[Fraction | complex, Side, Node]]:
-        """Constants that stand alone, with their values; labels, operands and ranges left out."""
+    def numbers(self) -> Iterator[tuple[str, Side]]:
+        """Constants that stand alone, as written; labels, operands and ranges left out."""
         for side in self.sides:
             if not any(t.kind == "num" or t.text == r"\pi" for t in side.tokens):
                 continue
-            if any(t.kind == "var" and t.text != "e" for t in side.tokens):
+            if any(t.kind == "var" and t.text not in ("e", "i") for t in side.tokens):
                 continue
             first, last = self._core(side)
             if self.is_label(first, last) or self.is_operand(side.start, side.end) or self._compound(side):
                 continue
             if self.is_range(side):
                 continue
-            tokens = side.tokens
-            if tokens and tokens[-1].text in ("-", "*", "/", "+"):
-                tokens = tokens[:-1] if len(tokens) == 2 and tokens[-1].text == "-" and not tokens[-1].tight else []
-            plus_minus = bool(tokens) and tokens[0].text in (r"\pm", r"\mp")
-            node = parse_expression(tokens[1:] if plus_minus else tokens)
-            values = sample_values(node) if node is not None else None
-            if node is None or values is None:
-                continue
-            value = values[0]
-            negated = side.start > 0 and self.tokens[side.start - 1].text.lower() == "negative"
+            end = side.end
+            if side.tokens[-1].text in ("-", "*", "/", "+"):
+                if len(side.tokens) != 2 or side.tokens[-1].text != "-" or side.tokens[-1].tight:
+                    continue
+                end -= 1
+            written = self.written(side.start, end)
+            if side.start > 0 and self.tokens[side.start - 1].text.lower() == "negative":
+                written = "-" + written
             if self.word_after(side.end) in ("percent", "per-cent"):
-                yield value / 100, side, node
-            yield (-value if negated else value), side, node
-            if plus_minus:
-                yield -value, side, node
+                written += "%"
+            yield written, side
 
     def _core(self, side: Side) -> tuple[int, int]:
         """The side's bounds without brackets around all of it."""

@@ -1,0 +1,460 @@
+r"""Where mathematics stands in a text of prose and LaTeX: tokens with their offsets, and the spans they make up.
+
+- A *side* is a longest expression between relation signs, commas, words and math delimiters: in "so $x^2 = 2x + 1$,"
+  the sides are ``x^2`` and ``2x + 1``.
+- A *formula* is a longest run without words: sides with their relation signs, tuples and sets with their brackets.
+- A *group* is a pair of brackets with commas in it that is not a function's arguments.
+
+What a span means is for the reader (`read_answer`), which gets the text between its offsets. One pass over the text;
+nothing is rejected, what is not understood separates.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from int_verl.maths.expressions import FUNCTIONS, Unsupported, parse, variables
+from int_verl.maths.spelling import normalise
+
+
+@dataclass(slots=True)
+class Token:
+    kind: str
+    """num, var, cmd, op, rel, open, close, comma, word, sep, ellipsis, box"""
+    text: str
+    """As written; ``$`` for every math delimiter, ``text`` for the ends of a text command; a relation's kind."""
+    start: int
+    end: int
+    tight: bool = False
+    """No white space before it."""
+    line_start: bool = False
+
+
+@dataclass(slots=True)
+class Side:
+    """A longest expression: the tokens from `start` to before `end`, with what stands around them."""
+
+    tokens: list[Token]
+    start: int
+    end: int
+    before: str
+    """Kind of the relation sign right before, or empty."""
+    after: str
+    chain: list[str]
+    """All relation signs of the chain it belongs to."""
+    chain_start: int
+    bracket: str = ""
+    """Around a member of a comma-separated group: its opening and closing mark; ``args`` for a function's."""
+    group_start: int = -1
+
+
+_GROUP_MARK = r"(?:\{,\}|\\,|\\!|,\\!|[, \u2009\u202f\u00a0])"
+_LEXEME = re.compile(
+    r"""(?P<word>[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]+(?:['\u2019\-][A-Za-z]+)*)
+    |(?P<space>[^\S\n]+|~|\\[,;:!>\ ]|\\(?:quad|qquad|thinspace|hfill|hspace\*?\{[^{}]{0,20}\})(?![A-Za-z]))
+    |(?P<layout>\\(?:left|right|middle|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![A-Za-z]))
+    |(?P<newline>\n)
+    |(?P<matrix>\\begin\s?\{(?P<name>[pbB]?matrix|smallmatrix|array)\}.{0,1000}?\\end\s?\{(?P=name)\})
+    |(?P<dropped>\\(?:tag\*?|label|ref|eqref|cite|color)\s?\{[^{}]{0,60}\}|\\\\\[[^\]\n]{0,10}\]
+      |\\(?:begin|end)\s?\{[^{}]{0,30}\}(?:\{[lcr|]{1,20}\})?)
+    |(?P<prose>\\(?:text[a-z]{0,6}|mbox|emph|underline|(?:mathrm|operatorname)(?=\s?\{[~\s]*[A-Za-z]{2}))\s?\{)
+      (?=(?P<inner>[^{}]{0,300})\})
+    |(?P<font>\\(?:math[a-z]{2,4}|boldsymbol|bm|operatorname\*?)\s?\{)(?=(?P<styled>[^{}]{0,60})\})
+    |(?P<ordinal>[0-9]+(?:st|nd|rd|th)(?![A-Za-z]))
+    |(?P<num>[0-9]{1,3}(?:%s[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
+    |(?P<ellipsis>\.\.\.|\\(?:[lcv]?dots[bc]?)(?![A-Za-z]))
+    |(?P<cmd>\\(?:[A-Za-z]+|[^A-Za-z]))
+    |(?P<rel>-->|==>|<=|>=|!=|:=|==|->|=>|[=<>])
+    |(?P<op>\*\*|[-+*/^!%%_|])
+    |(?P<open>[(\[{])|(?P<close>[)\]}])
+    |(?P<comma>[,\uff0c\u3001])
+    |(?P<glyph>[^\x00-\x7f])
+    |(?P<other>.)"""
+    % _GROUP_MARK,
+    re.VERBOSE | re.DOTALL,
+)
+_MATH_MARK = re.compile(r"(?<!\\)(?:\$\$|\$|\\\(|\\\)|\\\[|\\\])")
+_PROSE_IN_MATH = re.compile(r"(?<![\\A-Za-z{])[A-Za-z]{2,}[,.;]?\s+[a-z]{2,}[\s,.;]")
+_RELATIONS = {
+    sign: kind
+    for kind, signs in {
+        "=": r"= := == \equiv \cong \approx \simeq \doteq \coloneqq",
+        "<": r"< > <= >= \le \leq \leqslant \ge \geq \geqslant \lt \gt \ll \gg",
+        "!=": r"!= \ne \neq \notin",
+        "->": r"-> => --> ==> \to \rightarrow \Rightarrow \implies \iff \Leftrightarrow \longrightarrow"
+        r" \Longrightarrow \mapsto \leadsto",
+        "in": r"\in",
+        "mid": r"\mid \nmid",
+        "~": r"\sim \parallel \perp \subset \subseteq \propto",
+    }.items()
+    for sign in signs.split()
+}
+_NAMED = frozenset("gcd lcm max min sup inf lim det dim deg ker arg Pr sum prod int oint sqrt binom frac".split())
+_FUNCTION_NAMES = FUNCTIONS | _NAMED
+_UNITS = frozenset("cm mm km kg mg ml mph km/h hrs min sec dollars cents".split())
+_COMMANDS = {
+    r"\{": ("open", r"\{"), r"\}": ("close", r"\}"), r"\lbrace": ("open", r"\{"), r"\rbrace": ("close", r"\}"),
+    r"\lbrack": ("open", "["), r"\rbrack": ("close", "]"), r"\langle": ("open", r"\langle"),
+    r"\rangle": ("close", r"\rangle"), r"\(": ("sep", "$"), r"\)": ("sep", "$"), r"\[": ("sep", "$"),
+    r"\]": ("sep", "$"), r"\$": ("sep", "$"), r"\%": ("op", "%"), r"\|": ("op", "|"), r"\boxed": ("box", r"\boxed"),
+    r"\fbox": ("box", r"\boxed"), r"\cdot": ("op", "*"), r"\times": ("op", "*"), r"\ast": ("op", "*"),
+    r"\div": ("op", "/"), r"\pm": ("op", r"\pm"), r"\mp": ("op", r"\mp"), r"\cup": ("op", r"\cup"),
+    r"\cap": ("op", r"\cap"), r"\setminus": ("op", r"\setminus"), r"\degree": ("op", r"\degree"),
+    r"\lvert": ("op", "|"), r"\rvert": ("op", "|"), r"\vert": ("op", "|"),
+    **dict.fromkeys((r"\pmod", r"\bmod", r"\mod", r"\pod"), ("word", "mod")),
+}  # fmt: skip
+_EXCLAMATION = re.compile(r"\s+[A-Z]")
+_POWER_FOLLOWS = re.compile(r"-?[0-9A-Za-z(]")
+_SUBSCRIPT = re.compile(r"\s*(?:\\[A-Za-z]+|[A-Za-z0-9]|\{(?:[^{}]|\{[^{}]{0,40}\}){0,80}\})")
+_ARTICLE_FOLLOWS = re.compile(r"\s+[a-z]{2}")
+_WORD_PARTS = re.compile("['\u2019-]")
+_DIGITS = re.compile(r"[0-9]+")
+_VALUES = ("num", "var", "close")
+
+
+@lru_cache(maxsize=1024)
+def _command(command: str) -> tuple[str, str]:
+    """Kind and text of a command's token."""
+    if command in _RELATIONS:
+        return "rel", _RELATIONS[command]
+    if command in _COMMANDS:
+        return _COMMANDS[command]
+    if not command[1:].isalpha():
+        return "sep", command
+    try:
+        return ("var" if variables(parse(command)) else "cmd"), command
+    except Unsupported:
+        return "cmd", command
+
+
+@lru_cache(maxsize=1024)
+def _glyph(character: str) -> tuple[str, str]:
+    """Kind and text of the token that a character outside of ASCII makes: what the reader takes it for."""
+    spelled = normalise(character)
+    if spelled.startswith("\\frac"):
+        return "num", spelled
+    if spelled[:1] in ("^", "_"):
+        return "op", spelled
+    match = _LEXEME.fullmatch(spelled)
+    if match is None:
+        return "sep", character
+    kind = str(match.lastgroup)
+    if kind in ("cmd", "rel"):
+        return _command(spelled)
+    return (kind, spelled) if kind in ("num", "op", "open", "close", "comma", "ellipsis") else ("sep", character)
+
+
+def _math_flags(text: str) -> list[tuple[int, bool]]:
+    """Positions from which the text is, or is no longer, in math mode; a dollar sign before money is neither."""
+    flags: list[tuple[int, bool]] = []
+    marks = [(m.start(), m.end(), m[0]) for m in _MATH_MARK.finditer(text)]
+    i = 0
+    while i + 1 < len(marks):
+        start, end, mark = marks[i]
+        closing_start, _, closing = marks[i + 1]
+        if mark not in ("\\)", "\\]") and closing == {"\\(": "\\)", "\\[": "\\]"}.get(mark, mark):
+            if mark != "$" or not _PROSE_IN_MATH.search(text, end, closing_start):
+                flags += [(start, True), (closing_start, False)]
+                i += 1
+        i += 1
+    return flags
+
+
+class _Lexer:
+    """One pass over a text; `tokens` grows as it goes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens: list[Token] = []
+        self.tight, self.line_start = False, True
+        self.in_math = False
+
+    def run(self) -> list[Token]:
+        text, flags, flag, position = self.text, _math_flags(self.text), 0, 0
+        closing: dict[int, bool | None] = {}
+        """Braces that close a text command, with the mode to go back to, or a font (None)."""
+        font = -1  # where a font command starts whose argument's first token is still to come
+        while position < len(text):
+            match = _LEXEME.match(text, position)
+            assert match is not None  # the last alternatives take any character
+            while flag < len(flags) and flags[flag][0] <= position:
+                self.in_math = flags[flag][1]
+                flag += 1
+            kind, start, position = str(match.lastgroup), position, match.end()
+            count = len(self.tokens)
+            if kind == "space":
+                self.tight = False
+            elif kind == "styled" or (kind == "inner" and match["inner"].strip("~ ") in _FUNCTION_NAMES):
+                closing[match.end(kind)] = None
+                font = start
+            elif kind == "inner":
+                closing[match.end("inner")] = self.in_math
+                self.in_math = False
+                self.add("sep", "text", start, position)
+            elif kind == "close" and start in closing:
+                in_math = closing[start]
+                if in_math is not None:
+                    self.in_math = in_math
+                    self.add("sep", "text", start, position)
+                elif self.tokens:
+                    self.tokens[-1].end = position
+            elif kind != "layout":
+                position = self.lexeme(kind, match[0], start, position)
+            if font >= 0 and len(self.tokens) > count:
+                self.tokens[count].start, font = font, -1
+        return self.tokens
+
+    def add(self, kind: str, text: str, start: int, end: int) -> int:
+        self.tokens.append(Token(kind, text, start, end, self.tight, self.line_start))
+        self.tight = True
+        if text not in ("-", "*", "#", ">", "**"):
+            self.line_start = False
+        return end
+
+    def follows(self, *kinds: str) -> bool:
+        """Whether a token of one of these kinds stands right before."""
+        return self.tight and bool(self.tokens) and self.tokens[-1].kind in kinds
+
+    def lexeme(self, kind: str, lexeme: str, start: int, end: int) -> int:
+        """Add what a lexeme stands for; returns where it ends."""
+        if kind == "glyph":
+            kind, glyph = _glyph(lexeme)
+            if glyph == "-" and lexeme != "−" and not self.in_math:
+                kind = "sep"  # a dash
+            if kind == "op" and glyph[0] == "_":
+                return self.subscript(start, end)
+            return self.add(kind, glyph, start, end)
+        if kind == "newline":
+            self.add("sep", "\n", start, end)
+            self.line_start, self.tight = True, False
+            return end
+        if kind == "matrix":
+            return self.add("cmd", lexeme, start, end)
+        if kind == "ordinal":
+            return self.add("word", lexeme, start, end)
+        if kind == "word":
+            return self.letters(lexeme, start, end)
+        if kind == "cmd":
+            return self.add(*_command(lexeme), start, end)
+        if lexeme == "!=" and self.follows(*_VALUES):  # 4!=24
+            self.add("op", "!", start, start + 1)
+            return self.add("rel", "=", start + 1, end)
+        if kind == "rel":
+            return self.add("rel", _RELATIONS[lexeme], start, end)
+        if kind == "op":
+            return self.operator(lexeme, start, end)
+        if kind in ("num", "open", "close", "ellipsis"):
+            return self.add(kind, lexeme, start, end)
+        if kind == "comma":
+            return self.add(kind, ",", start, end)
+        if lexeme == ":" and self.text[end : end + 1].isdigit() and self.follows("num"):
+            return self.add("op", ":", start, end)
+        if lexeme == ":" and self.in_math and not self.tight and self.text[end : end + 1] == " ":
+            return self.add("op", ":", start, end)
+        return end if lexeme == "`" else self.add("sep", "" if kind == "dropped" else lexeme, start, end)
+
+    def operator(self, sign: str, start: int, end: int) -> int:
+        if sign == "_":
+            return self.subscript(end, None)
+        if sign == "!" and not self.in_math and _EXCLAMATION.match(self.text, end):
+            return self.add("sep", "!", start, end)
+        if sign == "|" and not self.in_math and not self.tight and self.text[end : end + 1] in (" ", "\n", ""):
+            return self.add("sep", "|", start, end)  # a table
+        if sign == "**":
+            if not (self.follows(*_VALUES) and _POWER_FOLLOWS.match(self.text, end)):
+                return end  # bold type
+            sign = "^"
+        return self.add("op", sign, start, end)
+
+    def letters(self, word: str, start: int, end: int) -> int:
+        """A run of letters: a prose word outside of math, variables in it, known functions in both."""
+        in_formula = self.in_math or self.in_formula()
+        if in_formula and not word.isalpha():
+            word = _WORD_PARTS.split(word)[0]
+            end = start + len(word)
+        following = self.text[end : end + 1]
+        if word in _FUNCTION_NAMES:
+            is_command = self.in_math or following in ("(", "{", "_", "^")
+            return self.add("cmd" if is_command else "word", "\\" + word if is_command else word, start, end)
+        if word == "mod":
+            return self.add("word", word, start, end)
+        after_number = self.follows("num")
+        if len(word) == 1 and not self.in_math:
+            is_article = word in "aAI" and not after_number and _ARTICLE_FOLLOWS.match(self.text, end)
+            return self.add("word" if is_article else "var", word, start, end)
+        is_product = (
+            after_number and word not in _UNITS and len(word) <= 3 and not (word.endswith("s") and len(word) > 2)
+        )
+        if self.in_math or (len(word) == 2 and in_formula) or (is_product and word.isalpha()) or (len(word) == 2 and following in ("^", "_")):
+            for i, letter in enumerate(word):
+                self.add("var", letter, start + i, start + i + 1)
+            return end
+        digits = _DIGITS.match(self.text, end)
+        if digits and not self.tight and len(word) <= 3:
+            end = digits.end()  # CO2
+        return self.add("word", self.text[start:end], start, end)
+
+    def in_formula(self) -> bool:
+        """Whether an operator, or the brace of an exponent or argument, stands before: ``c^2-nc``, ``2^{mn}``."""
+        if len(self.tokens) < 2:
+            return False
+        before, sign = self.tokens[-2:]
+        if sign.text == "{":
+            return before.kind in ("op", "cmd")
+        return sign.kind == "op" and before.kind in _VALUES and (sign.text in "+*/^" or (sign.text == "-" and sign.tight))
+
+    def subscript(self, start: int, end: int | None) -> int:
+        """A subscript becomes part of the token before it; a numeral with one is a name."""
+        if end is None:
+            match = _SUBSCRIPT.match(self.text, start)
+            if match is None:
+                return start
+            end = match.end()
+        self.tight = True
+        if self.tokens and self.tokens[-1].kind in ("num", "var", "cmd", "word"):
+            token = self.tokens[-1]
+            token.kind = "cmd" if token.kind == "cmd" else "var"
+            token.text += "_" + re.sub(r"[{}\s]", "", self.text[start:end])
+            token.end = end
+        return end
+
+
+MATH_KINDS = frozenset(("num", "var", "cmd", "op", "open", "close"))
+_FORMULA_KINDS = MATH_KINDS | {"rel", "comma", "ellipsis"}
+
+
+class Spans:
+    """The spans of one text: `tokens` and `sides` at once, the others when asked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.tokens = _Lexer(text).run()
+        self._partner = _partners(self.tokens)
+        self.sides = list(self._cut_sides())
+        self._mark_groups()
+
+    def written(self, start: int, end: int) -> str:
+        """The text of the tokens from `start` to before `end`."""
+        return self.text[self.tokens[start].start : self.tokens[end - 1].end]
+
+    def _cut_sides(self) -> Iterator[Side]:
+        """Cut at relations, commas, words and punctuation; brackets that a cut leaves open are stripped."""
+        tokens, start, chain, chain_start = self.tokens, 0, [], 0
+        for i in range(len(tokens) + 1):
+            token = tokens[i] if i < len(tokens) else None
+            if token is not None and token.kind in MATH_KINDS:
+                continue
+            before = tokens[start - 1].text if start > 0 and tokens[start - 1].kind == "rel" else ""
+            after = token.text if token is not None and token.kind == "rel" else ""
+            for first, last in self._balanced(start, i):
+                yield Side(tokens[first:last], first, last, before, after, chain, chain_start)
+            if after and after != "->":
+                chain.append(after)
+            else:
+                chain, chain_start = [], i + 1
+            start = i + 1
+
+    def _balanced(self, start: int, end: int) -> Iterator[tuple[int, int]]:
+        """Pieces of tokens[start:end] without the brackets whose partner lies outside."""
+        first = start
+        for i in range(start, end):
+            if self.tokens[i].kind in ("open", "close") and not start <= self._partner.get(i, -1) < end:
+                if first < i:
+                    yield first, i
+                first = i + 1
+        if first < end:
+            yield first, end
+
+    def _mark_groups(self) -> None:
+        """Note for every side inside a bracket with commas what kind of bracket that is."""
+        tokens, partner = self.tokens, self._partner
+        enclosing: list[int] = []  # for each token the innermost bracket around it, or -1
+        current = -1
+        for i, token in enumerate(tokens):
+            if token.kind == "close" and current >= 0 and partner.get(i) == current:
+                current = enclosing[current]
+            enclosing.append(current)
+            if token.kind == "open" and i in partner:
+                current = i
+        with_comma = {enclosing[i] for i, token in enumerate(tokens) if token.kind == "comma"}
+        with_comma -= {enclosing[i] for i, token in enumerate(tokens) if token.kind == "word"}  # prose in brackets
+        kinds: dict[int, tuple[str, int]] = {-1: ("", -1)}
+        for opened, token in enumerate(tokens):
+            if token.kind != "open" or opened not in partner:
+                continue
+            before = tokens[opened - 1].kind if opened else ""
+            attached = (before in ("var", "cmd") and token.text in "([") or (before == "word" and token.tight)
+            if attached and (opened in with_comma or before in ("cmd", "word")):
+                kinds[opened] = ("args", opened)
+            elif opened in with_comma:
+                kinds[opened] = (token.text + tokens[partner[opened]].text, opened)
+            else:
+                kinds[opened] = kinds[enclosing[opened]]
+        for side in self.sides:
+            side.bracket, side.group_start = kinds[enclosing[side.start]]
+        self._groups = [opened for opened, kind in kinds.items() if kind[1] == opened >= 0 and kind[0] != "args"]
+
+    def groups(self) -> Iterator[str]:
+        """Bracketed lists, as written."""
+        for opened in self._groups:
+            yield self.written(opened, self._partner[opened] + 1)
+
+    def formulas(self) -> list[tuple[int, int]]:
+        """Longest runs of sides and relation signs between commas and words, as ranges of tokens."""
+        found: list[tuple[int, int]] = []
+        tokens, start = self.tokens, 0
+        for i in range(len(tokens) + 1):
+            if i < len(tokens) and tokens[i].kind in _FORMULA_KINDS:
+                continue
+            for first, last in self._balanced(start, i):
+                depth, begin = 0, first
+                for k in range(first, last + 1):
+                    kind = tokens[k].kind if k < last else "comma"
+                    depth += (kind == "open") - (kind == "close")
+                    if kind == "comma" and depth == 0:
+                        if begin < k:
+                            found.append((begin, k))
+                        begin = k + 1
+            start = i + 1
+        return found
+
+    def lists(self) -> Iterator[list[tuple[int, int]]]:
+        """Runs of two and more formulas that commas, "and" and "or" join."""
+        run: list[tuple[int, int]] = []
+        for formula in self.formulas():
+            if run and not all(
+                token.kind == "comma" or token.text.lower() in ("and", "or", "$", "text")
+                for token in self.tokens[run[-1][1] : formula[0]]
+            ):
+                if len(run) > 1:
+                    yield run
+                run = []
+            run.append(formula)
+        if len(run) > 1:
+            yield run
+
+    def equations(self, start: int, end: int) -> Iterator[str]:
+        """A formula as written and, where it has several relation signs, each two sides that one of them joins."""
+        yield self.written(start, end)
+        cuts = [i for i in range(start, end) if self.tokens[i].kind == "rel"]
+        if len(cuts) > 1:
+            edges = [start - 1, *cuts, end]
+            for left, right in zip(edges, edges[2:], strict=False):
+                if left + 1 < right:
+                    yield self.written(left + 1, right)
+
+
+def _partners(tokens: list[Token]) -> dict[int, int]:
+    """For each bracket that has one, the index of the other."""
+    partner: dict[int, int] = {}
+    opened: list[int] = []
+    for i, token in enumerate(tokens):
+        if token.kind == "open":
+            opened.append(i)
+        elif token.kind == "close" and opened:
+            partner[opened[-1]], partner[i] = i, opened[-1]
+            opened.pop()
+    return partner
