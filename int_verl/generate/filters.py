@@ -23,6 +23,7 @@ data, dropping one proposal does not.
 from __future__ import annotations
 
 import re
+from itertools import islice
 from typing import Literal
 
 from int_verl.generate.gold_answer import Gold, form, gold_answer, same
@@ -86,21 +87,21 @@ def leaks_answer(content: str, answer: str) -> bool:
     mentions = Mentions(content)
     letter = _LETTER_MARKUP.sub("", text)
     if len(letter) == 1 and letter.isalpha():
-        return _leaks_letter(mentions, content, letter) or _leaks_stated(content, gold)
-    if same(text, "\\infty") or words.startswith("infinit"):
-        return _leaks_infinity(mentions, content)
-    if gold.kind == "number":
-        return _leaks_number(mentions, gold) or _leaks_stated(content, gold)
-    if words and value is None and len(text) > 1:
-        return _leaks_words(content, words.split()) or _leaks_stated(content, gold)
-    if gold.kind == "expression" and any(_is_expression(mentions, side, gold) for side in mentions.sides):
-        return True
-    return (
-        _leaks_as_a_whole(mentions, gold)
-        or _leaks_members(mentions, gold)
-        or _leaks_stated(content, gold)
-        or (not gold.is_understood and _leaks_verbatim(content, gold))
-    )
+        leaks = _leaks_letter(mentions, letter)
+    elif same(text, "\\infty") or words.startswith("infinit"):
+        leaks = _leaks_infinity(mentions)
+    elif gold.kind == "number":
+        leaks = _leaks_number(mentions, gold)
+    elif words and value is None:
+        leaks = _leaks_words(content, words.split())
+    else:
+        leaks = (
+            any(_is_expression(mentions, side, gold) for side in mentions.sides)
+            or _leaks_as_a_whole(mentions, gold)
+            or (bool(gold.members) and all(_is_result(mentions, gold_answer(normalise(m))) for m in gold.members))
+            or (not gold.is_understood and _leaks_verbatim(content, gold))
+        )
+    return leaks or _leaks_stated(mentions, gold)
 
 
 _WORDS = re.compile(r"(?:\\(?:text[a-z]*|math[a-z]+|mbox)\s?|[A-Za-z][A-Za-z'-]+|[{} ,])*")
@@ -108,52 +109,54 @@ _COMMA_LIST = re.compile(r"[1-9][0-9]{2}(?:,[1-9][0-9]{2})+")
 _LETTER_MARKUP = re.compile(r"\\(?:text[a-z]*|math[a-z]+)|[{}()\s.]")
 
 
+def _equals(mentions: Mentions, written: str, gold: Gold) -> bool:
+    """Whether a piece of the content is the answer; of its sums over many terms, the first few are added up."""
+    if "\\sum" in written or "\\prod" in written:
+        mentions.series += 1
+        if mentions.series > _MAX_SERIES:
+            return False
+    return same(gold.text, normalise(written))
+
+
+_MAX_SERIES = 8
+
+
 def _leaks_number(mentions: Mentions, gold: Gold) -> bool:
     for written, side in mentions.numbers():
-        mention = normalise(written)
-        if same(gold.text, mention):
-            shape = form(mention)
-            if shape == "literal" or not gold.is_literal or (shape == "single" and mentions.is_stated(side)):
+        if _equals(mentions, written, gold):
+            shape = form(normalise(written)) if gold.is_literal else "literal"
+            if shape == "literal" or (shape == "single" and mentions.is_stated(side)):
                 return True
-        elif _COMMA_LIST.fullmatch(mention) and gold.text in mention.split(","):
+        elif _COMMA_LIST.fullmatch(written) and gold.text in written.split(","):
             return True  # 571,572,573 is a list as well as a number
     return any(same(gold.text, str(value)) for value in mentions.number_words())
 
 
 def _is_expression(mentions: Mentions, side: Side, gold: Gold) -> bool:
     """Whether a side, in any spelling, is the answer's expression."""
-    if side.bracket == "args" or frozenset(t.text for t in side.tokens if t.kind == "var") != gold.letters:
+    if gold.kind != "expression" or side.bracket == "args" or side.letters != gold.letters:
         return False
-    if len(side.tokens) == 1 and not mentions.is_stated(side):
-        return False
-    return same(gold.text, normalise(mentions.written(side.start, side.end)))
+    is_named = len(side.tokens) > 1 or mentions.is_stated(side)
+    return is_named and _equals(mentions, mentions.written(side.start, side.end), gold)
 
 
 def _leaks_as_a_whole(mentions: Mentions, gold: Gold) -> bool:
-    """Whether a formula, a bracketed list or a list in words is the answer."""
-    for start, end in mentions.formulas():
-        if any(same(gold.text, normalise(written)) for written in mentions.equations(start, end)):
+    """Whether a formula, two sides of one, or a list of formulas is the answer."""
+    for run in mentions.lists():
+        formulas = [mentions.written(start, end) for start, end in run]
+        equations = [equation for start, end in run for equation in mentions.equations(start, end)]
+        if any(_equals(mentions, written, gold) for written in [", ".join(formulas), *formulas, *equations]):
             return True
-    if any(same(gold.text, normalise(written)) for written in mentions.groups()):
-        return True
-    return any(
-        same(gold.text, normalise(", ".join(mentions.written(*formula) for formula in run))) for run in mentions.lists()
-    )
-
-
-def _leaks_members(mentions: Mentions, gold: Gold) -> bool:
-    """Whether each member of a tuple, set or list is given as a result."""
-    return bool(gold.members) and all(_is_result(mentions, gold_answer(normalise(m))) for m in gold.members)
+    return False
 
 
 def _is_result(mentions: Mentions, member: Gold) -> bool:
+    """Whether one member of a tuple, set or list is given as a result."""
     if member.kind == "number":
         return any(
-            same(member.text, normalise(written)) and mentions.is_stated(side) for written, side in mentions.numbers()
+            _equals(mentions, written, member) and mentions.is_stated(side) for written, side in mentions.numbers()
         )
-    return member.kind == "expression" and any(
-        mentions.is_stated(side) and _is_expression(mentions, side, member) for side in mentions.sides
-    )
+    return any(mentions.is_stated(side) and _is_expression(mentions, side, member) for side in mentions.sides)
 
 
 _SAID = re.compile(r"\banswer(?:\s+\w+){0,3}?\s*(?:is|=|:|\*\*)[\s:*]*", re.IGNORECASE)
@@ -161,14 +164,12 @@ _SENTENCE_END = re.compile(r"[.!?。]?(?:\s*$|\n)|[.!?](?=\s+[A-Z])|。")
 _MAX_SAID = 8
 
 
-def _leaks_stated(content: str, gold: Gold) -> bool:
+def _leaks_stated(mentions: Mentions, gold: Gold) -> bool:
     """Whether what a sentence says to be the answer is it, read as a whole."""
-    for number, said in enumerate(_SAID.finditer(content)):
-        if number == _MAX_SAID:
-            break
+    content = mentions.text
+    for said in islice(_SAID.finditer(content), _MAX_SAID):
         end = _SENTENCE_END.search(content, said.end())
-        rest = content[said.end() : end.start() if end else len(content)]
-        if same(gold.text, normalise(rest)):
+        if _equals(mentions, content[said.end() : end.start() if end else len(content)], gold):
             return True
     return False
 
@@ -187,23 +188,25 @@ def _leaks_words(content: str, words: list[str]) -> bool:
     return re.search(pattern, plain, re.IGNORECASE) is not None
 
 
-def _leaks_letter(mentions: Mentions, content: str, letter: str) -> bool:
+def _leaks_letter(mentions: Mentions, letter: str) -> bool:
     """A choice or a variable: only where it is stated, since letters name everything in mathematics."""
     bare = r"[\s$*\"'({\\]*(?:text(?:bf)?|mathrm)?[\s{(]*" + letter + r"(?![A-Za-z0-9_^'])"
-    if re.search(r"\\boxed\s*\{" + bare, content) or re.search(
-        r"\\text(?:bf|rm)?\s*\{\s*\(?" + letter + r"\)?\s*\}", content
-    ):
-        return True
-    if letter.isupper() and re.search(r"(?i:\b(?:option|choice|alternative)s?\b)(?i:\s+is)?" + bare, content):
-        return True
-    if re.search(r"(?i:\banswer\b(?: (?:is|must be|should be|choice))?:?)" + bare, content):
-        return True
-    return any(
-        len(side.tokens) == 1
-        and side.tokens[0].text == letter
-        and (side.before == "=" or mentions.is_stated(side))
-        and not side.after
+    patterns = [
+        r"\\boxed\s*\{" + bare,
+        r"\\text(?:bf|rm)?\s*\{\s*\(?" + letter + r"\)?\s*\}",
+        r"(?i:\banswer\b(?: (?:is|must be|should be|choice))?:?)" + bare,
+    ]
+    if letter.isupper():
+        patterns.append(r"(?i:\b(?:option|choice|alternative)s?\b)(?i:\s+is)?" + bare)
+    return any(re.search(pattern, mentions.text) for pattern in patterns) or any(
+        side.letters == {letter} and len(side.tokens) == 1 and not side.after and mentions.is_stated(side)
         for side in mentions.sides
+    )
+
+
+def _leaks_infinity(mentions: Mentions) -> bool:
+    return bool(re.search(r"\binfinite(?:ly many)?\b|\binfinity\b", mentions.text, re.IGNORECASE)) or any(
+        side.tokens[-1].text == r"\infty" and len(side.tokens) <= 2 and side.before == "=" for side in mentions.sides
     )
 
 
@@ -218,22 +221,6 @@ def _squeeze(text: str) -> str:
 def _leaks_verbatim(content: str, gold: Gold) -> bool:
     """What could not be read as mathematics: the same characters but for layout, not inside a longer token."""
     needle = _squeeze(gold.text)
-    if len(needle) < 3:
-        return False
-    haystack = _squeeze(content)
-    position = haystack.find(needle)
-    while position >= 0:
-        before, after = haystack[:position][-1:], haystack[position + len(needle) :][:1]
-        inside = (before.isalnum() and needle[0].isalnum()) or (after.isalnum() and needle[-1].isalnum())
-        if not inside and before not in ("^", "_", "\\"):
-            return True
-        position = haystack.find(needle, position + 1)
-    return False
-
-
-def _leaks_infinity(mentions: Mentions, content: str) -> bool:
-    if re.search(r"\binfinite(?:ly many)?\b|\binfinity\b", content, re.IGNORECASE):
-        return True
-    return any(
-        side.tokens[-1].text == r"\infty" and len(side.tokens) <= 2 and side.before == "=" for side in mentions.sides
-    )
+    before = r"(?<![\^_\\A-Za-z0-9])" if needle[:1].isalnum() else r"(?<![\^_\\])"
+    after = r"(?![A-Za-z0-9])" if needle[-1:].isalnum() else ""
+    return len(needle) > 2 and re.search(before + re.escape(needle) + after, _squeeze(content)) is not None

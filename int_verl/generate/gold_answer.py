@@ -1,4 +1,4 @@
-r"""What the leak test must know of an answer, and whether a piece of text equals it: all that it asks the grader's reader.
+r"""What the leak test must know of an answer, and whether a text is the same: all that it asks the grader's reader.
 
 Nothing else in `generate` looks into what the reader returns.
 """
@@ -19,7 +19,6 @@ from int_verl.maths.numerals import decide, quantity
 from int_verl.maths.read_answer import read
 from int_verl.maths.size_limits import TooLarge, nesting
 from int_verl.maths.spans import Spans
-from int_verl.maths.spelling import key, normalise
 from int_verl.maths.values import Costly, cheaply
 from int_verl.maths.verdicts import judge_by_engine
 
@@ -73,7 +72,7 @@ def gold_answer(text: str) -> Gold:
     return Gold(text, kind, members=members, is_understood=understood)
 
 
-_PROSE = re.compile(r"(?<![\\A-Za-z])(?:(?:and|or|OR)\b|(?!%s)[A-Za-z]{3,})" % "|".join(FUNCTIONS))
+_PROSE = re.compile(r"(?<![\\A-Za-z])(?:(?:and|or|OR)\b|(?!" + "|".join(FUNCTIONS) + ")[A-Za-z]{3,})")
 _KNOWN = ("expr", "tuple", "set", "region", "equation", "inequality", "ratio", "base", "named")
 
 
@@ -107,8 +106,8 @@ def _is_numeral(tree: Node) -> bool:
     if tree[0] == "div":
         return _is_numeral(tree[1]) and _is_numeral(tree[2])
     if tree[0] == "pow":
-        return tree[1] == parse("10") and _is_numeral(tree[2])
-    return tree[0] == "num"
+        return bool(tree[1] == parse("10")) and _is_numeral(tree[2])
+    return bool(tree[0] == "num")
 
 
 @lru_cache(maxsize=4096)

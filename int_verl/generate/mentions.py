@@ -31,7 +31,7 @@ _LABELS = word_set(
     " exercise table page attempt formula formulas identity inequality relation observation remark"
     " row column round no number# type scenario configuration strategy variant version level index"
 )
-_OPERATORS = word_set("plus minus times over mod modulo modulus")
+_OPERATORS = word_set(r"plus minus times over mod modulo modulus \pmod \bmod \mod \pod")
 _OPERAND_PHRASES = (
     ("divided", "by"), ("divide", "by"), ("dividing", "by"), ("multiplied", "by"), ("multiply", "by"),
     ("multiplying", "by"), ("divisible", "by"), ("sides", "by"), ("multiple", "of"), ("multiples", "of"),
@@ -89,6 +89,9 @@ def word_value(word: str) -> Fraction | None:
 
 class Mentions(Spans):
     """The spans of a content and the questions that the rules ask about a place in it."""
+
+    series = 0
+    """How many sums and products over an index have been compared."""
 
     def words_before(self, index: int, count: int = 4) -> list[str]:
         """Up to `count` lower-case words right before a token, nearest last; math signs between them end it."""
@@ -253,7 +256,7 @@ class Mentions(Spans):
             if self.is_range(side):
                 continue
             end = side.end
-            if side.tokens[-1].text in ("-", "*", "/", "+"):
+            if side.tokens[-1].text in ("-", "*", "/", "+", r"\cdot", r"\times"):
                 if len(side.tokens) != 2 or side.tokens[-1].text != "-" or side.tokens[-1].tight:
                     continue
                 end -= 1

@@ -3,7 +3,7 @@ r"""Where mathematics stands in a text of prose and LaTeX: tokens with their off
 - A *side* is a longest expression between relation signs, commas, words and math delimiters: in "so $x^2 = 2x + 1$,"
   the sides are ``x^2`` and ``2x + 1``.
 - A *formula* is a longest run without words: sides with their relation signs, tuples and sets with their brackets.
-- A *group* is a pair of brackets with commas in it that is not a function's arguments.
+- A *list* is a run of formulas with commas, "and" or "or" between them.
 
 What a span means is for the reader (`read_answer`), which gets the text between its offsets. One pass over the text;
 nothing is rejected, what is not understood separates.
@@ -50,30 +50,32 @@ class Side:
     """Around a member of a comma-separated group: its opening and closing mark; ``args`` for a function's."""
     group_start: int = -1
 
+    @property
+    def letters(self) -> frozenset[str]:
+        """Variables, with their subscripts; commands for Greek letters."""
+        return frozenset(token.text for token in self.tokens if token.kind == "var")
 
-_GROUP_MARK = r"(?:\{,\}|\\,|\\!|,\\!|[, \u2009\u202f\u00a0])"
+
 _LEXEME = re.compile(
     r"""(?P<word>[A-Za-z\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f]+(?:['\u2019\-][A-Za-z]+)*)
     |(?P<space>[^\S\n]+|~|\\[,;:!>\ ]|\\(?:quad|qquad|thinspace|hfill|hspace\*?\{[^{}]{0,20}\})(?![A-Za-z]))
     |(?P<layout>\\(?:left|right|middle|mleft|mright|[bB]igg?[lrm]?|displaystyle|textstyle|limits|nolimits)(?![A-Za-z]))
-    |(?P<newline>\n)
     |(?P<matrix>\\begin\s?\{(?P<name>[pbB]?matrix|smallmatrix|array)\}.{0,1000}?\\end\s?\{(?P=name)\})
     |(?P<dropped>\\(?:tag\*?|label|ref|eqref|cite|color)\s?\{[^{}]{0,60}\}|\\\\\[[^\]\n]{0,10}\]
       |\\(?:begin|end)\s?\{[^{}]{0,30}\}(?:\{[lcr|]{1,20}\})?)
-    |(?P<prose>\\(?:text[a-z]{0,6}|mbox|emph|underline|(?:mathrm|operatorname)(?=\s?\{[~\s]*[A-Za-z]{2}))\s?\{)
-      (?=(?P<inner>[^{}]{0,300})\})
-    |(?P<font>\\(?:math[a-z]{2,4}|boldsymbol|bm|operatorname\*?)\s?\{)(?=(?P<styled>[^{}]{0,60})\})
+    |\\(?:text[a-z]{0,6}|mbox|emph|underline|(?:mathrm|operatorname)(?=\s?\{[~\s]*[A-Za-z]{2}))\s?\{
+      (?=(?P<prose>[^{}]{0,300})\})
+    |\\(?:math[a-z]{2,4}|boldsymbol|bm|operatorname\*?)\s?\{(?=(?P<font>[^{}]{0,60})\})
     |(?P<ordinal>[0-9]+(?:st|nd|rd|th)(?![A-Za-z]))
-    |(?P<num>[0-9]{1,3}(?:%s[0-9]{3})+(?![0-9])(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
-    |(?P<ellipsis>\.\.\.|\\(?:[lcv]?dots[bc]?)(?![A-Za-z]))
-    |(?P<cmd>\\(?:[A-Za-z]+|[^A-Za-z]))
+    |(?P<num>[0-9]{1,3}(?:(?:\{,\}|\\,|\\!|,\\!|[,\ \u2009\u202f\u00a0])[0-9]{3})+(?![0-9])(?:\.[0-9]+)?
+      |[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
+    |(?P<ellipsis>\.\.\.)
     |(?P<rel>-->|==>|<=|>=|!=|:=|==|->|=>|[=<>])
-    |(?P<op>\*\*|[-+*/^!%%_|])
+    |(?P<op>\*\*|[-+*/^!%_|])
     |(?P<open>[(\[{])|(?P<close>[)\]}])
     |(?P<comma>[,\uff0c\u3001])
-    |(?P<glyph>[^\x00-\x7f])
-    |(?P<other>.)"""
-    % _GROUP_MARK,
+    |(?P<command>\\(?:[A-Za-z]+|[^A-Za-z])|[^\x00-\x7f])
+    |(?P<sep>.)""",
     re.VERBOSE | re.DOTALL,
 )
 _MATH_MARK = re.compile(r"(?<!\\)(?:\$\$|\$|\\\(|\\\)|\\\[|\\\])")
@@ -92,20 +94,39 @@ _RELATIONS = {
     }.items()
     for sign in signs.split()
 }
-_NAMED = frozenset("gcd lcm max min sup inf lim det dim deg ker arg Pr sum prod int oint sqrt binom frac".split())
-_FUNCTION_NAMES = FUNCTIONS | _NAMED
-_UNITS = frozenset("cm mm km kg mg ml mph km/h hrs min sec dollars cents".split())
 _COMMANDS = {
-    r"\{": ("open", r"\{"), r"\}": ("close", r"\}"), r"\lbrace": ("open", r"\{"), r"\rbrace": ("close", r"\}"),
-    r"\lbrack": ("open", "["), r"\rbrack": ("close", "]"), r"\langle": ("open", r"\langle"),
-    r"\rangle": ("close", r"\rangle"), r"\(": ("sep", "$"), r"\)": ("sep", "$"), r"\[": ("sep", "$"),
-    r"\]": ("sep", "$"), r"\$": ("sep", "$"), r"\%": ("op", "%"), r"\|": ("op", "|"), r"\boxed": ("box", r"\boxed"),
-    r"\fbox": ("box", r"\boxed"), r"\cdot": ("op", "*"), r"\times": ("op", "*"), r"\ast": ("op", "*"),
-    r"\div": ("op", "/"), r"\pm": ("op", r"\pm"), r"\mp": ("op", r"\mp"), r"\cup": ("op", r"\cup"),
-    r"\cap": ("op", r"\cap"), r"\setminus": ("op", r"\setminus"), r"\degree": ("op", r"\degree"),
-    r"\lvert": ("op", "|"), r"\rvert": ("op", "|"), r"\vert": ("op", "|"),
-    **dict.fromkeys((r"\pmod", r"\bmod", r"\mod", r"\pod"), ("word", "mod")),
-}  # fmt: skip
+    command: kind
+    for kind, commands in {
+        "op": r"\cdot \times \ast \div \pm \mp \cup \cap \setminus \degree \% \| \lvert \rvert \vert",
+        "open": r"\{ \lbrace \langle",
+        "close": r"\} \rbrace \rangle",
+        "delimiter": r"\( \) \[ \] \$",
+        "ellipsis": r"\ldots \dots \cdots \vdots \dotsc \dotsb",
+        "box": r"\boxed \fbox",
+        "word": r"\pmod \bmod \mod \pod",
+    }.items()
+    for command in commands.split()
+}
+_NAMED = (
+    "gcd",
+    "lcm",
+    "max",
+    "min",
+    "sup",
+    "inf",
+    "lim",
+    "det",
+    "dim",
+    "deg",
+    "ker",
+    "arg",
+    "Pr",
+    "sum",
+    "prod",
+    "int",
+)
+_FUNCTION_NAMES = FUNCTIONS | frozenset(_NAMED) | {"oint", "sqrt", "binom", "frac"}
+_UNITS = ("cm", "mm", "km", "kg", "mg", "ml", "mph", "hrs", "min", "sec", "dollars", "cents")
 _EXCLAMATION = re.compile(r"\s+[A-Z]")
 _POWER_FOLLOWS = re.compile(r"-?[0-9A-Za-z(]")
 _SUBSCRIPT = re.compile(r"\s*(?:\\[A-Za-z]+|[A-Za-z0-9]|\{(?:[^{}]|\{[^{}]{0,40}\}){0,80}\})")
@@ -117,34 +138,25 @@ _VALUES = ("num", "var", "close")
 
 @lru_cache(maxsize=1024)
 def _command(command: str) -> tuple[str, str]:
-    """Kind and text of a command's token."""
-    if command in _RELATIONS:
-        return "rel", _RELATIONS[command]
-    if command in _COMMANDS:
-        return _COMMANDS[command]
-    if not command[1:].isalpha():
-        return "sep", command
-    try:
-        return ("var" if variables(parse(command)) else "cmd"), command
-    except Unsupported:
-        return "cmd", command
-
-
-@lru_cache(maxsize=1024)
-def _glyph(character: str) -> tuple[str, str]:
-    """Kind and text of the token that a character outside of ASCII makes: what the reader takes it for."""
-    spelled = normalise(character)
-    if spelled.startswith("\\frac"):
+    """Kind and text of a command's token, or of that of a character outside of ASCII, as the reader spells it."""
+    spelled = command if command[0] == "\\" else normalise(command)
+    if spelled in _RELATIONS:
+        return "rel", _RELATIONS[spelled]
+    if spelled in _COMMANDS:
+        kind = _COMMANDS[spelled]
+        return ("sep", "$") if kind == "delimiter" else (kind, spelled)
+    if spelled.startswith("\\frac{"):
         return "num", spelled
     if spelled[:1] in ("^", "_"):
         return "op", spelled
-    match = _LEXEME.fullmatch(spelled)
-    if match is None:
-        return "sep", character
-    kind = str(match.lastgroup)
-    if kind in ("cmd", "rel"):
-        return _command(spelled)
-    return (kind, spelled) if kind in ("num", "op", "open", "close", "comma", "ellipsis") else ("sep", character)
+    if not spelled[1:].isalpha():
+        match = _LEXEME.fullmatch(spelled)
+        kind = str(match.lastgroup) if match else "sep"
+        return (kind, spelled) if kind in ("num", "op", "open", "close", "comma") else ("sep", command)
+    try:
+        return ("var" if variables(parse(spelled)) else "cmd"), spelled
+    except Unsupported:
+        return "cmd", spelled
 
 
 def _math_flags(text: str) -> list[tuple[int, bool]]:
@@ -155,10 +167,10 @@ def _math_flags(text: str) -> list[tuple[int, bool]]:
     while i + 1 < len(marks):
         start, end, mark = marks[i]
         closing_start, _, closing = marks[i + 1]
-        if mark not in ("\\)", "\\]") and closing == {"\\(": "\\)", "\\[": "\\]"}.get(mark, mark):
-            if mark != "$" or not _PROSE_IN_MATH.search(text, end, closing_start):
-                flags += [(start, True), (closing_start, False)]
-                i += 1
+        is_pair = mark not in ("\\)", "\\]") and closing == {"\\(": "\\)", "\\[": "\\]"}.get(mark, mark)
+        if is_pair and (mark != "$" or not _PROSE_IN_MATH.search(text, end, closing_start)):
+            flags += [(start, True), (closing_start, False)]
+            i += 1
         i += 1
     return flags
 
@@ -187,11 +199,11 @@ class _Lexer:
             count = len(self.tokens)
             if kind == "space":
                 self.tight = False
-            elif kind == "styled" or (kind == "inner" and match["inner"].strip("~ ") in _FUNCTION_NAMES):
+            elif kind == "font" or (kind == "prose" and match[kind].strip("~ ") in _FUNCTION_NAMES):
                 closing[match.end(kind)] = None
                 font = start
-            elif kind == "inner":
-                closing[match.end("inner")] = self.in_math
+            elif kind == "prose":
+                closing[match.end(kind)] = self.in_math
                 self.in_math = False
                 self.add("sep", "text", start, position)
             elif kind == "close" and start in closing:
@@ -220,25 +232,13 @@ class _Lexer:
 
     def lexeme(self, kind: str, lexeme: str, start: int, end: int) -> int:
         """Add what a lexeme stands for; returns where it ends."""
-        if kind == "glyph":
-            kind, glyph = _glyph(lexeme)
-            if glyph == "-" and lexeme != "−" and not self.in_math:
+        if kind == "command":
+            kind, text = _command(lexeme)
+            if text == "-" and lexeme != "−" and not self.in_math:
                 kind = "sep"  # a dash
-            if kind == "op" and glyph[0] == "_":
-                return self.subscript(start, end)
-            return self.add(kind, glyph, start, end)
-        if kind == "newline":
-            self.add("sep", "\n", start, end)
-            self.line_start, self.tight = True, False
-            return end
-        if kind == "matrix":
-            return self.add("cmd", lexeme, start, end)
-        if kind == "ordinal":
-            return self.add("word", lexeme, start, end)
+            return self.subscript(start, end) if text.startswith("_") else self.add(kind, text, start, end)
         if kind == "word":
             return self.letters(lexeme, start, end)
-        if kind == "cmd":
-            return self.add(*_command(lexeme), start, end)
         if lexeme == "!=" and self.follows(*_VALUES):  # 4!=24
             self.add("op", "!", start, start + 1)
             return self.add("rel", "=", start + 1, end)
@@ -246,28 +246,32 @@ class _Lexer:
             return self.add("rel", _RELATIONS[lexeme], start, end)
         if kind == "op":
             return self.operator(lexeme, start, end)
-        if kind in ("num", "open", "close", "ellipsis"):
-            return self.add(kind, lexeme, start, end)
         if kind == "comma":
             return self.add(kind, ",", start, end)
-        if lexeme == ":" and self.text[end : end + 1].isdigit() and self.follows("num"):
-            return self.add("op", ":", start, end)
-        if lexeme == ":" and self.in_math and not self.tight and self.text[end : end + 1] == " ":
-            return self.add("op", ":", start, end)
-        return end if lexeme == "`" else self.add("sep", "" if kind == "dropped" else lexeme, start, end)
+        if kind in ("matrix", "ordinal", "dropped"):
+            return self.add({"matrix": "cmd", "ordinal": "word", "dropped": "sep"}[kind], lexeme, start, end)
+        if lexeme == "`":
+            return end
+        following = self.text[end : end + 1]
+        if lexeme == ":" and (
+            following.isdigit() if self.follows("num") else self.in_math and not self.tight and following == " "
+        ):
+            kind = "op"
+        self.add(kind, lexeme, start, end)
+        if lexeme == "\n":
+            self.line_start, self.tight = True, False
+        return end
 
     def operator(self, sign: str, start: int, end: int) -> int:
         if sign == "_":
             return self.subscript(end, None)
-        if sign == "!" and not self.in_math and _EXCLAMATION.match(self.text, end):
-            return self.add("sep", "!", start, end)
-        if sign == "|" and not self.in_math and not self.tight and self.text[end : end + 1] in (" ", "\n", ""):
-            return self.add("sep", "|", start, end)  # a table
         if sign == "**":
             if not (self.follows(*_VALUES) and _POWER_FOLLOWS.match(self.text, end)):
                 return end  # bold type
             sign = "^"
-        return self.add("op", sign, start, end)
+        is_exclamation = sign == "!" and not self.in_math and _EXCLAMATION.match(self.text, end)
+        is_table = sign == "|" and not (self.in_math or self.tight) and self.text[end : end + 1] in (" ", "\n", "")
+        return self.add("sep" if is_exclamation or is_table else "op", sign, start, end)
 
     def letters(self, word: str, start: int, end: int) -> int:
         """A run of letters: a prose word outside of math, variables in it, known functions in both."""
@@ -288,7 +292,12 @@ class _Lexer:
         is_product = (
             after_number and word not in _UNITS and len(word) <= 3 and not (word.endswith("s") and len(word) > 2)
         )
-        if self.in_math or (len(word) == 2 and in_formula) or (is_product and word.isalpha()) or (len(word) == 2 and following in ("^", "_")):
+        if (
+            self.in_math
+            or (len(word) == 2 and in_formula)
+            or (is_product and word.isalpha())
+            or (len(word) == 2 and following in ("^", "_"))
+        ):
             for i, letter in enumerate(word):
                 self.add("var", letter, start + i, start + i + 1)
             return end
@@ -304,7 +313,7 @@ class _Lexer:
         before, sign = self.tokens[-2:]
         if sign.text == "{":
             return before.kind in ("op", "cmd")
-        return sign.kind == "op" and before.kind in _VALUES and (sign.text in "+*/^" or (sign.text == "-" and sign.tight))
+        return before.kind in _VALUES and (sign.text in ("+", "*", "/", "^") or (sign.text == "-" and sign.tight))
 
     def subscript(self, start: int, end: int | None) -> int:
         """A subscript becomes part of the token before it; a numeral with one is a name."""
@@ -342,20 +351,27 @@ class Spans:
 
     def _cut_sides(self) -> Iterator[Side]:
         """Cut at relations, commas, words and punctuation; brackets that a cut leaves open are stripped."""
-        tokens, start, chain, chain_start = self.tokens, 0, [], 0
-        for i in range(len(tokens) + 1):
-            token = tokens[i] if i < len(tokens) else None
-            if token is not None and token.kind in MATH_KINDS:
-                continue
-            before = tokens[start - 1].text if start > 0 and tokens[start - 1].kind == "rel" else ""
-            after = token.text if token is not None and token.kind == "rel" else ""
-            for first, last in self._balanced(start, i):
-                yield Side(tokens[first:last], first, last, before, after, chain, chain_start)
-            if after and after != "->":
-                chain.append(after)
+        chain: list[str] = []
+        chain_start = 0
+        for start, end in self._runs(MATH_KINDS):
+            before = self.tokens[start - 1] if start else None
+            after = self.tokens[end] if end < len(self.tokens) else None
+            relation_before = before.text if before is not None and before.kind == "rel" else ""
+            relation_after = after.text if after is not None and after.kind == "rel" else ""
+            for first, last in self._balanced(start, end):
+                yield Side(self.tokens[first:last], first, last, relation_before, relation_after, chain, chain_start)
+            if relation_after and relation_after != "->":
+                chain.append(relation_after)
             else:
-                chain, chain_start = [], i + 1
-            start = i + 1
+                chain, chain_start = [], end + 1
+
+    def _runs(self, kinds: frozenset[str]) -> Iterator[tuple[int, int]]:
+        """Longest runs of tokens of some kinds, as ranges; empty ones between two other tokens too."""
+        start = 0
+        for i in range(len(self.tokens) + 1):
+            if i == len(self.tokens) or self.tokens[i].kind not in kinds:
+                yield start, i
+                start = i + 1
 
     def _balanced(self, start: int, end: int) -> Iterator[tuple[int, int]]:
         """Pieces of tokens[start:end] without the brackets whose partner lies outside."""
@@ -371,80 +387,63 @@ class Spans:
     def _mark_groups(self) -> None:
         """Note for every side inside a bracket with commas what kind of bracket that is."""
         tokens, partner = self.tokens, self._partner
-        enclosing: list[int] = []  # for each token the innermost bracket around it, or -1
+        around: list[int] = []  # for each token the innermost bracket around it, or -1
         current = -1
         for i, token in enumerate(tokens):
-            if token.kind == "close" and current >= 0 and partner.get(i) == current:
-                current = enclosing[current]
-            enclosing.append(current)
+            if token.kind == "close" and i in partner:
+                current = around[partner[i]]
+            around.append(current)
             if token.kind == "open" and i in partner:
                 current = i
-        with_comma = {enclosing[i] for i, token in enumerate(tokens) if token.kind == "comma"}
-        with_comma -= {enclosing[i] for i, token in enumerate(tokens) if token.kind == "word"}  # prose in brackets
-        kinds: dict[int, tuple[str, int]] = {-1: ("", -1)}
+        lists = {around[i] for i, token in enumerate(tokens) if token.kind == "comma"}
+        lists -= {around[i] for i, token in enumerate(tokens) if token.kind == "word"}  # prose in brackets
+        groups: dict[int, tuple[str, int]] = {-1: ("", -1)}
         for opened, token in enumerate(tokens):
             if token.kind != "open" or opened not in partner:
                 continue
             before = tokens[opened - 1].kind if opened else ""
             attached = (before in ("var", "cmd") and token.text in "([") or (before == "word" and token.tight)
-            if attached and (opened in with_comma or before in ("cmd", "word")):
-                kinds[opened] = ("args", opened)
-            elif opened in with_comma:
-                kinds[opened] = (token.text + tokens[partner[opened]].text, opened)
+            if attached and (opened in lists or before != "var"):
+                groups[opened] = ("args", opened)
+            elif opened in lists:
+                groups[opened] = (token.text + tokens[partner[opened]].text, opened)
             else:
-                kinds[opened] = kinds[enclosing[opened]]
+                groups[opened] = groups[around[opened]]
         for side in self.sides:
-            side.bracket, side.group_start = kinds[enclosing[side.start]]
-        self._groups = [opened for opened, kind in kinds.items() if kind[1] == opened >= 0 and kind[0] != "args"]
+            side.bracket, side.group_start = groups[around[side.start]]
 
-    def groups(self) -> Iterator[str]:
-        """Bracketed lists, as written."""
-        for opened in self._groups:
-            yield self.written(opened, self._partner[opened] + 1)
-
-    def formulas(self) -> list[tuple[int, int]]:
-        """Longest runs of sides and relation signs between commas and words, as ranges of tokens."""
-        found: list[tuple[int, int]] = []
-        tokens, start = self.tokens, 0
-        for i in range(len(tokens) + 1):
-            if i < len(tokens) and tokens[i].kind in _FORMULA_KINDS:
-                continue
-            for first, last in self._balanced(start, i):
-                depth, begin = 0, first
-                for k in range(first, last + 1):
-                    kind = tokens[k].kind if k < last else "comma"
+    def formulas(self) -> Iterator[tuple[int, int]]:
+        """Longest runs of sides and relation signs between words and commas outside of brackets, as ranges."""
+        for start, end in self._runs(_FORMULA_KINDS):
+            for first, last in self._balanced(start, end):
+                depth = 0
+                for i in range(first, last):
+                    kind = self.tokens[i].kind
                     depth += (kind == "open") - (kind == "close")
                     if kind == "comma" and depth == 0:
-                        if begin < k:
-                            found.append((begin, k))
-                        begin = k + 1
-            start = i + 1
-        return found
+                        if first < i:
+                            yield first, i
+                        first = i + 1
+                if first < last:
+                    yield first, last
 
     def lists(self) -> Iterator[list[tuple[int, int]]]:
-        """Runs of two and more formulas that commas, "and" and "or" join."""
+        """Runs of formulas that commas, "and" and "or" join."""
         run: list[tuple[int, int]] = []
         for formula in self.formulas():
-            if run and not all(
-                token.kind == "comma" or token.text.lower() in ("and", "or", "$", "text")
-                for token in self.tokens[run[-1][1] : formula[0]]
-            ):
-                if len(run) > 1:
-                    yield run
+            between = self.tokens[run[-1][1] : formula[0]] if run else []
+            if not all(t.kind == "comma" or t.text.lower() in ("and", "or", "$", "text") for t in between):
+                yield run
                 run = []
             run.append(formula)
-        if len(run) > 1:
-            yield run
+        yield run
 
     def equations(self, start: int, end: int) -> Iterator[str]:
-        """A formula as written and, where it has several relation signs, each two sides that one of them joins."""
-        yield self.written(start, end)
-        cuts = [i for i in range(start, end) if self.tokens[i].kind == "rel"]
-        if len(cuts) > 1:
-            edges = [start - 1, *cuts, end]
-            for left, right in zip(edges, edges[2:], strict=False):
-                if left + 1 < right:
-                    yield self.written(left + 1, right)
+        """Each two sides that one of several relation signs of a formula joins."""
+        edges = [start - 1, *(i for i in range(start, end) if self.tokens[i].kind == "rel"), end]
+        for left, right in zip(edges, edges[2:], strict=False):
+            if left + 1 < right and len(edges) > 3:
+                yield self.written(left + 1, right)
 
 
 def _partners(tokens: list[Token]) -> dict[int, int]:
