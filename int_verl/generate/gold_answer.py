@@ -7,22 +7,21 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from int_verl.grading.inline import MAX_BITS, MAX_CHARS, MAX_DEPTH
 from int_verl.maths.answers import Item
-from int_verl.maths.expressions import FUNCTIONS, Node, Unsupported, features, parse, variables
+from int_verl.maths.expressions import FUNCTIONS, Node, features, parse
 from int_verl.maths.numerals import decide, quantity
 from int_verl.maths.read_answer import read
-from int_verl.maths.size_limits import TooLarge, nesting
+from int_verl.maths.size_limits import nesting
 from int_verl.maths.spans import Spans
-from int_verl.maths.values import Costly, cheaply
+from int_verl.maths.values import cheaply
 from int_verl.maths.verdicts import judge_by_engine
 
-Kind = Literal["number", "expression", "several", "other"]
+Kind = Literal["number", "expression", "other"]
 Form = Literal["literal", "single", "computation"]
 
 _computing = threading.Lock()  # the comparison's precision is one for all threads
@@ -34,13 +33,13 @@ class Gold:
 
     text: str
     kind: Kind
-    """A constant; an expression with variables; a tuple, set or list; or anything else, known to the reader or not."""
-    is_literal: bool = False
-    """A number as one writes it: 12, -3, 1/2, 50 %."""
+    """A constant, an expression with letters, or anything else, known to the reader or not."""
     letters: frozenset[str] = frozenset()
-    """The letters of an expression."""
+    """Of an expression."""
     members: tuple[str, ...] = ()
     """What a tuple, set or list consists of."""
+    is_literal: bool = False
+    """A number as one writes it: 12, -3, 1/2, 50 %."""
     is_understood: bool = True
     """Whether the reader can compare it with other spellings."""
 
@@ -56,44 +55,49 @@ def is_small(text: str) -> bool:
 @lru_cache(maxsize=1024)
 def gold_answer(text: str) -> Gold:
     """What a normalised answer is."""
-    try:
-        items = read(text) if is_small(text) else ()
-        understood = bool(items) and all(item.kind in _KNOWN for item in items) and not _PROSE.search(text)
-    except (Unsupported, TooLarge, ArithmeticError, ValueError, KeyError):
-        items, understood = (), False
+    items = _items(text)
     if len(items) == 1 and items[0].kind == "expr":
-        item, tree = items[0], items[0].tree
-        letters = _letters(item.text)
-        if not letters and not variables(tree) and "inf" not in features(tree):
-            return Gold(text, "number", _form(item) == "literal")
-        return Gold(text, "expression", letters=letters, is_understood=understood)
-    members = tuple(_members(items))
-    kind: Kind = "several" if len(members) > 1 else "other"
-    return Gold(text, kind, members=members, is_understood=understood)
+        letters = frozenset().union(*(side.letters for side in Spans(f"${items[0].text}$").sides))
+        if not letters and "inf" not in features(items[0].tree):
+            return Gold(text, "number", is_literal=_form(items[0]) == "literal")
+        return Gold(text, "expression", letters, is_understood=not _PROSE.search(text))
+    is_understood = bool(items) and all(item.kind in _UNDERSTOOD for item in items) and not _PROSE.search(text)
+    return Gold(text, "other", members=_members(items), is_understood=is_understood)
 
 
 _PROSE = re.compile(r"(?<![\\A-Za-z])(?:(?:and|or|OR)\b|(?!" + "|".join(FUNCTIONS) + ")[A-Za-z]{3,})")
-_KNOWN = ("expr", "tuple", "set", "region", "equation", "inequality", "ratio", "base", "named")
+_UNDERSTOOD = ("expr", "tuple", "set", "region", "equation", "inequality", "ratio", "base", "named")
 
 
-def _members(items: tuple[Item, ...]) -> Iterator[str]:
-    """The texts of a list's items, or of a tuple's or set's."""
+def _items(text: str) -> tuple[Item, ...]:
+    """The items of a normalised text; none where it is too large or the reader gives up."""
+    try:
+        return read(text) if is_small(text) else ()
+    except Exception:  # whatever the text: what cannot be read is compared as text
+        return ()
+
+
+def _members(items: tuple[Item, ...]) -> tuple[str, ...]:
+    """The texts of a list's items, or of a tuple's."""
     if len(items) == 1 and items[0].kind == "named":
-        yield from (item.text for _, item in items[0].tree)
+        items = tuple(item for _, item in items[0].tree)
     elif len(items) == 1 and items[0].kind == "tuple" and items[0].name not in ("[]", "[)", "(]"):
-        yield from (item.text for item in items[0].tree)
-    elif all(item.kind in ("expr", "tuple") for item in items):
-        yield from (item.text for item in items)
+        items = items[0].tree
+    is_list = len(items) > 1 and all(item.kind in ("expr", "tuple") for item in items)
+    return tuple(item.text for item in items) if is_list else ()
 
 
-def _letters(text: str) -> frozenset[str]:
-    return frozenset(token.text for token in Spans(f"${text}$").tokens if token.kind == "var")
+def form(text: str) -> Form:
+    """How a normalised constant is written: as a numeral, as one power, root or function value, or as a computation."""
+    if quantity(text) is not None:
+        return "literal"
+    items = _items(text)
+    return _form(items[0]) if len(items) == 1 else "computation"
 
 
 def _form(item: Item) -> Form:
-    """How a constant is written: as a numeral, as one power, root or function value, or as a computation."""
     tree = item.tree
-    if item.number is not None or item.kind == "ratio" or _is_numeral(tree):
+    if item.number is not None or item.kind == "ratio" or (item.kind == "expr" and _is_numeral(tree)):
         return "literal"
     if item.kind == "expr" and tree[0] in ("pow", "fact", "fn", "neg", "percent", "degree"):
         return "single"
@@ -110,25 +114,15 @@ def _is_numeral(tree: Node) -> bool:
     return bool(tree[0] == "num")
 
 
-@lru_cache(maxsize=4096)
-def form(text: str) -> Form:
-    """How a constant that the reader understands is written."""
-    if quantity(text) is not None:
-        return "literal"
-    return _form(read(text)[0])
-
-
 @lru_cache(maxsize=8192)
 def same(gold: str, text: str) -> bool:
     """Whether two normalised texts are the same answer; what is too large or costly is compared as text."""
-    decided = decide(gold, text)
-    if decided is not None:
-        return decided
-    if not (is_small(gold) and is_small(text)):
-        return False
     try:
+        decided = decide(gold, text)
+        if decided is not None or not (is_small(gold) and is_small(text)):
+            return bool(decided)
         with _computing, cheaply(MAX_BITS):
             verdict = judge_by_engine(gold, text)
-    except (Costly, RecursionError):
+    except Exception:  # whatever the texts: what cannot be computed is no leak
         return False
     return verdict is not None and verdict[0] == "correct"

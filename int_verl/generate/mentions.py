@@ -50,14 +50,12 @@ _CONDITION = word_set(
 _AFTER_PRONOUN = word_set("of can must has may should that more such")
 _JOINERS = frozenset(("and", "or", "to", "through", "-", "&"))
 _OPERATORS_AFTER = frozenset(("plus", "minus", "over", "choose"))
-_SMALL = {
-    word: n
-    for n, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
-        " eighteen nineteen".split()  # noqa: SIM905
-    )
-}
-_TENS = {word: 10 * n for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}  # noqa: SIM905
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_VALUES = {word: n for n, word in enumerate(_SMALL.split())} | {w: 10 * n for n, w in enumerate(_TENS.split(), 2)}
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
     "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8,
@@ -66,17 +64,14 @@ _PARTS = {
 
 
 def word_value(word: str) -> Fraction | None:
-    word = word.lower()
-    if word in _SMALL:
-        return Fraction(_SMALL[word])
-    if word in _TENS:
-        return Fraction(_TENS[word])
-    head, _, tail = word.partition("-")
-    if head in _TENS and 1 <= _SMALL.get(tail, 0) <= 9:
-        return Fraction(_TENS[head] + _SMALL[tail])
-    if head in _SMALL and tail in _PARTS:
-        return Fraction(_SMALL[head], _PARTS[tail])
-    return None
+    """The value of a number word: seven, twenty-one, two-thirds."""
+    head, _, tail = word.lower().partition("-")
+    if head not in _VALUES or not tail:
+        return Fraction(_VALUES[head]) if head in _VALUES else None
+    if tail in _PARTS:
+        return Fraction(_VALUES[head], _PARTS[tail])
+    is_sum = _VALUES[head] >= 20 and 1 <= _VALUES.get(tail, 0) <= 9
+    return Fraction(_VALUES[head] + _VALUES[tail]) if is_sum else None
 
 
 _NOTHING = Token("", "", 0, 0)
@@ -258,7 +253,7 @@ class Mentions(Spans):
                     yield Fraction(1, 2)
             elif before in ("negative", "minus") and (len(previous) < 2 or previous[0] in _ASSERTING):
                 yield -value
-            elif following in _PARTS and word in _SMALL:
+            elif following in _PARTS and word in _VALUES:
                 yield value / _PARTS[following]
             elif not (
                 following in ("hundred", "thousand", "million")
