@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 
-from int_verl.maths.spans import Side, Spans, Token
+from int_verl.maths.spans import Side, Spans
+from int_verl.maths.text_tokens import Token
 
 
 def word_set(text: str) -> frozenset[str]:

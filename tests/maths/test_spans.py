@@ -87,7 +87,7 @@ def test_what_stands_around_a_side() -> None:
     assert [(side.before, side.after, side.bracket) for side in spans.sides if side.tokens[0].kind == "num"] == [
         ("", "", "args"),
         ("", "<", "args"),
-        ("", "", r"\{\}"),
+        ("in", "", r"\{\}"),
         ("", "", r"\{\}"),
     ]
     (x,) = [side for side in spans.sides if "x" in side.letters]
