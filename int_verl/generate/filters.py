@@ -1,21 +1,19 @@
 r"""What disqualifies a proposed intervention: it gives the answer away, or it sits in the wrong place.
 
-`leaks_answer` reads the content as mathematics, not as characters. It cuts the text into *sides*: the longest
-expressions between relation signs, commas, words and math delimiters. The content leaks if a side *is* the answer:
+`leaks_answer` reads the content as mathematics, not as characters. Spans of it (`maths.spans`) are compared with the
+answer by the grader's own reader, so that whatever the grader would pay is found. The content leaks if
 
-- a number: a side that is a numeral, a fraction, a decimal, a percentage or a number word of the same value.
-  ``2`` is no side of ``x^2``, ``12``, ``2x``, ``x_2``, ``n + 2`` or ``f(2)``, so an answer 2 does not leak there.
-  What is written as a sum or product (``3 \cdot 4``) is left for the reader to work out; a power, root, factorial
-  or binomial of the answer's value leaks where it is stated (after ``=``, "is", in a box).
-- an expression: a side of the same value at random points, however it is written.
-- a tuple, set, list or interval: the same members; an interval also as an inequality; or every member on its own.
-- words: the same words; "yes", "no" and single letters only where they are stated as the answer.
+- a number's value stands alone in it: a numeral, fraction, decimal, percentage or number word. ``2`` does not stand
+  alone in ``x^2``, ``12``, ``2x``, ``x_2``, ``n + 2`` or ``f(2)``. What is written as a sum or product (``3 \cdot 4``)
+  is left for the reader to work out; a power, root, factorial or binomial of the answer's value leaks where it is
+  stated (after ``=``, "is", in a box). What names, counts or bounds something else is no mention (`mentions`).
+- a side of a relation, or an expression between words, equals an expression, however it is written.
+- a formula, two sides of a chain or a list equals a tuple, set, interval, equation or whatever else the answer is; or
+  every member of a tuple, set or list is stated on its own.
+- it has the words of an answer in words; "yes", "no" and single letters only where they are stated as the answer.
+- it says "the answer is ..." and what follows, read as a whole, is right.
 
-A number that names or counts something else is not a mention of the answer: a label (Step 2, (2), 2., Lemma 2), an
-index or a modulus, "divisible by 2", an operand named in words ("times 9"), "two-digit", "2-colouring", "two cases",
-"the two", a member of a range or an index set (``1 \le i \le n``, ``i \in \{1, 2\}``, 1, 2, ..., n), an interval's
-end point, the excluded side of ``\ne``. Any other stand-alone mention counts: letting an answer through spoils the
-data, dropping one proposal does not.
+Letting an answer through spoils the data, dropping one proposal does not: what can be read both ways leaks.
 
 `check_location` compares a location with the attempt's length and with what the verification text itself says.
 """

@@ -72,7 +72,8 @@ _UNDERSTOOD = ("expr", "tuple", "set", "region", "equation", "inequality", "rati
 def _items(text: str) -> tuple[Item, ...]:
     """The items of a normalised text; none where it is too large or the reader gives up."""
     try:
-        return read(text) if is_small(text) else ()
+        with _computing, cheaply(MAX_BITS):
+            return read(text) if is_small(text) else ()
     except Exception:  # whatever the text: what cannot be read is compared as text
         return ()
 
