@@ -23,6 +23,7 @@ from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
 from int_verl.problems.sets import Problem
+from int_verl.run_files import TABLES
 from int_verl.settings.generation import (
     GeneratorSettings,
     GuideSettings,
@@ -31,7 +32,6 @@ from int_verl.settings.generation import (
     SelectSettings,
     StepSettings,
 )
-from int_verl.stages.generate import TABLES
 from int_verl.steps import cut_steps
 from tests.quickstart_files import QUICKSTART
 from tests.test_steps import BPE, QWEN_PIECES
