@@ -52,7 +52,7 @@ from int_verl.grading import Grade, Grader  # noqa: E402
 from int_verl.problems.sets import Problem  # noqa: E402
 from int_verl.run.run import Run  # noqa: E402
 from int_verl.settings.compose import compose  # noqa: E402
-from int_verl.stages.assemble import Stages  # noqa: E402
+from int_verl.stages import assemble  # noqa: E402
 from tests import mod23_script  # noqa: E402
 
 # Nearly every attempt is wrong, each in its own way, as on the paper's hard problems.
@@ -148,7 +148,9 @@ async def dataflow(
             timeout=settings.timeout,
             retries=settings.retries,
         )
-        generator = Generator(journaled, run.model.codec, run.prompts, grader, Stages(run).dataflow.settings, Quiet())
+        generator = Generator(
+            journaled, run.model.codec, run.prompts, grader, assemble.Stages(run).dataflow.settings, Quiet()
+        )
         async with journaled:
             await generator.run(problems, spool, until)  # type: ignore[arg-type]
     return journaled
