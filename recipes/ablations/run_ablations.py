@@ -41,7 +41,7 @@ from int_verl.grading.reward_function import RewardFunction
 from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
 from int_verl.stages.evaluate import score_problem
 from int_verl.stages.sft import sft_model

@@ -16,7 +16,7 @@ from int_verl.rl.helped_rows import guided_prefixes, helped_rows
 from int_verl.rl.hints import hint
 from int_verl.rl.rows import RL_WITH_PREFIX
 from int_verl.run.run import Run
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
 from int_verl.stages.assemble import Stages, schedule_of
 from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
