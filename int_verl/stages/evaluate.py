@@ -18,11 +18,11 @@ from rich.console import Console
 from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
+from int_verl.generate.seeds import request_seed
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction, grade_response_to
 from int_verl.interruption import run_until_interrupted

@@ -9,10 +9,10 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.files import file_hash
-from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompt
+from int_verl.generate.seeds import request_seed
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction, grade_response_to
 from int_verl.interruption import run_until_interrupted

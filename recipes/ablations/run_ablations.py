@@ -30,12 +30,12 @@ from rich.table import Table
 
 from int_verl.errors import UserError
 from int_verl.evaluate.figures import bootstrap
-from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import EngineError, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
 from int_verl.generate.model import model_revision
+from int_verl.generate.seeds import request_seed
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction
 from int_verl.problems.sets import Problem
