@@ -31,6 +31,7 @@ from int_verl.settings.compose import (
     section,
 )
 from int_verl.settings.generation import (
+    EstimateSettings,
     GuideSettings,
     ProposeSettings,
     SampleSettings,
@@ -38,7 +39,6 @@ from int_verl.settings.generation import (
     StepSettings,
 )
 from int_verl.settings.sft_data import SFTDataSettings
-from int_verl.stages.estimate import EstimateSettings
 
 if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeVar
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
-from int_verl.generate.engines.base import Ordering
+from int_verl.settings.engine import Ordering
 from int_verl.settings.ranges import (
     Count,
     GroupSize,

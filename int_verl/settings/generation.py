@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from int_verl.generate.engines.base import Sampling
-from int_verl.generate.thinking import ThinkingRule
-from int_verl.settings.ranges import PositiveInt, Share
-from int_verl.steps import StepRule
+from int_verl.settings.ranges import PositiveFloat, PositiveInt, Share
+from int_verl.settings.sampling import Sampling
 
+StepRule = Literal["blank_line", "headings", "sentences"]
+ThinkingRule = Literal["all", "solution"]
 Outcome = Literal[
     "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error", "truncated", "unclosed_thinking"
 ]
@@ -88,6 +88,16 @@ class SelectSettings:
     "Keep every intervention that passes, or the one with the most correct rollouts of each problem."
     need_success: bool = True
     "Keep an intervention only if at least one guided rollout is correct (the paper's filter)."
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateSettings:
+    """The section `estimate` of the configuration."""
+
+    tokens_per_second: PositiveFloat | None
+    "Generated tokens a second on one GPU."
+    completion_tokens: PositiveInt | None
+    "Mean length of a completion in every stage."
 
 
 @dataclass(frozen=True, slots=True)

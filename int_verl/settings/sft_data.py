@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from int_verl.generate.engines.base import Sampling
+from int_verl.settings.sampling import Sampling
 
 SFTDataKind = Literal["interventions", "reference", "self_reflection"]
 
