@@ -20,3 +20,7 @@ class Sampling:
     top_p: PositiveShare = 1.0
     top_k: TopK = -1
     "-1: all tokens."
+
+
+SHARED_SAMPLING = Sampling(max_tokens=16_384, temperature=0.7, top_p=0.8, top_k=20)
+"The section `sampling`; a stage whose default this is follows what the user says there."

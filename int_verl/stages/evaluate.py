@@ -35,8 +35,9 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, RESULTS, SCORES, validation_dump
-from int_verl.settings.compose import EvalSettings, RLSettings
+from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.sampling import Sampling
+from int_verl.settings.training import RLSettings
 
 ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."

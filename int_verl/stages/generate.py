@@ -30,7 +30,7 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, CARD, HELDOUT_PROBLEMS, PROPOSALS, RL_ROWS, SPOOL, TABLES, TRAIN_PROBLEMS
-from int_verl.settings.compose import GraderSettings
+from int_verl.settings.evaluation import GraderSettings
 from int_verl.settings.generation import (
     EstimateSettings,
     GeneratorSettings,
