@@ -35,7 +35,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
     folder = str(file.resolve().parent) if file else ""
     OmegaConf.register_new_resolver("recipe_dir", lambda: folder, replace=True)
     OmegaConf.register_new_resolver("shard_suffix", _shard_suffix, replace=True)
-    config = OmegaConf.create(defaults(), flags={"struct": True})
+    config = OmegaConf.create(defaults())
     try:
         if file is not None:
             if not file.is_file():
@@ -46,6 +46,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
     except (HydraException, OmegaConfBaseException) as error:
         where = f"--config {file}: " if file and not overrides else ""
         raise UserError(where + " ".join(str(error).split())) from error
+    OmegaConf.set_struct(config, True)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UserError(f"{missing[0]} is not set; add {missing[0]}=... or name a recipe with --config")

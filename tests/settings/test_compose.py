@@ -123,6 +123,21 @@ def test_defaults_are_within_their_bounds() -> None:
             section(config, name, kind)
 
 
+def test_a_recipe_has_keys_of_its_own_where_they_are_the_users(tmp_path: Path) -> None:
+    recipe = {
+        "problems": {"columns": {"reference_solution": "solution"}},
+        "proposer": {"engine": {"name": "openai", "base_urls": ["http://node2:8000/v1"]}},
+        "grader": {"reward_kwargs": {"limits": {"tokens": 5}}},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    config = compose(tmp_path / "recipe.yaml", [*NEEDED, "problems.columns.answer=gold"])
+    assert config.problems.columns == {"reference_solution": "solution", "answer": "gold"}
+    assert config.proposer.engine == recipe["proposer"]["engine"]
+    assert config.grader.reward_kwargs == recipe["grader"]["reward_kwargs"]
+    with pytest.raises(AttributeError, match=r"sample\.atempts"):
+        _ = config.sample.atempts
+
+
 def test_lists_can_be_set() -> None:
     config = compose(None, [*NEEDED, "guide.waves=[4,8]", "guide.controls=[prefix]"])
     guide = section(config, "guide", GuideSettings)
