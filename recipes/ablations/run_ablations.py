@@ -28,9 +28,8 @@ from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, UserError
 from int_verl.evaluate.figures import bootstrap
-from int_verl.generate.engines.base import EngineError
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
