@@ -150,11 +150,12 @@ for _name, _does, _target in (
 
 
 @cli.command()
-def settings() -> None:
-    """All settings with their meaning and default."""
-    from importlib.resources import files
+@click.argument("section", required=False)
+def settings(section: str | None) -> None:
+    """All settings with their meaning and default, or those of one SECTION."""
+    from int_verl.settings.describe import describe
 
-    click.echo((files("int_verl.config") / "int_run.yaml").read_text(), nl=False)
+    click.echo(describe(section), nl=False)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -14,7 +14,7 @@ from int_verl.errors import UserError
 from int_verl.problems.sets import Problem, ProblemSet
 from int_verl.records import read_rows
 from int_verl.run.shards import Shard
-from int_verl.settings.compose import ProblemSettings
+from int_verl.settings.inputs import ProblemSettings
 
 T = TypeVar("T")
 

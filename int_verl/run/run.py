@@ -18,27 +18,19 @@ from int_verl.generate.model import LocalModel
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.shards import Shard
-from int_verl.settings.compose import (
-    BaselineSettings,
-    EngineSettings,
-    EvalSettings,
-    GraderSettings,
-    ProblemSettings,
-    ProposerSettings,
-    RLSettings,
-    RunSettings,
-    SFTSettings,
-    section,
-)
+from int_verl.settings.compose import section
+from int_verl.settings.engine import EngineSettings, ProposerSettings
+from int_verl.settings.evaluation import EvalSettings, GraderSettings
 from int_verl.settings.generation import (
+    EstimateSettings,
     GuideSettings,
     ProposeSettings,
     SampleSettings,
     SelectSettings,
     StepSettings,
 )
-from int_verl.settings.sft_data import SFTDataSettings
-from int_verl.stages.estimate import EstimateSettings
+from int_verl.settings.inputs import ProblemSettings, RunSettings
+from int_verl.settings.training import BaselineSettings, RLSettings, SFTDataSettings, SFTSettings
 
 if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine

@@ -20,21 +20,10 @@ from rich.table import Table
 
 from int_verl.records import read_rows
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, GUIDED_SOLUTIONS, INTERVENTIONS, PROPOSALS
-from int_verl.settings.generation import UNTIL, GuideSettings, ProposeSettings, SampleSettings, Until
-from int_verl.settings.ranges import PositiveFloat, PositiveInt
+from int_verl.settings.generation import UNTIL, EstimateSettings, GuideSettings, ProposeSettings, SampleSettings, Until
 
 PAPER_TOKENS = 7_000
 "Mean length of a completion in the paper."
-
-
-@dataclass(frozen=True, slots=True)
-class EstimateSettings:
-    """The section `estimate` of the configuration."""
-
-    tokens_per_second: PositiveFloat | None
-    "Generated tokens a second on one GPU."
-    completion_tokens: PositiveInt | None
-    "Mean length of a completion in every stage."
 
 
 @dataclass(frozen=True, slots=True)

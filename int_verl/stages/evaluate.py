@@ -18,7 +18,7 @@ from rich.console import Console
 from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Request, Sampling
+from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
@@ -35,7 +35,9 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, RESULTS, SCORES, validation_dump
-from int_verl.settings.compose import EvalSettings, RLSettings
+from int_verl.settings.evaluation import EvalSettings
+from int_verl.settings.sampling import Sampling
+from int_verl.settings.training import RLSettings
 
 ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."

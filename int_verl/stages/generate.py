@@ -30,8 +30,9 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, CARD, HELDOUT_PROBLEMS, PROPOSALS, RL_ROWS, SPOOL, TABLES, TRAIN_PROBLEMS
-from int_verl.settings.compose import GraderSettings
+from int_verl.settings.evaluation import GraderSettings
 from int_verl.settings.generation import (
+    EstimateSettings,
     GeneratorSettings,
     GuideSettings,
     ProposeSettings,
@@ -41,7 +42,6 @@ from int_verl.settings.generation import (
     Until,
 )
 from int_verl.stages.data_card import write_release
-from int_verl.stages.estimate import EstimateSettings
 from int_verl.stages.preflight import check_problems
 from int_verl.stages.preview import show_estimate, show_prompts
 

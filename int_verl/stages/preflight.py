@@ -21,7 +21,7 @@ from int_verl.progress import StageProgress
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run_files import CHECKED_PROBLEMS, HELDOUT_PROBLEMS, TRAIN_PROBLEMS
-from int_verl.settings.compose import GraderSettings
+from int_verl.settings.evaluation import GraderSettings
 
 _CHUNK = 1_000
 _FAULTS_SHOWN = 5

@@ -19,9 +19,16 @@ from int_verl.problems.sets import Problem
 from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run_files import ATTEMPTS, GUIDED_SOLUTIONS
-from int_verl.settings.generation import GuideSettings, ProposeSettings, SampleSettings, Until
-from int_verl.stages.estimate import EstimateSettings, assumptions, estimate, estimate_table, known_from
-from int_verl.steps import StepRule, cut_steps
+from int_verl.settings.generation import (
+    EstimateSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    StepRule,
+    Until,
+)
+from int_verl.stages.estimate import assumptions, estimate, estimate_table, known_from
+from int_verl.steps import cut_steps
 
 PLACEHOLDER_STEPS = ["[the first step of an attempt]", "[the second step]", "[and so on]"]
 PLACEHOLDER_SOLUTION = "[the model's own solution, written with the reference in view]"

@@ -24,7 +24,8 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, SFT_MODEL, validation_dump
-from int_verl.settings.compose import EvalSettings, RLSettings
+from int_verl.settings.evaluation import EvalSettings
+from int_verl.settings.training import RLSettings
 from int_verl.stages.sft import sft_model
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers import process as trainer_process

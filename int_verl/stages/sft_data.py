@@ -24,9 +24,9 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, BASELINE_ROWS, KEPT
-from int_verl.settings.sft_data import SFTDataSettings
+from int_verl.settings.generation import StepRule
+from int_verl.settings.training import SFTDataSettings
 from int_verl.sft.baseline_rows import reference_row, shifted_row, solution_row
-from int_verl.steps import StepRule
 
 Row = dict[str, Any]
 

@@ -28,9 +28,8 @@ from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, UserError
 from int_verl.evaluate.figures import bootstrap
-from int_verl.generate.engines.base import EngineError, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
@@ -43,6 +42,7 @@ from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
 from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
+from int_verl.settings.sampling import Sampling
 from int_verl.stages.evaluate import score_problem
 from int_verl.stages.sft import sft_model
 

@@ -10,7 +10,7 @@ from int_verl.errors import UserError
 from int_verl.generate.engines.base import Engine
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
-from int_verl.settings.compose import EngineSettings
+from int_verl.settings.engine import EngineSettings
 
 
 def make_engine(
