@@ -118,7 +118,7 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
         ("problems.train_limit=0", "problems.train_limit=0"),
         ("problems.columns.anwser=x", "problems.columns.anwser"),
         ("baseline.rl=3", "baseline.rl=3"),
-        ("sampling.top_p=1.5", "sample.sampling.top_p=1.5"),
+        ("sampling.top_p=1.5", "int-verl: sampling.top_p=1.5"),
         ("grader.workers=0", "grader.workers=0"),
         ("engine.in_flight=0", "engine.in_flight=0"),
         ("proposer.engine.foo=3", "proposer.engine.foo: no such key"),

@@ -135,17 +135,10 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
     problems = [problem for problem in run.problems.train if problem.id in wanted][:limit]
     model, codec = sft_model(run.folder), run.model.codec
-    sampling = Sampling(
-        run.settings.rl.max_response_length,
-        run.settings.eval.temperature,
-        run.settings.eval.top_p,
-        run.settings.eval.top_k,
-    )
+    rl, evaluation = run.settings.rl, run.settings.eval
+    sampling = Sampling(rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k)
     engine = VerlEngine(
-        model,
-        prompt_length=run.settings.rl.max_prompt_length,
-        response_length=sampling.max_tokens,
-        platform=run.platform,
+        model, prompt_length=rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
     )
 
     async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:

@@ -89,9 +89,8 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
                 found.setdefault("nll", {})[model], found.setdefault("nll_row", {})[model] = nll(run)
     if not dumps:
         return found
-    for entry in summarise(Stages(run).eval.trainer_scores(dumps), group=run.settings.rl.rollouts, comparisons=())[
-        "models"
-    ]:
+    scores = Stages(run).eval.trainer_scores(dumps)
+    for entry in summarise(scores, group=run.settings.rl.rollouts, comparisons=())["models"]:
         for problem_set, shown in (("heldout", "held-out"), ("hard", "hard")):
             for k, estimate in entry["sets"].get(problem_set, {}).get("pass_at", {}).items():
                 found.setdefault(f"{shown} pass@{k}", {})[entry["model"]] = estimate["value"]
