@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from int_verl.evaluate.figures import Estimate, bootstrap
+from int_verl.evaluate import Estimate, bootstrap
 from int_verl.report.read_run import RunFolder
 from int_verl.trainers.process import read_metrics
 

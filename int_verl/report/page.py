@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
+from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
 from int_verl.report import plots
 from int_verl.report.curves import Curve, curve, metric_log, rl_curves
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
@@ -178,8 +178,8 @@ def _conditioning(folder: RunFolder) -> dict[str, Any] | None:
 def _skills(skills: Any) -> TableView | None:
     if not skills:
         return None
-    _, heads, cells, notes = table_cells(skills)
-    return TableView(heads, cells, notes)
+    cells = table_cells(skills)
+    return TableView(cells.heads, cells.rows, cells.notes)
 
 
 def _tried(folder: RunFolder, what: str, compute: Callable[[], T | None]) -> T | None:
@@ -196,13 +196,13 @@ def _with_paper(
 ) -> TableView | None:
     if table is None:
         return None
-    _, own_heads, rows, notes = table_cells(table)
+    cells = table_cells(table)
     names = [entry[key] for entry in table[entries]]
     absent = ("-",) * len(heads)
     return TableView(
-        [*own_heads, *heads],
-        [[*row, *paper.get(name, absent)] for row, name in zip(rows, names, strict=True)],
-        notes,
+        [*cells.heads, *heads],
+        [[*row, *paper.get(name, absent)] for row, name in zip(cells.rows, names, strict=True)],
+        cells.notes,
         len(heads),
     )
 

@@ -29,7 +29,7 @@ from rich.console import Console
 from rich.table import Table
 
 from int_verl.errors import UserError
-from int_verl.evaluate.figures import bootstrap
+from int_verl.evaluate import bootstrap
 from int_verl.generate.chat import model_revision
 from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import EngineError, Sampling

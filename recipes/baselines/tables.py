@@ -20,7 +20,7 @@ from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
 
-from int_verl.evaluate.figures import summarise
+from int_verl.evaluate import summarise
 from int_verl.evaluate.likelihood import token_statistics
 from int_verl.files import write_text
 from int_verl.records import read_rows
