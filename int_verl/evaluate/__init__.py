@@ -8,10 +8,11 @@ from int_verl.evaluate.conditioning import CONDITIONING_COLUMNS, conditioning_ta
 from int_verl.evaluate.estimators import pass_at_k, zero_advantage_at, zero_advantage_ratio
 from int_verl.evaluate.intervals import Estimate, bootstrap, wilson
 from int_verl.evaluate.scores import skills_table, summarise
-from int_verl.evaluate.tables import format_table, table_cells
+from int_verl.evaluate.tables import Cells, format_table, table_cells
 
 __all__ = [
     "CONDITIONING_COLUMNS",
+    "Cells",
     "Estimate",
     "bootstrap",
     "conditioning_table",

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from int_verl.generate.funnel import context_length_needed, tokens_saved
-from int_verl.report.read_run import RunFolder, Stage
+from int_verl.report.run_reader import RunReader, StageRecord
 
 VERIFIED = "incorrect, to verify"
 WRONG = ("incorrect", "no_answer")
@@ -33,7 +33,7 @@ class Block:
     lines: list[Line]
 
 
-def generation_funnel(folder: RunFolder) -> list[Block]:
+def generation_funnel(folder: RunReader) -> list[Block]:
     """Blocks in the order of the stages, for the stages that have written rows."""
     blocks = []
     problems = sum(1 for _ in folder.problems())
@@ -86,7 +86,7 @@ def generation_funnel(folder: RunFolder) -> list[Block]:
     return blocks
 
 
-def funnel_remarks(stages: list[Stage]) -> list[str]:
+def funnel_remarks(stages: list[StageRecord]) -> list[str]:
     """What the counts of the generation stages say beside the bars, a sentence each."""
     counts = {stage.name: stage.counts for stage in stages if stage.name in ("sample", "propose", "guide")}
     try:
@@ -101,7 +101,7 @@ def funnel_remarks(stages: list[Stage]) -> list[str]:
     return [remark for remark in remarks if remark]
 
 
-def manifest_counts(stages: list[Stage]) -> list[tuple[str, list[tuple[str, str]]]]:
+def manifest_counts(stages: list[StageRecord]) -> list[tuple[str, list[tuple[str, str]]]]:
     """What the manifests of the generation stages count, as they name it."""
     return [
         (stage.title, [(str(name).replace("_", " "), _count(value)) for name, value in stage.counts.items()])

@@ -17,10 +17,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from int_verl.files import file_hash, write_text
 from int_verl.records import RL, write_rows
-from int_verl.report.read_run import SECRET
 from int_verl.rl.rows import rl_rows
 from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run.run import Run
+from int_verl.settings.secrets import without_secret
 
 CARD = "guide/README.md"
 RL_FILE = "guide/rl.parquet"
@@ -83,8 +83,7 @@ def _described(folder: RunFolder, config: str) -> _File:
 
 def _public(key: str, value: Any) -> Any:
     """A setting as it may leave the machine: no secrets, and a path by its last part."""
-    if SECRET.search(key) and value:
-        return "(not shown)"
+    value = without_secret(key, value)
     return Path(value).name if isinstance(value, str) and value.startswith(("/", "~", ".")) else value
 
 

@@ -25,7 +25,7 @@ from int_verl.evaluate.likelihood import token_statistics
 from int_verl.files import write_text
 from int_verl.records import read_rows
 from int_verl.report.curves import metric_log
-from int_verl.report.read_run import RunFolder
+from int_verl.report.run_reader import RunReader
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
 from int_verl.stages.evaluate import trainer_scores
@@ -80,7 +80,7 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
             continue
         dumps.append((stage, step, model))
         if when == "after":
-            log = metric_log(RunFolder(run.folder.path), stage)
+            log = metric_log(RunReader(run.folder.path), stage)
             last = [log[s]["int/zero_advantage_ratio"] for s in sorted(log) if "int/zero_advantage_ratio" in log[s]]
             found.setdefault("zero_advantage", {})[model] = float(np.mean(last[-LAST_STEPS:]))
         else:

@@ -18,7 +18,7 @@ from int_verl.report.__main__ import main
 from int_verl.report.curves import Curve, curve, downsample, metric_log, rl_curves, smooth
 from int_verl.report.funnel import generation_funnel
 from int_verl.report.page import duration, estimate
-from int_verl.report.read_run import RunFolder
+from int_verl.report.run_reader import RunReader
 from int_verl.report.viewer import MAX_KEPT, MAX_OTHERS, attempt_steps, shorten, viewer_rows
 from tests.report.run_folders import manifest, metrics, write, write_run
 
@@ -241,7 +241,7 @@ def test_a_folder_that_is_not_there_is_the_users_error(tmp_path):
 
 
 def test_the_funnel_counts_every_row_once(finished):
-    blocks = {block.title: block for block in generation_funnel(RunFolder(finished))}
+    blocks = {block.title: block for block in generation_funnel(RunReader(finished))}
     for title, block in blocks.items():
         if title != "Training problems":
             assert sum(line.count for line in block.lines) == block.total
@@ -252,7 +252,7 @@ def test_the_funnel_counts_every_row_once(finished):
 
 
 def test_the_viewer_spreads_over_problems_and_shows_what_belongs_together(finished):
-    rows, total = viewer_rows(RunFolder(finished))
+    rows, total = viewer_rows(RunReader(finished))
     assert total == 242
     assert len(rows) <= MAX_KEPT + MAX_OTHERS
     assert len({row.problem_id for row in rows if row.kept}) == MAX_KEPT
@@ -293,7 +293,7 @@ def test_the_report_cuts_steps_as_the_run_did(run):
     rows = [{**row, "text": text, "steps_begin": text.index("We")} for row in attempts]
     write(run / "sample/attempts.parquet", records.ATTEMPT, rows)
     assert "Attempts by their number of sentences" in read(run).text
-    row = viewer_rows(RunFolder(run))[0][0]
+    row = viewer_rows(RunReader(run))[0][0]
     assert [step.text for step in row.steps][:3] == ["I think.", "We add 2.5.", "Then 4."]
 
 
@@ -313,7 +313,7 @@ def test_outcomes_that_are_neither_right_nor_wrong_are_bars_of_their_own(run):
     odd = ["unclosed_thinking", "timeout", "prompt_too_long", "no_answer"]
     rows = [{**row, "outcome": odd[i % 4], "correct": False} for i, row in enumerate(rows)]
     write(run / "guide/guided.parquet", records.GUIDED, rows)
-    block = next(block for block in generation_funnel(RunFolder(run)) if block.title.startswith("Guided"))
+    block = next(block for block in generation_funnel(RunReader(run)) if block.title.startswith("Guided"))
     assert {line.label for line in block.lines} == {"unclosed thinking", "timeout", "prompt too long", "wrong"}
 
 
@@ -332,7 +332,7 @@ def test_a_step_logged_twice_counts_once_and_gaps_stay_gaps(tmp_path):
     ]
     (tmp_path / "rl").mkdir()
     (tmp_path / "rl/metrics.jsonl").write_text("\n".join(map(json.dumps, lines)) + '\n{"step": 5, "da')
-    folder = RunFolder(tmp_path)
+    folder = RunReader(tmp_path)
     log = metric_log(folder, "rl")
     assert curve(log, ["absent", "a"]) == Curve((1, 2), (1.0, 3.0))
     assert curve(log, ["a_b"]) == Curve((2,), (1.0,))
@@ -351,7 +351,7 @@ def test_curves_shrink_without_moving():
 def test_validation_is_on_the_held_out_problems_alone(finished):
     with_hard = [json.loads(line) for line in (finished / "rl/validation/60.jsonl").read_text().splitlines()]
     heldout = [row["score"] for row in with_hard if "heldout" in row["input"]]
-    validation = rl_curves(RunFolder(finished))["validation"]["InT SFT + RL"]
+    validation = rl_curves(RunReader(finished))["validation"]["InT SFT + RL"]
     assert validation.steps == (0, 60)
     assert validation.values[1] == pytest.approx(sum(heldout) / len(heldout))
 
@@ -359,18 +359,18 @@ def test_validation_is_on_the_held_out_problems_alone(finished):
 def test_a_running_trainer_has_its_metrics_beside_its_checkpoints(tmp_path):
     for start, rows in enumerate(({1: {"a": 1.0}, 2: {"a": 2.0}}, {2: {"a": 3.0}})):
         metrics(tmp_path / f"sft/checkpoints/metrics/{start:04d}.jsonl", rows)
-    assert curve(metric_log(RunFolder(tmp_path), "sft"), ["a"]) == Curve((1, 2), (1.0, 3.0))
+    assert curve(metric_log(RunReader(tmp_path), "sft"), ["a"]) == Curve((1, 2), (1.0, 3.0))
 
 
 def test_problems_are_counted_without_their_file(run):
-    kept = [row.problem for row in viewer_rows(RunFolder(run))[0]]
+    kept = [row.problem for row in viewer_rows(RunReader(run))[0]]
     (run / "problems/train.parquet").rename(run / "elsewhere.parquet")
-    assert generation_funnel(RunFolder(run))[0].total == 6
-    assert not any(row.problem for row in viewer_rows(RunFolder(run))[0])
+    assert generation_funnel(RunReader(run))[0].total == 6
+    assert not any(row.problem for row in viewer_rows(RunReader(run))[0])
     (run / "config.yaml").write_text(
         f"problems:\n  train: {run}/elsewhere.parquet\n  train_limit: null\n  columns: {{}}\n"
     )
-    assert [row.problem for row in viewer_rows(RunFolder(run))[0]] == kept
+    assert [row.problem for row in viewer_rows(RunReader(run))[0]] == kept
 
 
 def test_zero_advantage_from_dumped_rollouts(run):
@@ -380,7 +380,7 @@ def test_zero_advantage_from_dumped_rollouts(run):
     (run / "rl/rollouts").mkdir()
     rows = [{"input": p, "output": "", "gts": "1", "score": s} for p, s in [("a", 0), ("a", 0), ("b", 0), ("b", 1)]]
     (run / "rl/rollouts/1.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    assert rl_curves(RunFolder(run))["zero_advantage"]["InT SFT + RL"] == Curve((1,), (0.5,))
+    assert rl_curves(RunReader(run))["zero_advantage"]["InT SFT + RL"] == Curve((1,), (0.5,))
 
 
 def test_small_texts():
