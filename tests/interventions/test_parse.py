@@ -11,13 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from int_verl.interventions.parse import (
-    REASONS,
-    Intervention,
-    InterventionParseError,
-    guided_prefix,
-    parse_intervention,
-)
+from int_verl.interventions import Intervention, InterventionParseError, guided_prefix, parse_intervention
+from int_verl.interventions.intervention import REASONS
 from int_verl.steps import split_steps
 from tests.interventions.parse_corpus import CASES, Expected
 
