@@ -8,14 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import (
-    ARMS,
-    PAPER_ENTROPY,
-    PAPER_FINAL,
-    PAPER_NLL,
-    PAPER_PASS_AT_K,
-    PAPER_ZERO_ADVANTAGE,
-)
+from arms import ARMS, PAPER_ENTROPY, PAPER_FINAL, PAPER_NLL, PAPER_PASS_AT_K, PAPER_ZERO_ADVANTAGE
+from comparison import CONFIG
 from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
@@ -32,7 +26,6 @@ from int_verl.stages.evaluate import trainer_scores
 from int_verl.stages.sft import trained_model
 from int_verl.stages.sft_data import sft_file
 
-CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10
 SAMPLES = 400  # responses of the held-out validation whose entropy is taken
 
