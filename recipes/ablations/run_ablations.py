@@ -32,11 +32,11 @@ from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, UserError
 from int_verl.evaluate import bootstrap
 from int_verl.generate.chat import model_revision
 from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import EngineError, Sampling
+from int_verl.generate.engines.base import Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
