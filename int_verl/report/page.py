@@ -29,14 +29,8 @@ _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
 # Final table and Table 1 of the paper (Qwen3-4B-Instruct-2507): average score, zero-advantage ratio at RL step 400;
 # accuracy and coverage of 32 continuations of 334 hard problems.
-PAPER_FINAL = {
-    "model": ("average score", "zero-advantage ratio"),
-    "base": ("21.2 %", "-"),
-    "base + RL": ("28.3 %", "0.64"),
-    "InT SFT + RL": ("33.7 %", "0.42"),
-}
+PAPER_FINAL = {"base": ("21.2 %", "-"), "base + RL": ("28.3 %", "0.64"), "InT SFT + RL": ("33.7 %", "0.42")}
 PAPER_CONDITIONING = {
-    "condition": ("accuracy", "coverage"),
     "wrong_step": ("0.07 %", "8.7 %"),
     "prefix": ("0.07 %", "9.3 %"),
     "intervention": ("1.56 %", "24.0 %"),
@@ -89,8 +83,18 @@ def write_report(run_dir: Path) -> Path:
         versions=_versions(stages),
         settings=settings,
         paper_url=PAPER_URL,
-        final=summary and _with_paper(summary, "models", "model", PAPER_FINAL),
-        conditioning=conditioning and _with_paper(conditioning, "conditions", "condition", PAPER_CONDITIONING),
+        final=summary
+        and _with_paper(
+            table_cells(summary),
+            ["average score", "zero-advantage ratio"],
+            [PAPER_FINAL.get(entry["model"]) for entry in summary["models"]],
+        ),
+        conditioning=conditioning
+        and _with_paper(
+            table_cells(conditioning),
+            ["accuracy", "coverage"],
+            [PAPER_CONDITIONING.get(entry["condition"]) for entry in conditioning["conditions"]],
+        ),
         skills=skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
         blocks=generation_funnel(folder),
         remarks_on_funnel=funnel_remarks(stages),
@@ -174,16 +178,16 @@ def _tried(folder: RunReader, what: str, compute: Callable[[], T | None]) -> T |
         return None
 
 
-def _with_paper(table: Mapping[str, Any], entries: str, key: str, paper: Mapping[str, tuple[str, ...]]) -> Cells:
-    """A table as text, with the paper's columns at its end; `paper` has their heads by the name of the key."""
-    cells = table_cells(table)
-    absent = ("-",) * len(paper[key])
-    rows = [[*row, *paper.get(entry[key], absent)] for row, entry in zip(cells.rows, table[entries], strict=True)]
-    return replace(cells, heads=[*cells.heads, *paper[key]], rows=rows)
+def _with_paper(cells: Cells, heads: list[str], paper: list[tuple[str, str] | None]) -> Cells:
+    """A table with two more columns, the paper's, which has figures for some of the rows."""
+    rows = [[*row, *(known or ("-", "-"))] for row, known in zip(cells.rows, paper, strict=True)]
+    return replace(cells, heads=[*cells.heads, *heads], rows=rows)
 
 
 def _versions(stages: list[StageRecord]) -> dict[str, str]:
     """As the manifests give them, the later stage counting; else those installed where the report is written."""
     recorded = {name: version for stage in stages for name, version in stage.versions.items()}
+    if recorded:
+        return recorded
     installed = {package: version for package in PACKAGES if (version := metadata_version(package))}
-    return recorded or {"python": platform.python_version(), **installed}
+    return {"python": platform.python_version(), **installed}
