@@ -317,7 +317,7 @@ def hard(
 def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
     from rich.table import Table
 
-    from int_verl.evaluate.figures import pass_at_k, wilson
+    from int_verl.evaluate import pass_at_k, wilson
     from int_verl.problems.hard import band_names, band_of
 
     total = {name: sum(getattr(tally, name) for tally in tallies.values()) for name in ("truncated", "ungraded")}

@@ -20,10 +20,10 @@ from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
 from int_verl.problems.sets import Problem
 from int_verl.records import RL, write_rows
-from int_verl.report.read_run import SECRET
 from int_verl.rl.rows import rl_rows
 from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run_files import CARD, GUIDED_ROLLOUTS, INTERVENTIONS, KEPT, RL_ROWS
+from int_verl.settings.secrets import without_secret
 
 FILES = {
     "sft": (KEPT, "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
@@ -95,8 +95,7 @@ def _described(folder: RunFolder, config: str) -> _File:
 
 def _public(key: str, value: Any) -> Any:
     """A setting as it may leave the machine: no secrets, and a path by its last part."""
-    if SECRET.search(key) and value:
-        return "(not shown)"
+    value = without_secret(key, value)
     return Path(value).name if isinstance(value, str) and value.startswith(("/", "~", ".")) else value
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
+from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Request

@@ -24,12 +24,16 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import comparison
 from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
 from int_verl.errors import EngineError, UserError
-from int_verl.evaluate.figures import bootstrap
+from int_verl.evaluate import bootstrap
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
@@ -46,23 +50,14 @@ from int_verl.settings.sampling import Sampling
 from int_verl.stages.evaluate import score_problem
 from int_verl.stages.sft import sft_model
 
-QUICKSTART = Path(__file__).parents[1] / "quickstart"
-CONFIG = QUICKSTART / "quickstart.yaml"
-
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    parser.add_argument("--jobs", type=int, default=2, help="cells side by side; each keeps a core and 4 GB busy")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser = comparison.arguments(__doc__, "runs/ablations")
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     parser.add_argument("--problems", type=int, default=100, help="training problems to sample, those of kept rows")
     parser.add_argument("--samples", type=int, default=32, help="a problem")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl, for every cell")
     args = parser.parse_intermixed_args()
-    sets = args.out / "problem_sets"
-    if not (sets / "heldout.jsonl").is_file():
-        subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
+    comparison.write_problem_sets(args.out)
     failed = run_all(args)
     Console(width=120).print(table(args.out, args.seeds))
     if failed:
@@ -115,19 +110,10 @@ def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]
 
 def train(out: Path, seed: int, name: str, overrides: list[str]) -> tuple[Run, int]:
     """The cell's run up to SFT, and int-verl's exit code; what is done is passed over."""
-    settings = [
-        f"run.name={name}",
-        f"run.dir={out}/seed-{seed}/{name}",
-        f"run.seed={seed}",
-        f"problems.train={out}/problem_sets/train.jsonl",
-        f"problems.heldout={out}/problem_sets/heldout.jsonl",
-        "guide.controls=[]",
-        *CELLS[name].overrides,
-        *overrides,
-    ]
-    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(CONFIG), *settings]
+    settings = [*comparison.settings(out, seed, name), "guide.controls=[]", *CELLS[name].overrides, *overrides]
+    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(comparison.CONFIG), *settings]
     code = subprocess.run(command).returncode
-    return Run(compose(CONFIG, settings), Console()), code
+    return Run(compose(comparison.CONFIG, settings), Console()), code
 
 
 def sample(run: Run, reference: Path, limit: int, samples: int) -> None:

@@ -8,30 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import (
-    ARMS,
-    PAPER_ENTROPY,
-    PAPER_FINAL,
-    PAPER_NLL,
-    PAPER_PASS_AT_K,
-    PAPER_ZERO_ADVANTAGE,
-)
+from arms import ARMS, PAPER_ENTROPY, PAPER_FINAL, PAPER_NLL, PAPER_PASS_AT_K, PAPER_ZERO_ADVANTAGE
+from comparison import CONFIG
 from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
 
-from int_verl.evaluate.figures import summarise
+from int_verl.evaluate import summarise
 from int_verl.evaluate.likelihood import token_statistics
 from int_verl.files import write_text
 from int_verl.records import read_rows
 from int_verl.report.curves import metric_log
-from int_verl.report.read_run import RunFolder
+from int_verl.report.run_reader import RunReader
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
 from int_verl.stages.assemble import Stages
 from int_verl.stages.sft import sft_model
 
-CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10
 SAMPLES = 400  # responses of the held-out validation whose entropy is taken
 
@@ -79,7 +72,7 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
             continue
         dumps.append((stage, step, model))
         if when == "after":
-            log = metric_log(RunFolder(run.folder.path), stage)
+            log = metric_log(RunReader(run.folder.path), stage)
             last = [log[s]["int/zero_advantage_ratio"] for s in sorted(log) if "int/zero_advantage_ratio" in log[s]]
             found.setdefault("zero_advantage", {})[model] = float(np.mean(last[-LAST_STEPS:]))
         else:

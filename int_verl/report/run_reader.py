@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 from int_verl.errors import UserError
 from int_verl.problems.sets import load_problems
 from int_verl.records import read_rows
+from int_verl.settings.compose import flatten, load_yaml
 from int_verl.settings.generation import StepRule
+from int_verl.settings.secrets import without_secret
 
 STAGES = {
     "sample": "Sample",
@@ -28,14 +30,10 @@ STAGES = {
     "rl_baseline": "RL from base",
     "eval": "Evaluate",
 }
-SECRET = re.compile(
-    r"(api_?key|secret|password|passwd|credential|authorization|(access|auth|bearer|hub|hf)_token)", re.I
-)
-"Settings whose values are not shown."
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class StageRecord:
     """One stage as its manifest tells it."""
 
     name: str
@@ -43,14 +41,13 @@ class Stage:
     status: str
     "done, running, failed; missing without a manifest, unreadable if it is damaged."
     seconds: float | None
-    settings: dict[str, Any]
     counts: dict[str, Any]
     versions: dict[str, str]
 
 
-@dataclass(slots=True)
-class RunFolder:
-    """Reader of one run folder; `remarks` collects what could not be read."""
+@dataclass
+class RunReader:
+    """Reads one run folder; `remarks` collects what could not be read."""
 
     path: Path
     remarks: list[str] = field(default_factory=list)
@@ -114,7 +111,7 @@ class RunFolder:
         if self.has("problems/train.parquet"):
             yield from self.rows("problems/train.parquet", ["id", "problem", "answer", "reference_solution"])
             return
-        settings = self.settings()
+        settings = self.settings
         file, limit = settings.get("problems.train", ""), settings.get("problems.train_limit", "null")
         columns = {k.rpartition(".")[2]: v for k, v in settings.items() if k.startswith("problems.columns.")}
         if Path(file).is_file():
@@ -127,59 +124,46 @@ class RunFolder:
 
     def step_rule(self) -> StepRule:
         """What separates the steps of the run's attempts; the default where its settings cannot be read."""
-        rule = self.settings().get("steps.by")
+        rule = self.settings.get("steps.by")
         return rule if rule in get_args(StepRule) else "blank_line"  # type: ignore[return-value]
 
     def has(self, relative: str) -> bool:
         return (self.path / relative).is_file()
 
-    def stages(self) -> list[Stage]:
-        found = []
-        for name, title in STAGES.items():
-            manifest = self.json(f"{name}/manifest.json")
-            status = "unreadable" if self.has(f"{name}/manifest.json") else "missing"
-            if manifest is not None:
-                status = str(manifest.get("status", "unreadable"))
-            manifest = manifest or {}
-            seconds = manifest.get("seconds")
-            found.append(
-                Stage(
-                    name,
-                    title,
-                    status,
-                    float(seconds) if isinstance(seconds, int | float) else None,
-                    _object(manifest.get("settings")),
-                    _object(manifest.get("counts")),
-                    {str(k): str(v) for k, v in _object(manifest.get("versions")).items()},
-                )
-            )
-        return found
+    def stages(self) -> list[StageRecord]:
+        return [self._stage(name, title) for name, title in STAGES.items()]
 
+    def _stage(self, name: str, title: str) -> StageRecord:
+        file = f"{name}/manifest.json"
+        manifest = self.json(file)
+        if manifest is None:
+            return StageRecord(name, title, "unreadable" if self.has(file) else "missing", None, {}, {})
+        seconds = manifest.get("seconds")
+        return StageRecord(
+            name,
+            title,
+            str(manifest.get("status", "unreadable")),
+            float(seconds) if isinstance(seconds, int | float) else None,
+            _object(manifest.get("counts")),
+            {str(package): str(version) for package, version in _object(manifest.get("versions")).items()},
+        )
+
+    @cached_property
     def settings(self) -> dict[str, str]:
         """The resolved settings as dotted keys, secrets blanked."""
         path = self.path / "config.yaml"
         if not path.is_file():
             return {}
         try:
-            config = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-        except (OSError, ValueError, OmegaConfBaseException) as error:
+            values = OmegaConf.to_container(load_yaml(path), resolve=False)
+        except (ValueError, OmegaConfBaseException) as error:
             self.remarks.append(f"config.yaml cannot be read: {str(error).splitlines()[0]}")
             return {}
-        except Exception as error:  # yaml's own errors share no base that omegaconf exports
-            self.remarks.append(f"config.yaml cannot be read: {type(error).__name__}")
-            return {}
-        return dict(_flatten(config))
+        shown = {key: without_secret(key, value) for key, value in flatten(_object(values)).items()}
+        return {
+            key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in shown.items()
+        }
 
 
 def _object(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _flatten(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and value:
-        for name, inner in value.items():
-            yield from _flatten(inner, f"{key}.{name}" if key else str(name))
-    elif SECRET.search(key) and value not in (None, ""):
-        yield key, "(not shown)"
-    else:
-        yield key, value if isinstance(value, str) else json.dumps(value, default=str)

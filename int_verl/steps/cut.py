@@ -1,27 +1,15 @@
-"""An attempt as steps, and the exact tokens of its beginning.
-
-A step is a blank-line separated piece of an attempt; by another rule, what a heading begins, or a sentence. Steps are
-counted from 1.
-"""
+"""A text cut into steps."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from int_verl.sentences import sentence_starts
 from int_verl.settings.generation import StepRule
+from int_verl.steps.sentences import sentence_starts
 
 _LAST_TWO_NEWLINES_OF_A_RUN = re.compile(r"\n\n(?!\n)")
 _FENCE_OR_HEADING = re.compile(r"^ {0,3}(?:(?P<fence>```+|~~~+)|#{1,6}[^\S\n]+\S[^\n]*)", re.M)
-
-
-class TokenCodec(Protocol):
-    """A tokenizer's way back to text, special tokens included."""
-
-    def decode(self, token_ids: Sequence[int]) -> str: ...
 
 
 def split_steps(text: str) -> list[str]:
@@ -81,7 +69,7 @@ def cut_steps(text: str, by: StepRule = "blank_line", begin: int = 0) -> Steps:
     - ``blank_line``: as `split_steps`.
     - ``headings``: a Markdown heading (``### ...``) begins a step; what stands before the first heading is one, too. A
       heading with nothing under it belongs to the step of the next heading. Code blocks have no headings.
-    - ``sentences``: as `int_verl.sentences` tells them.
+    - ``sentences``: as `int_verl.steps.sentences` tells them.
 
     White space between two steps belongs to neither, except the further newlines of a ``blank_line`` run.
     """
@@ -113,39 +101,3 @@ def _heading_starts(text: str, begin: int) -> list[int]:
                 starts.append(line.start())
             end_of_heading = line.end()
     return starts
-
-
-@dataclass(frozen=True, slots=True)
-class Prefix:
-    """The beginning of an attempt, as tokens of its own and the piece of a token that is left over."""
-
-    token_ids: tuple[int, ...]
-    "The attempt's own tokens that end at or before the cut."
-    rest: str
-    "The text from there to the cut, which lies inside a token; mostly empty."
-
-
-def prefix_tokens(codec: TokenCodec, token_ids: Sequence[int], cut: int) -> Prefix:
-    """The tokens of the first `cut` characters of an attempt.
-
-    Args:
-        codec: tokenizer that `token_ids` come from.
-        token_ids: the attempt as sampled, without its end token.
-        cut: character offset in ``codec.decode(token_ids)``.
-
-    Returns:
-        ``codec.decode(prefix.token_ids) + prefix.rest`` is the attempt's text up to the cut. The rest is to be encoded
-        together with what follows it, so that a word keeps the space before it in one token.
-    """
-    text = codec.decode(token_ids)[:cut]
-    low, high = 0, len(token_ids)
-    while low < high:  # the most tokens whose text is no longer than the cut
-        middle = (low + high + 1) // 2
-        if len(codec.decode(token_ids[:middle])) <= cut:
-            low = middle
-        else:
-            high = middle - 1
-    # A character of several bytes may be spread over tokens: step back to the last clean boundary.
-    while low and not text.startswith(codec.decode(token_ids[:low])):
-        low -= 1
-    return Prefix(tuple(token_ids[:low]), text[len(codec.decode(token_ids[:low])) :] if low else text)
