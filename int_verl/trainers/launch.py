@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +13,6 @@ from int_verl.trainers.lora import merge_adapters
 from int_verl.trainers.process import Progress, TrainerCommand
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-
-_UNQUOTED = re.compile(r"[A-Za-z0-9_/.+%@?*-]+")
-"What a value in Hydra's override grammar may be without quotes."
 
 LEGACY_KEYS = {
     "custom_reward_function": "reward.custom_reward_function",
@@ -101,18 +97,3 @@ def check_overrides(overrides: tuple[str, ...], settings: Mapping[str, str]) -> 
                 raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
         if key in settings:
             raise UserError(f"{override}: set {settings[key]} instead, so that the stage knows when it is done")
-
-
-def hydra_arguments(settings: Mapping[str, object]) -> list[str]:
-    """`key=value` for Hydra's command line."""
-    return [f"{key}={quote(value)}" for key, value in settings.items()]
-
-
-def quote(value: object) -> str:
-    """A value in Hydra's override grammar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    if isinstance(value, Path) and not _UNQUOTED.fullmatch(text):
-        return "'" + text.replace("'", "\\'") + "'"
-    return text

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Literal
 
 from int_verl.errors import UserError
+from int_verl.hydra_overrides import hydra_overrides, quote
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.launch import (
     CPU_ENV,
     TrainedModel,
     check_overrides,
     check_start_model,
-    hydra_arguments,
-    quote,
     train,
 )
 from int_verl.trainers.process import HANG_SECONDS, Progress, TrainerCommand
@@ -184,7 +183,7 @@ def arguments(cfg: RLLaunch) -> list[str]:
     return [
         *(sys.executable, "-m", "verl.trainer.main_ppo", "--config-name", "int_grpo"),
         *(["+int=cpu_grpo"] if cfg.platform == "cpu" else []),
-        *hydra_arguments(settings),
+        *hydra_overrides(settings),
         *cfg.overrides,
     ]
 

@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from int_verl.errors import UserError
+from int_verl.hydra_overrides import hydra_overrides
 from int_verl.trainers.launch import (
     CPU_ENV,
     TrainedModel,
     check_overrides,
     check_start_model,
-    hydra_arguments,
     train,
 )
 from int_verl.trainers.process import HANG_SECONDS, Progress, TrainerCommand, checkpointed_step
@@ -169,7 +169,7 @@ def arguments(cfg: SFTLaunch) -> list[str]:
         *(sys.executable, "-m", "torch.distributed.run", *rendezvous, f"--nproc-per-node={cfg.gpus_per_node}"),
         *("-m", "verl.trainer.sft_trainer", "--config-name", "int_sft"),
         *(["+int=cpu_sft"] if cfg.platform == "cpu" else []),
-        *hydra_arguments(settings),
+        *hydra_overrides(settings),
         *cfg.overrides,
     ]
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.launch import quote
+from int_verl.hydra_overrides import quote
 from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.rl import plan as plan_rl
 from int_verl.trainers.sft import SFTLaunch, forget_finished_epoch
