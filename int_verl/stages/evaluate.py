@@ -24,7 +24,7 @@ from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SCORE, read_rows, write_rows
-from int_verl.rl.rows import validation_scores
+from int_verl.rl.validation_dump import problem_scores
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.stages.rl import hard_problems
@@ -101,7 +101,7 @@ def trainer_scores(run: Run, dumps: Iterable[tuple[str, int, str]]) -> Iterator[
         def is_truncated(response: str) -> bool:
             return len(run.codec.encode(response)) >= run.rl.max_response_length - 1
 
-        yield from validation_scores(dump, model, keys, is_truncated)
+        yield from problem_scores(dump, model, keys, is_truncated)
 
 
 def problem_sets(run: Run) -> dict[str, Iterable[Problem]]:

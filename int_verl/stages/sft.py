@@ -16,7 +16,7 @@ from int_verl.files import file_hash, write_text
 from int_verl.progress import StageProgress
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
-from int_verl.sft.suffix import write_with_suffix
+from int_verl.sft.suffix_rows import write_with_suffix
 from int_verl.stages.sft_data import KEPT, sft_file
 from int_verl.trainers import process as trainer_process
 from int_verl.trainers import sft as launch
