@@ -12,7 +12,7 @@ import numpy as np
 
 from int_verl.evaluate.figures import Estimate, bootstrap
 from int_verl.report.read_run import RunFolder
-from int_verl.trainers.process import read_metrics
+from int_verl.trainers.verl_folder import read_metrics
 
 ARMS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
 MAX_POINTS = 300

@@ -17,22 +17,22 @@ _EXTRA_INFO = [*RL.field("extra_info").type, pa.field("assistant_prefix_ids", pa
 RL_WITH_PREFIX = RL.set(RL.get_field_index("extra_info"), pa.field("extra_info", pa.struct(_EXTRA_INFO)))
 
 
-def rl_rows(problems: Iterable[Problem], solve: Callable[[str], str], ability: str = "math") -> Iterator[Row]:
+def rl_rows(problems: Iterable[Problem], solve: Callable[[str], str]) -> Iterator[Row]:
     """Problems with verl's columns (verl/utils/dataset/rl_dataset.py).
 
     Args:
         solve: problem text -> the user's message, as in the attempts.
     """
     for index, problem in enumerate(problems):
-        yield rl_row(problem, solve(problem.problem), index, ability)
+        yield rl_row(problem, solve(problem.problem), index)
 
 
-def rl_row(problem: Problem, content: str, index: int, ability: str = "math", prefix_ids: Sequence[int] = ()) -> Row:
+def rl_row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] = ()) -> Row:
     """One row; `index` is its number in the file, `content` the user's message, `prefix_ids` begin the response."""
     return {
         "data_source": problem.source,
         "prompt": [{"role": "user", "content": content}],
-        "ability": ability,
+        "ability": "math",
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"index": index, "id": problem.id, "assistant_prefix_ids": list(prefix_ids)},
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import fields
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -26,12 +25,12 @@ from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.stages.sft import GUIDED, MODEL, trained_model, trainer_progress, write_metrics
 from int_verl.stages.sft_data import ATTEMPTS, KEPT
-from int_verl.trainers import process as trainer_process
-from int_verl.trainers import rl as launch
-from int_verl.trainers.export import BestCheckpoint, check_export, export_model, validation_scores
-from int_verl.trainers.process import Progress
+from int_verl.trainers.export import BestCheckpoint, export_model
+from int_verl.trainers.launch import train
+from int_verl.trainers.process import FinishedStep
+from int_verl.trainers.rl import RLLaunch
+from int_verl.trainers.verl_folder import mean_validation_scores
 
-AGENT = "actor_rollout_ref.rollout.agent"
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
 
@@ -79,7 +78,7 @@ class RLStage(Stage):
         }
 
     def check(self, run: Run) -> None:
-        launch.check_settings(self._launch(run, run.model_in_plan))
+        self._launch(run, run.model_in_plan).check_settings()
 
     def total(self, run: Run) -> int:
         return run.rl.total_steps
@@ -91,15 +90,15 @@ class RLStage(Stage):
         best = BestCheckpoint(home / "checkpoints", home / "best") if run.rl.export == "best" else None
         show = trainer_progress(progress, SHOWN)
 
-        def on_progress(now: Progress) -> None:
+        def on_progress(now: FinishedStep) -> None:
             show(now)
             if best is not None:
                 best.look()
 
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
-        done = launch.run(self._launch(run, run.model_folder), on_progress, 60 * run.rl.stall_minutes)
-        score = validation_scores(home / "checkpoints").get(done.steps)
+        done = train(self._launch(run, run.model_folder).command(), on_progress)
+        score = mean_validation_scores(home / "checkpoints").get(done.steps)
         step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
         export_model(model, home / "model", step, score)
         write_metrics(home / "checkpoints", home / "metrics.jsonl")
@@ -107,40 +106,29 @@ class RLStage(Stage):
         return {"steps": done.steps, "exported_step": step, **counts}
 
     def plan(self, run: Run) -> list[str]:
-        cfg = self._launch(run, run.model_in_plan)
-        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
+        return [self._launch(run, run.model_in_plan).shell()]
 
     def start_over(self, run: Run) -> None:
         for leftover in ("checkpoints", "validation", "rollouts", "best", "model"):
             shutil.rmtree(run.folder / self.name / leftover, ignore_errors=True)
 
-    def _launch(self, run: Run, base: Path) -> launch.RLLaunch:
-        check_export(run.rl.export, run.rl.test_freq, run.rl.save_freq)
-        own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts", "export"}
-        own |= {"stall_minutes", "overrides"}
-        settings = {field.name: getattr(run.rl, field.name) for field in fields(run.rl) if field.name not in own}
-        prefixed = (f"{AGENT}.default_agent_loop=int_prefix",) if run.rl.prefix == "intervention" else ()
+    def _launch(self, run: Run, base: Path) -> RLLaunch:
         home = run.folder / self.name
         # verl takes no empty file, and before the data is written it is not known whether there are hard problems.
         hard = home / FILES["hard"]
         sets = ("heldout", "hard") if not hard.is_file() or pq.read_metadata(hard).num_rows else ("heldout",)
-        return launch.RLLaunch(
+        return RLLaunch(
+            settings=run.rl,
+            evaluation=run.eval,
             model_path=base if self.from_base else trained_model(run),
+            base_model=None if self.from_base else base,
             train_files=(home / FILES["train"],),
             val_files=tuple(home / FILES[name] for name in sets),
             output_dir=home / "checkpoints",
-            val_rollouts=run.eval.samples,
-            val_temperature=run.eval.temperature,
-            val_top_p=run.eval.top_p,
-            val_top_k=run.eval.top_k,
-            test_freq=run.rl.test_freq or run.rl.total_steps,
-            validation_data_dir=home / "validation",
-            rollout_data_dir=home / "rollouts" if run.rl.dump_rollouts else None,
+            validation_dir=home / "validation",
+            rollout_dir=home / "rollouts",
             seed=run.seed + 1,
             platform=run.platform,
-            base_model=None if self.from_base else base,
-            overrides=(*prefixed, *run.rl.overrides),
-            **settings,
         )
 
     def _write_data(self, run: Run) -> dict[str, int]:

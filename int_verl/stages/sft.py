@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,10 @@ from int_verl.run.run import Run
 from int_verl.run.stage import Stage
 from int_verl.sft.suffix_rows import write_with_suffix
 from int_verl.stages.sft_data import KEPT, sft_file
-from int_verl.trainers import process as trainer_process
-from int_verl.trainers import sft as launch
+from int_verl.trainers.launch import train
+from int_verl.trainers.process import FinishedStep
+from int_verl.trainers.sft import SFTLaunch
+from int_verl.trainers.verl_folder import read_metrics
 
 GUIDED = "guide/guided.parquet"
 WITH_SUFFIX = "sft/with_suffix.parquet"
@@ -45,11 +46,13 @@ class SFTStage(Stage):
         return {"model": MODEL, "metrics": "sft/metrics.jsonl"}
 
     def check(self, run: Run) -> None:
-        launch.check_settings(_launch(run, run.model_in_plan))
+        _launch(run, run.model_in_plan).check_settings()
 
     def total(self, run: Run) -> int | None:
-        there = training_file(run).is_file() and pq.read_metadata(training_file(run)).num_rows
-        return launch.plan(_launch(run, run.model_folder)).expected_step if there else None
+        if not training_file(run).is_file() or not pq.read_metadata(training_file(run)).num_rows:
+            return None
+        launch = _launch(run, run.model_folder)
+        return launch.command(launch.training_rows()).expected_step
 
     def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
         interventions = pq.read_metadata(run.folder / sft_file(run)).num_rows
@@ -62,17 +65,16 @@ class SFTStage(Stage):
         counts = {"rows": interventions}
         if run.sft.suffix:
             counts["without_suffix"] = write_with_suffix(run.folder / KEPT, run.folder / GUIDED, training_file(run))
-        cfg = _launch(run, run.model_folder)
-        rows = launch.training_rows(cfg)
+        launch = _launch(run, run.model_folder)
+        rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
-        done = launch.run(cfg, trainer_progress(progress, {"train/loss": "loss"}), 60 * run.sft.stall_minutes)
+        done = train(launch.command(rows), trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
         write_text(run.folder / MODEL, f"{done.model_path.resolve()}\n")
         return {"steps": done.steps, **counts}
 
     def plan(self, run: Run) -> list[str]:
-        cfg = _launch(run, run.model_in_plan)
-        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
+        return [_launch(run, run.model_in_plan).shell()]
 
     def start_over(self, run: Run) -> None:
         (run.folder / MODEL).unlink(missing_ok=True)  # before the model that it names
@@ -80,17 +82,15 @@ class SFTStage(Stage):
         (run.folder / WITH_SUFFIX).unlink(missing_ok=True)
 
 
-def _launch(run: Run, model: Path) -> launch.SFTLaunch:
-    settings = {field.name: getattr(run.sft, field.name) for field in fields(run.sft) if field.name != "stall_minutes"}
-    return launch.SFTLaunch(
+def _launch(run: Run, model: Path) -> SFTLaunch:
+    return SFTLaunch(
+        settings=run.sft,
         model_path=model,
         train_file=training_file(run),
         val_file=None,
         output_dir=run.folder / CHECKPOINTS,
-        micro_batch_tokens=1_024 if run.platform == "cpu" else run.sft.max_length,
         seed=run.seed + 1,
         platform=run.platform,
-        **settings,
     )
 
 
@@ -116,9 +116,9 @@ def trained_model(run: Run) -> Path:
 
 
 def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Any:
-    """A callback for `trainer_process.run` that shows the step and some metrics, given by verl's name and ours."""
+    """A callback for `train` that shows the step and some metrics, given by verl's name and ours."""
 
-    def on_progress(now: trainer_process.Progress) -> None:
+    def on_progress(now: FinishedStep) -> None:
         found = [f"{ours} {now.metrics[verls]:.3g}" for verls, ours in shown.items() if verls in now.metrics]
         progress.advance(now.step, ", ".join(found))
 
@@ -130,7 +130,7 @@ def write_metrics(checkpoints: Path, file: Path) -> None:
     import json
 
     lines = []
-    for metrics in trainer_process.read_metrics(checkpoints):
+    for metrics in read_metrics(checkpoints):
         step = metrics.pop("step")
         lines.append(json.dumps({"step": step, "data": metrics}) + "\n")
     write_text(file, "".join(lines))

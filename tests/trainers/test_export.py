@@ -10,7 +10,8 @@ from shutil import copytree, rmtree
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.export import BestCheckpoint, check_export, export_model, validation_scores
+from int_verl.trainers.export import BestCheckpoint, check_export, export_model
+from int_verl.trainers.verl_folder import mean_validation_scores
 
 pytestmark = pytest.mark.verl
 
@@ -36,7 +37,7 @@ def test_the_score_is_the_mean_over_the_data_sources(tmp_path: Path) -> None:
     log(tmp_path, 0, sums=0.25, products=0.75)
     log(tmp_path, 1)
     log(tmp_path, 2, sums=1.0, products=0.5)
-    assert validation_scores(tmp_path) == {0: 0.5, 2: 0.75}
+    assert mean_validation_scores(tmp_path) == {0: 0.5, 2: 0.75}
 
 
 def test_an_exported_model_outlives_its_checkpoint(make_model: Callable[[bool], Path], tmp_path: Path) -> None:
