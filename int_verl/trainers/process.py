@@ -122,19 +122,18 @@ def _watch(
     on_step: Callable[[FinishedStep], None] | None,
 ) -> int:
     """Reports steps until the supervisor ends; returns the trainer's exit code."""
-    seen, last_step, news, moved = 0, 0, News(command.log_path, log_start), time.monotonic()
+    metrics_file, news = GrowingFile(metrics_path), News(command.log_path, log_start)
+    last_step, moved = 0, time.monotonic()
     while True:
         code = supervisor.poll()
-        content = metrics_path.read_bytes() if metrics_path.exists() else b""
-        complete = content[: content.rfind(b"\n") + 1]
-        for step, metrics in parse_metrics(complete[seen:]):
+        metrics_lines = metrics_file.new_lines()
+        for step, metrics in parse_metrics(metrics_lines):
             last_step = step
             if on_step is not None:
                 on_step(FinishedStep(step, command.expected_step, metrics))
-        stepped, seen = len(complete) > seen, len(complete)
         if code is not None:
             return code
-        if news.any() or stepped:
+        if news.any() or metrics_lines:
             moved = time.monotonic()
         elif time.monotonic() - moved > command.hang_seconds:
             raise TrainerError(
@@ -145,24 +144,37 @@ def _watch(
         time.sleep(POLL_SECONDS)
 
 
+class GrowingFile:
+    """What is added to a file, by whole lines."""
+
+    def __init__(self, path: Path, start: int = 0) -> None:
+        self._path, self._offset = path, start
+
+    def new_lines(self) -> bytes:
+        """What was added since the last call; nothing while there is no such file."""
+        if not self._path.exists():
+            return b""
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            text = file.read()
+        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
+        self._offset += len(text)
+        return text
+
+
 class News:
     """Lines of a growing log that were not there before, numbers aside."""
 
     def __init__(self, path: Path, start: int) -> None:
-        self._path, self._offset = path, start
+        self._log = GrowingFile(path, start)
         self._known: set[int] = set()
         self.last = ""
         "The latest of them."
 
     def any(self) -> bool:
         """Whether there are any since the last call."""
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            text = file.read()
-        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
-        self._offset += len(text)
         before = len(self._known)
-        for line in text.decode(errors="replace").splitlines():
+        for line in self._log.new_lines().decode(errors="replace").splitlines():
             if (words := hash(_DIGITS.sub("", line))) not in self._known:
                 self._known.add(words)
                 self.last = plain(line)[:200] or self.last

@@ -124,7 +124,7 @@ def test_servers_of_their_own_never_sample_from_random_weights() -> None:
 
 
 def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:
-    """Here it is still the base; tests/verl/test_checkpoint.py has the other ways to be unfit."""
+    """Here it is still the base; test_checkpoint.py has the other ways to be unfit."""
     base = Path(copytree(model, model.parent / "base"))
     with pytest.raises(UserError, match="weights are those of"):
         rl(model, base_model=base).command()
