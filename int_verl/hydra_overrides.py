@@ -17,8 +17,12 @@ def hydra_overrides(settings: Mapping[str, object]) -> list[str]:
 
 def quote(value: object) -> str:
     """A value as Hydra reads it back; a path may have any name."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ",".join(map(quote, value)) + "]"
     text = str(value)
     if isinstance(value, Path) and not _UNQUOTED.fullmatch(text):
         return "'" + text.replace("'", "\\'") + "'"

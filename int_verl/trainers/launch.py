@@ -14,7 +14,6 @@ from int_verl.hydra_overrides import hydra_overrides
 from int_verl.settings.compose import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.lora import merge_adapters
-from int_verl.trainers.overrides import check_overrides
 from int_verl.trainers.process import FinishedStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step
 
@@ -30,7 +29,7 @@ class Launch(ABC):
     cpu_fragment: ClassVar[str]
     "Of the config's group `int`, added on a CPU."
     our_settings: ClassVar[Mapping[str, str]]
-    "See `check_overrides`."
+    "verl's key -> the setting that must be used instead, see `check_overrides`."
     model_in_checkpoint: ClassVar[str]
     "See `TrainerCommand`."
 
@@ -75,9 +74,6 @@ class Launch(ABC):
         """Environment and command line as a line for a terminal, unchecked."""
         environment = (f"{name}={shlex.quote(value)}" for name, value in self.environment().items())
         return " ".join([*environment, shlex.join(self.arguments())])
-
-    def check_overrides(self) -> None:
-        check_overrides(self.settings.overrides, self.our_settings)
 
     def check_start_model(self) -> None:
         """Raises UserError where no model lies."""

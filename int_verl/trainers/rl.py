@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.hydra_overrides import quote
 from int_verl.settings.compose import EvalSettings, RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.launch import CPU_ENV, Launch
+from int_verl.trainers.overrides import check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 MICRO_BATCH_ON_CPU = 512
@@ -69,7 +69,7 @@ class RLLaunch(Launch):
     def check_settings(self) -> None:
         settings = self.settings
         check_export(settings.export, settings.test_freq, settings.save_freq)
-        self.check_overrides()
+        check_overrides(settings.overrides, self.our_settings)
         if settings.prompts_per_step % settings.mini_batch:
             raise UserError(
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
@@ -103,8 +103,8 @@ class RLLaunch(Launch):
         actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
         found: dict[str, object] = {
             "actor_rollout_ref.model.path": self.model_path,
-            "data.train_files": _list(self.train_files),
-            "data.val_files": _list(self.val_files),
+            "data.train_files": self.train_files,
+            "data.val_files": self.val_files,
             "data.train_batch_size": settings.prompts_per_step,
             "data.max_prompt_length": settings.max_prompt_length,
             "data.max_response_length": settings.max_response_length,
@@ -169,7 +169,3 @@ class RLLaunch(Launch):
             )
         if not self.val_files:
             raise UserError("problems.heldout: verl's trainer needs a validation file, even with test_freq=-1")
-
-
-def _list(files: tuple[Path, ...]) -> str:
-    return "[" + ",".join(quote(file) for file in files) + "]"

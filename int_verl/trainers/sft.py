@@ -15,6 +15,7 @@ from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.settings.compose import SFTSettings
 from int_verl.trainers.launch import CPU_ENV, Launch
+from int_verl.trainers.overrides import check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class SFTLaunch(Launch):
         return self.settings.gpus_per_node * self.settings.nnodes
 
     def check_settings(self) -> None:
-        self.check_overrides()
+        check_overrides(self.settings.overrides, self.our_settings)
         for override in self.settings.overrides:
             key, value = key_and_value(override)
             if key == "data.pad_mode" and value != "no_padding":
@@ -120,7 +121,7 @@ class SFTLaunch(Launch):
         return {
             "model.path": self.model_path,
             "data.train_files": self.train_file,
-            "data.val_files": self.val_file if self.val_file is not None else "null",
+            "data.val_files": self.val_file,
             "data.train_batch_size": settings.batch_size,
             "data.max_length": settings.max_length,
             "data.max_token_len_per_gpu": at_once,

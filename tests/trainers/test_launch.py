@@ -13,10 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.hydra_overrides import quote
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.rl import RLLaunch
-from int_verl.trainers.verl_folder import set_aside_finished_epoch
 from tests.trainers.launches import rl_launch, sft_launch
 
 pytestmark = pytest.mark.verl
@@ -141,23 +139,3 @@ def test_rl_files_must_have_equal_columns(model: Path) -> None:
     pq.write_table(table.drop_columns(["reward_model"]), other)
     with pytest.raises(UserError, match="column reward_model is missing"):
         replace(launch, val_files=(other,)).command()
-
-
-@pytest.mark.parametrize(
-    "name", ["plain", "with space", "it's", "a=b", "a,b", "{x}", "$(x)", "é", "数学", "~x", "#&!;<>`"]
-)
-def test_paths_survive_hydras_grammar(name: str) -> None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    parsed = OverridesParser.create().parse_override(f"key={quote(Path('/tmp') / name)}")
-    assert str(parsed.value()) == f"/tmp/{name}"
-
-
-def test_the_loader_state_of_a_finished_epoch_is_set_aside(tmp_path: Path) -> None:
-    for step, expected in ((4, "data_0.pt"), (6, "data_0.pt.epoch_end")):
-        folder = tmp_path / f"global_step_{step}"
-        folder.mkdir()
-        (folder / "data_0.pt").touch()
-        (tmp_path / "latest_checkpointed_iteration.txt").write_text(str(step))
-        set_aside_finished_epoch(tmp_path, 3)
-        assert [file.name for file in folder.iterdir()] == [expected]

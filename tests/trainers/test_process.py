@@ -14,7 +14,7 @@ import pytest
 
 from int_verl.errors import TrainerError
 from int_verl.trainers.process import FinishedStep, News, TrainerCommand, run_trainer
-from int_verl.trainers.verl_folder import checkpointed_step, mend_tracker, read_metrics
+from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 
 pytestmark = pytest.mark.slow
 
@@ -184,15 +184,3 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert wait_for(lambda: not processes_with(mark))
-
-
-def test_a_broken_tracker_is_removed(tmp_path: Path) -> None:
-    tracker = tmp_path / "latest_checkpointed_iteration.txt"
-    for content in ("", "7"):
-        tracker.write_text(content)
-        mend_tracker(tmp_path)
-        assert not tracker.exists()
-    (tmp_path / "global_step_7").mkdir()
-    tracker.write_text("7")
-    mend_tracker(tmp_path)
-    assert checkpointed_step(tmp_path) == 7
