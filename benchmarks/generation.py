@@ -52,6 +52,7 @@ from int_verl.grading import Grade, Grader  # noqa: E402
 from int_verl.problems.sets import Problem  # noqa: E402
 from int_verl.run.run import Run  # noqa: E402
 from int_verl.settings.compose import compose  # noqa: E402
+from int_verl.stages import assemble  # noqa: E402
 from tests import mod23_script  # noqa: E402
 
 # Nearly every attempt is wrong, each in its own way, as on the paper's hard problems.
@@ -127,27 +128,29 @@ def new_run(folder: Path, *overrides: str, context_length: int | None = None) ->
     config = compose(QUICKSTART / "quickstart.yaml", [f"run.dir={folder}", *sets, *paper, *overrides])
     run = Run(config, Console(quiet=True))
     if context_length is not None:
-        run.__dict__["context_length"] = context_length
+        run.model.__dict__["context_length"] = context_length
     return run
 
 
 async def dataflow(
     run: Run, engine: Engine, problems: Sequence[Problem], grader: Any, folder: Path, until: str = "guide"
 ) -> JournaledEngine:
-    """What `int_verl.stages.generate.generate` does, on an engine that is open already and stays so."""
+    """What `int_verl.stages.generate.Dataflow.generate` does, on an engine that is open already and stays so."""
     folder.mkdir(parents=True)
-    settings = run.engine_settings
+    settings = run.engine
     with Journal(folder / "journal.sqlite") as journal, Spool(folder / "rows.spool") as spool:
         journaled = JournaledEngine(
             _StaysOpen(engine),
             journal,
-            run.model_revision,
+            run.model.revision,
             settings.in_flight,
             ordering=settings.ordering,
             timeout=settings.timeout,
             retries=settings.retries,
         )
-        generator = Generator(journaled, run.codec, run.prompts, grader, run.generator_settings, Quiet())
+        generator = Generator(
+            journaled, run.model.codec, run.prompts, grader, assemble.Stages(run).dataflow.settings, Quiet()
+        )
         async with journaled:
             await generator.run(problems, spool, until)  # type: ignore[arg-type]
     return journaled
@@ -374,8 +377,8 @@ def overhead(folder: Path, problems: int, in_flight: int, rounds: int) -> Figure
             known: dict[Request, Completion] = {}
             if until == "sample":
                 run = new_run(folder, *settings, "sample.sampling.max_tokens=7200", context_length=8192)
-                body = run.codec.encode("\n\n".join(f"Step {n}: times 9, 13 -> 10" for n in range(1, 800)))
-                end = run.codec.encode("\n\nThe answer is \\boxed{7}.")
+                body = run.model.codec.encode("\n\n".join(f"Step {n}: times 9, 13 -> 10" for n in range(1, 800)))
+                end = run.model.codec.encode("\n\nThe answer is \\boxed{7}.")
                 long_tokens = (*body[: 7_000 - len(end)], *end)
             answers = mod23_script.script if until == "guide" else long
 
@@ -387,15 +390,15 @@ def overhead(folder: Path, problems: int, in_flight: int, rounds: int) -> Figure
             # The first pass fills `known`, so that the others do not pay for making up answers.
             passes = []
             for turn in range(rounds + 1):
-                codec = Timed(run.codec, "encode", "decode", "prompt_ids")
-                run.__dict__["codec"] = codec
+                codec = Timed(run.model.codec, "encode", "decode", "prompt_ids")
+                run.model.__dict__["codec"] = codec
                 in_loop = InLoop(grader)
                 started = time.process_time()
                 journaled, _ = run_in_virtual_time(
                     dataflow(run, ScriptedEngine(once, 1.0), rows, in_loop, folder / f"{until}{turn}", until)
                 )
                 seconds = time.process_time() - started
-                run.__dict__["codec"] = codec.inner
+                run.model.__dict__["codec"] = codec.inner
                 passes.append((seconds, codec.seconds, in_loop.seconds))
             total, tokenizer, grading = min(passes[1:])
             each = 1e3 / journaled.drawn

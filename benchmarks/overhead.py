@@ -41,7 +41,9 @@ sys.path.insert(0, str(ROOT / "recipes" / "quickstart"))
 from domain import Problem, own_solution, problem_sets, solve_prompt  # noqa: E402
 
 from int_verl.generate.chat import ChatCodec  # noqa: E402
-from int_verl.settings.compose import EvalSettings, RLSettings, SFTSettings, compose, flatten, section  # noqa: E402
+from int_verl.settings.compose import flatten  # noqa: E402
+from int_verl.settings.evaluation import EvalSettings  # noqa: E402
+from int_verl.settings.training import RLSettings, SFTSettings  # noqa: E402
 from int_verl.trainers.process import run_trainer  # noqa: E402
 from int_verl.trainers.rl import RLLaunch  # noqa: E402
 from int_verl.trainers.sft import SFTLaunch  # noqa: E402
@@ -53,8 +55,6 @@ MODEL = ROOT / "recipes" / "quickstart" / "model"
 CONFIGS = ROOT / "int_verl" / "config"
 PARTS = ("step", "gen", "old_log_prob", "adv", "update_actor", "update_weights")
 WARM_UP = 2
-NEEDED = ("model.path=none", "problems.train=none", "problems.heldout=none")
-"Settings without a default, of sections that are not used here."
 # What our primaries have of int_verl's own; stock has verl's in its place.
 OURS = ("data.intervention", "data.custom_cls", "reward.custom_reward_function", "trainer.v1.sampler")
 OURS += ("actor_rollout_ref.rollout.agent",)
@@ -87,13 +87,12 @@ def measure_sft(folder: Path, rounds: int, epochs: int) -> Table:
     """Seconds a step of SFT in both arms."""
     file = folder / "sft.parquet"
     write_sft_rows(file, 256)
-    settings = {"epochs": epochs, "batch_size": 16, "learning_rate": 1e-4, "max_length": 256}
-    config = compose(None, [*NEEDED, *(f"sft.{key}={value}" for key, value in settings.items())])
+    settings = SFTSettings(epochs=epochs, batch_size=16, learning_rate=1e-4, max_length=256)
     seconds: dict[Arm, list[float]] = {"ours": [], "stock": []}
     tokens: dict[Arm, float] = {}
     for number, arm in enumerate(order(rounds)):
         launch = SFTLaunch(
-            settings=section(config, "sft", SFTSettings), model_path=MODEL, train_file=file, val_file=None,
+            settings=settings, model_path=MODEL, train_file=file, val_file=None,
             output_dir=folder / f"sft-{number}-{arm}", seed=1, platform="cpu",
         )  # fmt: skip
         command = launch.command(launch.training_rows())
@@ -118,18 +117,18 @@ def measure_rl(folder: Path, rounds: int, steps: int) -> Table:
     """Medians of what a step of RL consists of in both arms, with a bootstrap interval of the ratio over steps."""
     file = folder / "rl.parquet"
     write_rl_rows(file, 64)
-    settings = {"prompts_per_step": 16, "rollouts": 8, "mini_batch": 16, "learning_rate": 1e-5, "total_steps": steps,
-                "max_prompt_length": 96, "max_response_length": 96, "save_freq": steps,
-                "overrides": "['trainer.val_before_train=false','trainer.test_freq=-1']"}  # fmt: skip
-    config = compose(None, [*NEEDED, *(f"rl.{key}={value}" for key, value in settings.items())])
+    settings = RLSettings(
+        prompts_per_step=16, rollouts=8, mini_batch=16, learning_rate=1e-5, total_steps=steps, max_prompt_length=96,
+        max_response_length=96, save_freq=steps, overrides=("trainer.val_before_train=false", "trainer.test_freq=-1"),
+    )  # fmt: skip
     timings: dict[Arm, list[dict[str, float]]] = {"ours": [], "stock": []}
     rewards: dict[Arm, list[float]] = {"ours": [], "stock": []}
     for number, arm in enumerate(order(rounds)):
         home = folder / f"rl-{number}-{arm}"
         command = RLLaunch(
-            settings=section(config, "rl", RLSettings), evaluation=section(config, "eval", EvalSettings),
-            model_path=MODEL, base_model=None, train_files=(file,), val_files=(file,), output_dir=home,
-            validation_dir=home / "validation", rollout_dir=home / "rollouts", seed=1, platform="cpu",
+            settings=settings, evaluation=EvalSettings(), model_path=MODEL, base_model=None, train_files=(file,),
+            val_files=(file,), output_dir=home, validation_dir=home / "validation", rollout_dir=home / "rollouts",
+            seed=1, platform="cpu",
         ).command()  # fmt: skip
         if arm == "stock":
             sampler = "trainer.v1.sampler.custom_sampler"

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Protocol
 
 from int_verl.sentences import sentence_starts
-
-StepRule = Literal["blank_line", "headings", "sentences"]
+from int_verl.settings.generation import StepRule
 
 _LAST_TWO_NEWLINES_OF_A_RUN = re.compile(r"\n\n(?!\n)")
 _FENCE_OR_HEADING = re.compile(r"^ {0,3}(?:(?P<fence>```+|~~~+)|#{1,6}[^\S\n]+\S[^\n]*)", re.M)

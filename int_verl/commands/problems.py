@@ -102,7 +102,8 @@ def check(
         raise UserError("--answer-after: say the mark that stands before the answers")
     tokens = None
     if model is not None:
-        from int_verl.generate.chat import ChatCodec, local_model
+        from int_verl.generate.chat import ChatCodec
+        from int_verl.generate.model import local_model
 
         codec = ChatCodec(local_model(model))
 

@@ -61,7 +61,7 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
 
     from int_verl.run.run import Run
     from int_verl.settings.compose import load_yaml
-    from int_verl.stages.sft import training_file
+    from int_verl.stages.assemble import Stages
 
     settings = folder / "config.yaml"
     if not settings.is_file():
@@ -69,18 +69,19 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     config = load_yaml(settings)
     config.run.dir = str(folder)
     run = Run(config, Console())
-    file = training_file(run)
+    file = Stages(run).sft.training_file
     if not file.is_file():
         raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")
     sft = run.sft
     intervention = {"loss_on": sft.loss_on, "suffix": sft.suffix, "overlong": sft.overlong}
-    return file, str(run.model_folder), {"max_length": sft.max_length, "intervention": intervention}
+    return file, str(run.model.folder), {"max_length": sft.max_length, "intervention": intervention}
 
 
 def _open(file: Path, model: str, data: dict[str, Any]) -> tuple[InterventionSFTDataset, Any]:
     from omegaconf import OmegaConf
 
-    from int_verl.generate.chat import ChatCodec, local_model
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.model import local_model
     from int_verl.sft.dataset import InterventionSFTDataset
 
     tokenizer = ChatCodec(local_model(model)).tokenizer

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from int_verl.errors import UserError
 from int_verl.problems.sets import load_problems
 from int_verl.records import read_rows
-from int_verl.steps import StepRule
+from int_verl.settings.generation import StepRule
 
 STAGES = {
     "sample": "Sample",

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from int_verl.report.read_run import RunFolder
-from int_verl.steps import StepRule, cut_steps
+from int_verl.settings.generation import StepRule
+from int_verl.steps import cut_steps
 
 MAX_KEPT, MAX_OTHERS = 36, 12
 MAX_CHARACTERS = 4_000

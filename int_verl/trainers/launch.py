@@ -11,7 +11,7 @@ from typing import ClassVar, Literal
 
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides
-from int_verl.settings.compose import RLSettings, SFTSettings
+from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.lora import merge_adapters
 from int_verl.trainers.process import FinishedStep, TrainerCommand, run_trainer

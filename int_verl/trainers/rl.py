@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.settings.compose import EvalSettings, RLSettings
+from int_verl.settings.evaluation import EvalSettings
+from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.launch import CPU_ENV, Launch

@@ -28,23 +28,23 @@ from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.errors import UserError
+from int_verl.errors import EngineError, UserError
 from int_verl.evaluate.figures import bootstrap
-from int_verl.generate.chat import model_revision
-from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import EngineError, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
+from int_verl.generate.model import model_revision
+from int_verl.generate.seeds import request_seed
 from int_verl.grading import Grader
 from int_verl.grading.reward_function import RewardFunction
 from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
+from int_verl.settings.sampling import Sampling
 from int_verl.stages.evaluate import score_problem
-from int_verl.stages.sft import trained_model
+from int_verl.stages.sft import sft_model
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart"
 CONFIG = QUICKSTART / "quickstart.yaml"
@@ -133,8 +133,8 @@ def train(out: Path, seed: int, name: str, overrides: list[str]) -> tuple[Run, i
 def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     """Draw from the cell's model on the problems with a kept intervention in the cell `int`, and write the scores."""
     wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
-    problems = [problem for problem in run.train if problem.id in wanted][:limit]
-    model = trained_model(run)
+    problems = [problem for problem in run.problems.train if problem.id in wanted][:limit]
+    model, codec = sft_model(run.folder), run.model.codec
     sampling = Sampling(run.rl.max_response_length, run.eval.temperature, run.eval.top_p, run.eval.top_k)
     engine = VerlEngine(
         model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
@@ -142,14 +142,13 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
 
     async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
-        counts = await score_problem(run, journaled, grader, problem, sampling, seeds)
+        prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
+        counts = await score_problem(journaled, codec, grader, problem, prompt_ids, sampling, seeds)
         return {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
-            async with JournaledEngine(
-                engine, journal, model_revision(model), run.engine_settings.in_flight
-            ) as drawing:
+            async with JournaledEngine(engine, journal, model_revision(model), run.engine.in_flight) as drawing:
                 return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
 
     write_rows(run.folder.path / "scores.parquet", SCORE, asyncio.run(score_all()))

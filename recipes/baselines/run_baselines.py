@@ -23,7 +23,7 @@ from pathlib import Path
 from arms import ARMS, GENERATOR
 from tables import print_tables
 
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 
 QUICKSTART = Path(__file__).parents[1] / "quickstart"
 CONFIG = QUICKSTART / "quickstart.yaml"

@@ -28,9 +28,8 @@ from int_verl.report.curves import metric_log
 from int_verl.report.read_run import RunFolder
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
-from int_verl.stages.evaluate import trainer_scores
-from int_verl.stages.sft import trained_model
-from int_verl.stages.sft_data import sft_file
+from int_verl.stages.assemble import Stages
+from int_verl.stages.sft import sft_model
 
 CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10
@@ -84,13 +83,13 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
             last = [log[s]["int/zero_advantage_ratio"] for s in sorted(log) if "int/zero_advantage_ratio" in log[s]]
             found.setdefault("zero_advantage", {})[model] = float(np.mean(last[-LAST_STEPS:]))
         else:
-            folder = run.model_folder if stage == "rl_baseline" else trained_model(run)
+            folder = run.model.folder if stage == "rl_baseline" else sft_model(run.folder)
             found.setdefault("entropy", {})[model] = entropy(run, stage, folder)
             if stage == "rl":
                 found.setdefault("nll", {})[model], found.setdefault("nll_row", {})[model] = nll(run)
     if not dumps:
         return found
-    for entry in summarise(trainer_scores(run, dumps), group=run.rl.rollouts, comparisons=())["models"]:
+    for entry in summarise(Stages(run).eval.trainer_scores(dumps), group=run.rl.rollouts, comparisons=())["models"]:
         for problem_set, shown in (("heldout", "held-out"), ("hard", "hard")):
             for k, estimate in entry["sets"].get(problem_set, {}).get("pass_at", {}).items():
                 found.setdefault(f"{shown} pass@{k}", {})[entry["model"]] = estimate["value"]
@@ -99,25 +98,25 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
 
 def nll(run: Run) -> tuple[float, float]:
     """Negative log-likelihood under the base model of what SFT trains on: nats a token, and nats a row, means."""
-    rows = read_rows(run.folder / sft_file(run), ["prompt_ids", "prefix_ids", "intervention_ids"])
+    rows = read_rows(run.folder / Stages(run).sft.rows, ["prompt_ids", "prefix_ids", "intervention_ids"])
     pairs = [(row["prompt_ids"], [*row["prefix_ids"], *row["intervention_ids"]]) for row in rows]
-    statistics = token_statistics(run.model_folder, pairs)
+    statistics = token_statistics(run.model.folder, pairs)
     return statistics.nll, statistics.nll * statistics.tokens / len(pairs)
 
 
 def entropy(run: Run, stage: str, model: Path) -> float:
     """Mean entropy over the next token along the model's own held-out samples, as validated before RL."""
-    heldout = {run.prompts.solve(problem.problem) for problem in run.heldout}
+    heldout = {run.prompts.solve(problem.problem) for problem in run.problems.heldout}
     prompts = {
-        run.codec.tokenizer.decode(ids, skip_special_tokens=True): ids
-        for ids in (list(run.codec.prompt_ids(content)) for content in sorted(heldout))
+        run.model.codec.tokenizer.decode(ids, skip_special_tokens=True): ids
+        for ids in (list(run.model.codec.prompt_ids(content)) for content in sorted(heldout))
     }
     pairs = []
     with (run.folder / stage / "validation/0.jsonl").open() as lines:
         for line in lines:
             row = json.loads(line)
             if row["input"] in prompts and row["output"]:
-                pairs.append((prompts[row["input"]], run.codec.encode(row["output"])))
+                pairs.append((prompts[row["input"]], run.model.codec.encode(row["output"])))
     chosen = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
     return token_statistics(model, chosen).entropy
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from int_verl.settings.compose import EvalSettings, RLSettings, SFTSettings, compose, section
+from omegaconf import OmegaConf
+
+from int_verl.settings.compose import section
+from int_verl.settings.evaluation import EvalSettings
+from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.sft import SFTLaunch
 
@@ -37,6 +41,4 @@ def _changed(own: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def _section(name: str, changes: dict[str, Any]) -> Any:
-    config = compose(None, ["model.path=model", "problems.train=train", "problems.heldout=heldout"])
-    config[name].update({key: list(value) if isinstance(value, tuple) else value for key, value in changes.items()})
-    return section(config, name, SECTIONS[name])
+    return section(OmegaConf.create({name: changes}), name, SECTIONS[name])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -15,20 +16,40 @@ from rich.console import Console
 from int_verl.errors import UserError
 from int_verl.generate.dataflow import ProblemRows
 from int_verl.generate.journal import Journal
+from int_verl.generate.tables import stages_up_to, write_tables
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
 from int_verl.records import read_rows
-from int_verl.run.folder import Manifest
-from int_verl.run.run import IDENTITY, Run
-from int_verl.run.schedule import decide
+from int_verl.run.folder import Manifest, RunFolder
+from int_verl.run.run import Run
+from int_verl.run.schedule import IDENTITY
 from int_verl.run.shards import Shard
+from int_verl.run_files import CONFIG, HELDOUT_PROBLEMS, TABLES, TRAIN_PROBLEMS
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, Until
-from int_verl.stages.generate import GENERATION, TABLES, finish, write_tables
+from int_verl.stages.assemble import Stages, schedule_of
 
 _DIFFERS = ("run.shard",)
 _MADE_HERE = ("attempts", "proposals")
 "Inputs of a stage that are the shard's own rows."
+
+
+@dataclass(frozen=True, slots=True)
+class _Shard:
+    """A run of a share of the problems, with the folder's settings, wherever the folder lies now."""
+
+    run: Run
+    part: Shard
+
+    @property
+    def path(self) -> Path:
+        return self.run.folder.path
+
+    def manifest(self, stage: str) -> Manifest:
+        manifest = self.run.folder.manifest(stage)
+        if manifest is None:
+            raise UserError(f"{self.path}: {stage} has not run; finish this shard first")
+        return manifest
 
 
 def merge(folders: Sequence[Path], into: Path, console: Console) -> None:
@@ -40,82 +61,70 @@ def merge(folders: Sequence[Path], into: Path, console: Console) -> None:
     """
     shards = [_shard(folder, console) for folder in folders]
     until = _last_stage(shards)
-    for stage in _stages(until):
+    for stage in stages_up_to(until):
         _check_finished(shards, stage)
         _check_alike(shards, stage)
     _check_cover(shards)
-    merged = _run_of(shards[0].config, into, console, shard=None)
-    with merged.folder.lock():
-        held = [stage for stage in UNTIL if merged.folder.manifest(stage) is not None]
+    merged = _run_of(shards[0].run.config, into, console, shard=None)
+    folder, problems = merged.folder, merged.problems
+    with folder.lock():
+        held = [stage for stage in UNTIL if folder.manifest(stage) is not None]
         if held:
             raise UserError(f"--into {into}: this folder already has a {held[0]} stage; choose another")
-        merged.folder.remember(merged.config, IDENTITY)
-        for split, problems in (("train", merged.train), ("heldout", merged.heldout)):
-            write_problems(merged.folder / f"problems/{split}.parquet", problems)
-        with Journal(merged.folder.journal) as journal:
+        folder.remember(merged.config, IDENTITY)
+        write_problems(folder / TRAIN_PROBLEMS, problems.train)
+        write_problems(folder / HELDOUT_PROBLEMS, problems.heldout)
+        with Journal(folder.journal) as journal:
             for shard in shards:
-                journal.absorb(shard.folder.journal)
-        with StageProgress(console, "merge", len(merged.train), "written") as progress:
-            counts = write_tables(merged.folder, _in_order(merged, shards, until), until, progress)
-        counts[until]["requests"] = _sum([_manifest(shard, until).counts.get("requests", {}) for shard in shards])
-        finish(merged, until, counts)
+                journal.absorb(shard.run.folder.journal)
+        with StageProgress(console, "merge", len(problems.train), "written") as progress:
+            counts = write_tables(folder.path, _in_order(folder, shards, until), until, progress)
+        counts[until]["requests"] = _sum([shard.manifest(until).counts.get("requests", {}) for shard in shards])
+        Stages(merged, until).dataflow.release(counts)
+        schedule_of(merged, until).seal({stage: counts[stage] for stage in stages_up_to(until)})
 
 
 def _run_of(config: Any, folder: Path, console: Console, shard: str | None) -> Run:
-    """The run that a folder's settings describe, wherever the folder lies now."""
     here = OmegaConf.merge(config, {"run": {"dir": str(folder), "shard": shard}})
     assert isinstance(here, DictConfig)
     return Run(here, console)
 
 
-def _shard(folder: Path, console: Console) -> Run:
-    file = folder / "config.yaml"
+def _shard(folder: Path, console: Console) -> _Shard:
+    file = folder / CONFIG
     if not file.is_file():
         raise UserError(f"{folder}: no run folder; merge takes the folders of runs with run.shard")
     config = load_yaml(file)
-    shard = OmegaConf.select(config, "run.shard")
-    if shard is None:
+    text = OmegaConf.select(config, "run.shard")
+    if text is None:
         raise UserError(f"{folder}: a run of all problems, not a shard; merge takes the folders of runs with run.shard")
-    return _run_of(config, folder, console, shard)
+    run = _run_of(config, folder, console, text)
+    assert run.problems.shard is not None
+    return _Shard(run, run.problems.shard)
 
 
-def _part(run: Run) -> Shard:
-    assert run.shard is not None
-    return run.shard
-
-
-def _manifest(run: Run, stage: str) -> Manifest:
-    manifest = run.folder.manifest(stage)
-    if manifest is None:
-        raise UserError(f"{run.folder.path}: {stage} has not run; finish this shard first")
-    return manifest
-
-
-def _last_stage(shards: Sequence[Run]) -> Until:
+def _last_stage(shards: Sequence[_Shard]) -> Until:
     """The last stage that any of the shards has begun."""
-    begun = [stage for stage in UNTIL if any(run.folder.manifest(stage) is not None for run in shards)]
+    begun = [stage for stage in UNTIL if any(shard.run.folder.manifest(stage) is not None for shard in shards)]
     return begun[-1] if begun else UNTIL[0]
 
 
-def _check_finished(shards: Sequence[Run], name: Until) -> None:
-    stage = GENERATION[UNTIL.index(name)]
-    for run in shards:
-        _manifest(run, name)
-        step = decide(run, stage)
-        if step.action != "skip":
-            raise UserError(f"{run.folder.path}: {name} is not finished ({step.reason}); run this shard to its end")
+def _check_finished(shards: Sequence[_Shard], name: Until) -> None:
+    for shard in shards:
+        shard.manifest(name)
+        task = schedule_of(shard.run, name).decide(Stages(shard.run)[name])
+        if task.action != "skip":
+            raise UserError(f"{shard.path}: {name} is not finished ({task.reason}); run this shard to its end")
 
 
-def _check_alike(shards: Sequence[Run], stage: Until) -> None:
+def _check_alike(shards: Sequence[_Shard], stage: Until) -> None:
     first = shards[0]
-    manifest = _manifest(first, stage)
+    manifest = _common(first.manifest(stage))
     for other in shards[1:]:
-        found = _manifest(other, stage)
-        changes = _common(manifest).changes(_common(found).inputs, _common(found).settings)
+        found = _common(other.manifest(stage))
+        changes = manifest.changes(found.inputs, found.settings)
         if changes:
-            raise UserError(
-                f"{first.folder.path} and {other.folder.path} do not belong together: {stage}: {'; '.join(changes)}"
-            )
+            raise UserError(f"{first.path} and {other.path} do not belong together: {stage}: {'; '.join(changes)}")
 
 
 def _common(manifest: Manifest) -> Manifest:
@@ -125,17 +134,16 @@ def _common(manifest: Manifest) -> Manifest:
     return Manifest(manifest.stage, manifest.status, inputs, settings)
 
 
-def _check_cover(shards: Sequence[Run]) -> None:
+def _check_cover(shards: Sequence[_Shard]) -> None:
     """Every problem is in exactly one shard; the pattern repeats, so one period of it is looked at."""
-    counts = {_part(run).count for run in shards}
-    period = math.lcm(*counts)
+    period = math.lcm(*(shard.part.count for shard in shards))
     missing = []
-    for position in range(min(period, len(shards[0].train))):
-        owners = [run for run in shards if _part(run).has(position)]
+    for position in range(min(period, len(shards[0].run.problems.train))):
+        owners = [shard for shard in shards if shard.part.has(position)]
         if len(owners) > 1:
             first, second = owners[:2]
             raise UserError(
-                f"{first.folder.path} (run.shard={first.shard}) and {second.folder.path} (run.shard={second.shard}) "
+                f"{first.path} (run.shard={first.part}) and {second.path} (run.shard={second.part}) "
                 f"overlap: both have row {position + 1} of the problem set; leave one of them out"
             )
         if not owners:
@@ -145,10 +153,10 @@ def _check_cover(shards: Sequence[Run]) -> None:
         raise UserError(f"run.shard={', '.join(missing[:8])}{more} missing: no folder has these problems; add theirs")
 
 
-def _in_order(merged: Run, shards: Sequence[Run], until: Until) -> Iterator[ProblemRows]:
+def _in_order(folder: RunFolder, shards: Sequence[_Shard], until: Until) -> Iterator[ProblemRows]:
     """The shards' rows, problem by problem in the order of the problem set."""
-    tables = [(_part(run), _Tables(run.folder.path, until)) for run in shards]
-    for position, problem in enumerate(read_problems(merged.folder / "problems/train.parquet")):
+    tables = [(shard.part, _Tables(shard.path, until)) for shard in shards]
+    for position, problem in enumerate(read_problems(folder / TRAIN_PROBLEMS)):
         (owner,) = (table for part, table in tables if part.has(position))
         yield owner.take(position, problem.id)
     for _, table in tables:
@@ -159,7 +167,7 @@ class _Tables:
     """The tables of one shard, read side by side, a problem at a time."""
 
     def __init__(self, folder: Path, until: Until) -> None:
-        files = {name: folder / file for stage in _stages(until) for name, (file, _) in TABLES[stage].items()}
+        files = {name: folder / file for stage in stages_up_to(until) for name, (file, _) in TABLES[stage].items()}
         self._files = files
         self._groups = {name: groupby(read_rows(file), key=itemgetter("problem_id")) for name, file in files.items()}
         self._next: dict[str, tuple[str, list[dict[str, Any]]] | None] = {}
@@ -192,10 +200,6 @@ class _Tables:
                     f"{self._files[name]}: problem {following[0]} is not this shard's, or out of order; "
                     "run this shard anew"
                 )
-
-
-def _stages(until: Until) -> tuple[Until, ...]:
-    return UNTIL[: UNTIL.index(until) + 1]
 
 
 def _sum(counts: Sequence[Mapping[str, float]]) -> dict[str, float]:
