@@ -137,7 +137,7 @@ async def dataflow(
 ) -> JournaledEngine:
     """What `int_verl.stages.generate.Dataflow.generate` does, on an engine that is open already and stays so."""
     folder.mkdir(parents=True)
-    settings = run.engine
+    settings = run.settings.engine
     with Journal(folder / "journal.sqlite") as journal, Spool(folder / "rows.spool") as spool:
         journaled = JournaledEngine(
             _StaysOpen(engine),

@@ -18,19 +18,8 @@ from int_verl.generate.model import LocalModel
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.shards import Shard
-from int_verl.settings.compose import section
-from int_verl.settings.engine import EngineSettings, ProposerSettings
-from int_verl.settings.evaluation import EvalSettings, GraderSettings
-from int_verl.settings.generation import (
-    EstimateSettings,
-    GuideSettings,
-    ProposeSettings,
-    SampleSettings,
-    SelectSettings,
-    StepSettings,
-)
-from int_verl.settings.inputs import ProblemSettings, RunSettings
-from int_verl.settings.training import BaselineSettings, RLSettings, SFTDataSettings, SFTSettings
+from int_verl.settings.compose import checked, section
+from int_verl.settings.engine import EngineSettings
 
 if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine
@@ -72,7 +61,7 @@ class Policy:
 
 
 class Run:
-    """The settings of a run, section by section, and its parts.
+    """The settings of a run, and the parts that follow from them.
 
     Args:
         config: the composed configuration (`int_verl.settings.compose.compose`).
@@ -83,52 +72,34 @@ class Run:
     """
 
     def __init__(self, config: DictConfig, console: Console) -> None:
-        self.config, self.console = config, console
-        self.settings = section(config, "run", RunSettings)
-        self.folder = RunFolder(Path(self.settings.dir))
-        self.seed = self.settings.seed
-        shard = None if self.settings.shard is None else Shard.parse(self.settings.shard)
-        self.problems = ProblemSets(section(config, "problems", ProblemSettings), shard)
-        self.baseline = section(config, "baseline", BaselineSettings)
-        self.proposer_settings = section(config, "proposer", ProposerSettings)
-        self.estimate = section(config, "estimate", EstimateSettings)
-        self.engine = section(config, "engine", EngineSettings)
-        self.grader_settings = section(config, "grader", GraderSettings)
-        self.steps = section(config, "steps", StepSettings)
-        self.sample = section(config, "sample", SampleSettings)
-        self.propose = section(config, "propose", ProposeSettings)
-        self.guide = section(config, "guide", GuideSettings)
-        self.select = section(config, "select", SelectSettings)
-        self.sft_data = section(config, "sft_data", SFTDataSettings)
-        self.sft = section(config, "sft", SFTSettings)
-        self.rl = section(config, "rl", RLSettings)
-        self.eval = section(config, "eval", EvalSettings)
+        self.config, self.console, self.settings = config, console, checked(config)
+        settings = self.settings.run
+        self.folder = RunFolder(Path(settings.dir))
+        shard = None if settings.shard is None else Shard.parse(settings.shard)
+        self.problems = ProblemSets(self.settings.problems, shard)
 
     @cached_property
     def platform(self) -> Platform:
-        asked = str(self.config.platform)
-        if asked not in ("auto", "cpu", "gpu"):
-            raise UserError(f"platform={asked}: expected auto, cpu or gpu")
-        if asked == "auto":
+        if self.settings.platform == "auto":
             from int_verl.doctor import has_nvidia
 
             return "gpu" if has_nvidia() else "cpu"
-        return "gpu" if asked == "gpu" else "cpu"
+        return self.settings.platform
 
     @cached_property
     def model(self) -> LocalModel:
         """The base model."""
-        return LocalModel(str(self.config.model.path), longest=self.engine.context_length)
+        return LocalModel(self.settings.model.path, longest=self.settings.engine.context_length)
 
     @cached_property
     def policy(self) -> Policy:
         """The base model and its engine."""
-        return Policy(self.model, self.engine, self._max_tokens, self.platform)
+        return Policy(self.model, self.settings.engine, self._max_tokens, self.platform)
 
     @cached_property
     def proposer(self) -> Policy | None:
         """Another model that proposes, with the engine's settings where its own say nothing; None: the same one."""
-        settings = self.proposer_settings
+        settings = self.settings.proposer
         unknown = sorted(set(settings.engine) - set(self.config.engine))
         if unknown:
             raise UserError(f"proposer.engine.{unknown[0]}: no such key; it has those of engine")
@@ -142,24 +113,25 @@ class Run:
 
     @property
     def _max_tokens(self) -> tuple[int, int]:
-        first_turn = self.propose.guided_solution_sampling or self.propose.sampling
-        stages = [self.sample.sampling, self.propose.sampling, first_turn, self.guide.sampling]
-        limits = [*(sampling.max_tokens for sampling in stages), self.rl.max_response_length]
+        settings = self.settings
+        first_turn = settings.propose.guided_solution_sampling or settings.propose.sampling
+        samplings = [settings.sample.sampling, settings.propose.sampling, first_turn, settings.guide.sampling]
+        limits = [*(sampling.max_tokens for sampling in samplings), settings.rl.max_response_length]
         return min(limits), max(limits)
 
     @cached_property
     def prompts(self) -> Prompts:
         from int_verl.generate.prompts import load_prompts
 
-        section = self.config.prompts
-        return load_prompts(solve=section.solve, guided_solution=section.guided_solution, verify=section.verify)
+        named = self.settings.prompts
+        return load_prompts(solve=named.solve, guided_solution=named.guided_solution, verify=named.verify)
 
     def grader(self) -> Grader | RewardFunction:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""
         from int_verl.grading import Grader
         from int_verl.grading.reward_function import RewardFunction
 
-        settings = self.grader_settings
+        settings = self.settings.grader
         if settings.reward_path is None:
             return Grader(workers=settings.workers, timeout=settings.timeout)
         return RewardFunction(
@@ -178,7 +150,7 @@ class Run:
             UserError: a file or a function that the settings name is not there.
         """
         self.grader().close()
-        if self.engine.name == "scripted":
+        if self.settings.engine.name == "scripted":
             from int_verl.generate.engines.make import scripted_engine
 
-            scripted_engine(self.engine)
+            scripted_engine(self.settings.engine)

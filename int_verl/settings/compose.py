@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
-from int_verl.settings.sections import defaults
+from int_verl.settings.sections import KINDS, Settings, defaults
 
 T = TypeVar("T")
 
@@ -134,6 +134,19 @@ def section(config: DictConfig, name: str, kind: type[T]) -> T:
         key = ".".join([name, *map(str, first["loc"])])
         means = "write a list, such as [a,b]" if first["type"] == "tuple_type" else first["msg"].lower()
         raise UserError(f"{key}={first.get('input')!r}: {means}") from error
+
+
+def checked(config: DictConfig) -> Settings:
+    """All settings, section by section.
+
+    Raises:
+        UserError: see `section`.
+    """
+    platform = config.platform
+    if platform not in get_args(KINDS["platform"]):
+        raise UserError(f"platform={platform}: expected auto, cpu or gpu")
+    sections = {name: section(config, name, kind) for name, kind in KINDS.items() if name != "platform"}
+    return Settings(platform=platform, **sections)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -51,14 +51,14 @@ class Stages:
             proposer=run.proposer,
             prompts=run.prompts,
             new_grader=run.grader,
-            grader=run.grader_settings,
-            seed=run.seed,
-            sample=run.sample,
-            propose=run.propose,
-            guide=run.guide,
-            select=run.select,
-            steps=run.steps,
-            estimate=run.estimate,
+            grader=run.settings.grader,
+            seed=run.settings.run.seed,
+            sample=run.settings.sample,
+            propose=run.settings.propose,
+            guide=run.settings.guide,
+            select=run.settings.select,
+            steps=run.settings.steps,
+            estimate=run.settings.estimate,
             until=self.until,
             recorded=recorded,
         )
@@ -82,21 +82,21 @@ class Stages:
             folder=run.folder,
             problems=run.problems,
             policy=run.policy,
-            settings=run.sft_data,
+            settings=run.settings.sft_data,
             prompt=self._prompt("self_reflection"),
             solve_version=run.prompts.solve_version,
-            steps_by=run.steps.by,
-            need_success=run.select.need_success,
-            with_suffix=run.sft.suffix,
+            steps_by=run.settings.steps.by,
+            need_success=run.settings.select.need_success,
+            with_suffix=run.settings.sft.suffix,
             new_grader=run.grader,
-            seed=run.seed,
+            seed=run.settings.run.seed,
         )
 
     @cached_property
     def sft(self) -> SFTStage:
         run = self.run
-        rows = BASELINE_ROWS if run.sft_data.is_made else KEPT
-        return SFTStage(run.folder, run.model, run.sft, rows, run.seed, run.platform)
+        rows = BASELINE_ROWS if run.settings.sft_data.is_made else KEPT
+        return SFTStage(run.folder, run.model, run.settings.sft, rows, run.settings.run.seed, run.platform)
 
     @cached_property
     def rl(self) -> RLStage:
@@ -116,9 +116,9 @@ class Stages:
             problems=run.problems,
             prompts=run.prompts,
             hint=self._prompt("hint"),
-            settings=run.rl,
-            evaluation=run.eval,
-            seed=run.seed,
+            settings=run.settings.rl,
+            evaluation=run.settings.eval,
+            seed=run.settings.run.seed,
             platform=run.platform,
         )
 
@@ -132,11 +132,11 @@ class Stages:
             policy=run.policy,
             prompts=run.prompts,
             new_grader=run.grader,
-            settings=run.eval,
-            rl=run.rl,
-            with_baseline=run.baseline.rl,
-            with_controls=bool(run.guide.controls),
-            seed=run.seed,
+            settings=run.settings.eval,
+            rl=run.settings.rl,
+            with_baseline=run.settings.baseline.rl,
+            with_controls=bool(run.settings.guide.controls),
+            seed=run.settings.run.seed,
         )
 
     @cached_property
@@ -144,7 +144,7 @@ class Stages:
         return ReportStage(self.run.folder, self.run.console)
 
     def _prompt(self, name: str) -> Prompt:
-        return load_prompt(name, self.run.config.prompts[name])
+        return load_prompt(name, getattr(self.run.settings.prompts, name))
 
 
 def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
@@ -174,11 +174,11 @@ def _wanted(run: Run, target: str | None) -> set[str]:
         )
     everything = NAMES if shard is None else UNTIL
     names = set(everything) if target is None else _upstream(Stages(run), target)
-    if run.baseline.rl and "eval" in names:
+    if run.settings.baseline.rl and "eval" in names:
         names.add("rl_baseline")
     elif target != "rl_baseline":
         names.discard("rl_baseline")
-    if not run.sft_data.is_made:
+    if not run.settings.sft_data.is_made:
         names.discard("sft_data")
     return names
 

@@ -135,20 +135,30 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
     problems = [problem for problem in run.problems.train if problem.id in wanted][:limit]
     model, codec = sft_model(run.folder), run.model.codec
-    sampling = Sampling(run.rl.max_response_length, run.eval.temperature, run.eval.top_p, run.eval.top_k)
+    sampling = Sampling(
+        run.settings.rl.max_response_length,
+        run.settings.eval.temperature,
+        run.settings.eval.top_p,
+        run.settings.eval.top_k,
+    )
     engine = VerlEngine(
-        model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
+        model,
+        prompt_length=run.settings.rl.max_prompt_length,
+        response_length=sampling.max_tokens,
+        platform=run.platform,
     )
 
     async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
-        seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
+        seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
         prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
         counts = await score_problem(journaled, codec, grader, problem, prompt_ids, sampling, seeds)
-        return {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
+        return {"model": run.settings.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
-            async with JournaledEngine(engine, journal, model_revision(model), run.engine.in_flight) as drawing:
+            async with JournaledEngine(
+                engine, journal, model_revision(model), run.settings.engine.in_flight
+            ) as drawing:
                 return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
 
     write_rows(run.folder.path / "scores.parquet", SCORE, asyncio.run(score_all()))

@@ -73,7 +73,7 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
     dumps = []
     found: dict[str, dict[str, float]] = {}
     for (stage, when), model in models.items():
-        step = 0 if when == "before" else run.rl.total_steps
+        step = 0 if when == "before" else run.settings.rl.total_steps
         manifest = run.folder.manifest(stage)
         if manifest is None or manifest.status != "done":
             continue
@@ -89,7 +89,9 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
                 found.setdefault("nll", {})[model], found.setdefault("nll_row", {})[model] = nll(run)
     if not dumps:
         return found
-    for entry in summarise(Stages(run).eval.trainer_scores(dumps), group=run.rl.rollouts, comparisons=())["models"]:
+    for entry in summarise(Stages(run).eval.trainer_scores(dumps), group=run.settings.rl.rollouts, comparisons=())[
+        "models"
+    ]:
         for problem_set, shown in (("heldout", "held-out"), ("hard", "hard")):
             for k, estimate in entry["sets"].get(problem_set, {}).get("pass_at", {}).items():
                 found.setdefault(f"{shown} pass@{k}", {})[entry["model"]] = estimate["value"]
