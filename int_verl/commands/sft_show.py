@@ -72,7 +72,7 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     file = Stages(run).sft.training_file
     if not file.is_file():
         raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")
-    sft = run.sft
+    sft = run.settings.sft
     intervention = {"loss_on": sft.loss_on, "suffix": sft.suffix, "overlong": sft.overlong}
     return file, str(run.model.folder), {"max_length": sft.max_length, "intervention": intervention}
 
