@@ -12,7 +12,7 @@ import numpy as np
 
 from int_verl.evaluate import Estimate, bootstrap, zero_advantage_ratio
 from int_verl.report.run_reader import RunReader
-from int_verl.trainers.process import read_metrics
+from int_verl.trainers.verl_folder import read_metrics
 
 MODELS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
 "RL stage -> the model it makes."

@@ -29,7 +29,7 @@ from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SCORE, read_rows, write_rows
-from int_verl.rl.rows import validation_scores
+from int_verl.rl.validation_dump import problem_scores
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
@@ -132,7 +132,7 @@ class EvaluationStage(Stage):
             return len(codec.encode(response)) >= self.rl.max_response_length - 1
 
         for arm, step, model in dumps:
-            yield from validation_scores(self.folder / validation_dump(arm, step), model, keys, is_truncated)
+            yield from problem_scores(self.folder / validation_dump(arm, step), model, keys, is_truncated)
 
     def sample_base(self, model: str, progress: StageProgress) -> list[Row]:
         """Scores of the base model, under this name, by samples through the journal as everything else."""

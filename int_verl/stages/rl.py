@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,12 +28,12 @@ from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.stages.sft import sft_model
 from int_verl.stages.training import trainer_progress, write_metrics
-from int_verl.trainers import process as trainer_process
-from int_verl.trainers import rl as launch
-from int_verl.trainers.export import BestCheckpoint, check_export, export_model, validation_scores
-from int_verl.trainers.process import Progress
+from int_verl.trainers.export import BestCheckpoint, export_model
+from int_verl.trainers.launch import train
+from int_verl.trainers.process import FinishedStep
+from int_verl.trainers.rl import RLLaunch
+from int_verl.trainers.verl_folder import mean_validation_scores
 
-AGENT = "actor_rollout_ref.rollout.agent"
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
 
@@ -100,7 +100,7 @@ class RLStage(Stage):
         }
 
     def check(self) -> None:
-        launch.check_settings(self._launch(self.model.folder_in_plan))
+        self._launch(self.model.folder_in_plan).check_settings()
 
     def total(self) -> int:
         return self.settings.total_steps
@@ -112,15 +112,15 @@ class RLStage(Stage):
         best = BestCheckpoint(checkpoints, home / "best") if self.settings.export == "best" else None
         show = trainer_progress(progress, SHOWN)
 
-        def on_progress(now: Progress) -> None:
+        def on_progress(now: FinishedStep) -> None:
             show(now)
             if best is not None:
                 best.look()
 
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
-        done = launch.run(self._launch(self.model.folder), on_progress, 60 * self.settings.stall_minutes)
-        score = validation_scores(checkpoints).get(done.steps)
+        done = train(self._launch(self.model.folder).command(), on_progress)
+        score = mean_validation_scores(checkpoints).get(done.steps)
         step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
         export_model(model, home / "model", step, score)
         write_metrics(checkpoints, home / "metrics.jsonl")
@@ -128,40 +128,29 @@ class RLStage(Stage):
         return {self.name: {"steps": done.steps, "exported_step": step, **counts}}
 
     def plan(self) -> list[str]:
-        cfg = self._launch(self.model.folder_in_plan)
-        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
+        return [self._launch(self.model.folder_in_plan).shell()]
 
     def start_over(self) -> None:
         for leftover in ("checkpoints", "validation", "rollouts", "best", "model"):
             shutil.rmtree(self.home / leftover, ignore_errors=True)
 
-    def _launch(self, base: Path) -> launch.RLLaunch:
-        settings, evaluation = self.settings, self.evaluation
-        check_export(settings.export, settings.test_freq, settings.save_freq)
-        own = {"problems", "hint_share", "hint_fraction", "prefix", "test_freq", "dump_rollouts", "export"}
-        own |= {"stall_minutes", "overrides"}
-        prefixed = (f"{AGENT}.default_agent_loop=int_prefix",) if settings.prefix == "intervention" else ()
+    def _launch(self, base: Path) -> RLLaunch:
         home = self.home
         # verl takes no empty file, and before the data is written it is not known whether there are hard problems.
         hard = home / FILES["hard"]
         sets = ("heldout", "hard") if not hard.is_file() or pq.read_metadata(hard).num_rows else ("heldout",)
-        return launch.RLLaunch(
+        return RLLaunch(
+            settings=self.settings,
+            evaluation=self.evaluation,
             model_path=base if self.from_base else sft_model(self.folder),
+            base_model=None if self.from_base else base,
             train_files=(home / FILES["train"],),
             val_files=tuple(home / FILES[name] for name in sets),
             output_dir=home / "checkpoints",
-            val_rollouts=evaluation.samples,
-            val_temperature=evaluation.temperature,
-            val_top_p=evaluation.top_p,
-            val_top_k=evaluation.top_k,
-            test_freq=settings.test_freq or settings.total_steps,
-            validation_data_dir=home / "validation",
-            rollout_data_dir=home / "rollouts" if settings.dump_rollouts else None,
+            validation_dir=home / "validation",
+            rollout_dir=home / "rollouts",
             seed=self.seed + 1,
             platform=self.platform,
-            base_model=None if self.from_base else base,
-            overrides=(*prefixed, *settings.overrides),
-            **{field.name: getattr(settings, field.name) for field in fields(settings) if field.name not in own},
         )
 
     def _write_data(self) -> dict[str, int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,10 +18,10 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
 from int_verl.run_files import GUIDED_ROLLOUTS, KEPT, ROWS_WITH_SUFFIX, SFT_CHECKPOINTS, SFT_METRICS, SFT_MODEL
 from int_verl.settings.training import SFTSettings
-from int_verl.sft.suffix import write_with_suffix
+from int_verl.sft.suffix_rows import write_with_suffix
 from int_verl.stages.training import trainer_progress, write_metrics
-from int_verl.trainers import process as trainer_process
-from int_verl.trainers import sft as launch
+from int_verl.trainers.launch import train
+from int_verl.trainers.sft import SFTLaunch
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,13 @@ class SFTStage(Stage):
         return {"model": SFT_MODEL, "metrics": SFT_METRICS}
 
     def check(self) -> None:
-        launch.check_settings(self._launch(self.model.folder_in_plan))
+        self._launch(self.model.folder_in_plan).check_settings()
 
     def total(self) -> int | None:
-        there = self.training_file.is_file() and pq.read_metadata(self.training_file).num_rows
-        return launch.plan(self._launch(self.model.folder)).expected_step if there else None
+        if not self.training_file.is_file() or not pq.read_metadata(self.training_file).num_rows:
+            return None
+        launch = self._launch(self.model.folder)
+        return launch.command(launch.training_rows()).expected_step
 
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         interventions = pq.read_metadata(self.folder / self.rows).num_rows
@@ -74,35 +76,31 @@ class SFTStage(Stage):
         if self.settings.suffix:
             kept, guided = self.folder / KEPT, self.folder / GUIDED_ROLLOUTS
             counts["without_suffix"] = write_with_suffix(kept, guided, self.training_file)
-        cfg = self._launch(self.model.folder)
-        rows = launch.training_rows(cfg)
+        launch = self._launch(self.model.folder)
+        rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
-        show = trainer_progress(progress, {"train/loss": "loss"})
-        done = launch.run(cfg, show, 60 * self.settings.stall_minutes)
+        done = train(launch.command(rows), trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
         write_text(self.folder / SFT_MODEL, f"{done.model_path.resolve()}\n")
         return {self.name: {"steps": done.steps, **counts}}
 
     def plan(self) -> list[str]:
-        cfg = self._launch(self.model.folder_in_plan)
-        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
+        return [self._launch(self.model.folder_in_plan).shell()]
 
     def start_over(self) -> None:
         (self.folder / SFT_MODEL).unlink(missing_ok=True)  # before the model that it names
         shutil.rmtree(self.folder / SFT_CHECKPOINTS, ignore_errors=True)
         (self.folder / ROWS_WITH_SUFFIX).unlink(missing_ok=True)
 
-    def _launch(self, model: Path) -> launch.SFTLaunch:
-        own = {field.name for field in fields(self.settings)} - {"stall_minutes"}
-        return launch.SFTLaunch(
+    def _launch(self, model: Path) -> SFTLaunch:
+        return SFTLaunch(
+            settings=self.settings,
             model_path=model,
             train_file=self.training_file,
             val_file=None,
             output_dir=self.folder / SFT_CHECKPOINTS,
-            micro_batch_tokens=1_024 if self.platform == "cpu" else self.settings.max_length,
             seed=self.seed + 1,
             platform=self.platform,
-            **{name: getattr(self.settings, name) for name in own},
         )
 
 

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from int_verl.files import write_text
 from int_verl.progress import StageProgress
-from int_verl.trainers.process import Progress, read_metrics
+from int_verl.trainers.process import FinishedStep
+from int_verl.trainers.verl_folder import read_metrics
 
 
-def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Callable[[Progress], None]:
+def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Callable[[FinishedStep], None]:
     """A callback for a trainer that shows the step and some metrics, given by verl's name and ours."""
 
-    def on_progress(now: Progress) -> None:
+    def on_progress(now: FinishedStep) -> None:
         found = [f"{ours} {now.metrics[verls]:.3g}" for verls, ours in shown.items() if verls in now.metrics]
         progress.advance(now.step, ", ".join(found))
 
