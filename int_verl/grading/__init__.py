@@ -10,7 +10,7 @@ Importing it imports neither math-verify nor sympy; answers that need them are c
 """
 
 from int_verl.grading.grader import VERDICTS, Grade, Grader, shared_grader
-from int_verl.grading.score import Score
+from int_verl.grading.reward_result import Score
 from int_verl.maths.boxes import extract_answer
 
 __all__ = ["VERDICTS", "Grade", "Grader", "Score", "extract_answer", "shared_grader"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from int_verl.grading.inline import Turnstile, is_small, judge_small, warm_up
+from int_verl.grading.short_pairs import Turnstile, is_small, judge_small, warm_up
 from int_verl.grading.pool import STILL_IMPORTING, PoolError, WorkerPool
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.numerals import as_plain_integer, decide, quantity

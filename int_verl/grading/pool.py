@@ -1,6 +1,6 @@
 """A pool of worker processes that cannot hang, leak or go deaf.
 
-Workers are forked by a nursery process (see `worker.py`), started as a plain subprocess on first use: nothing of the
+Workers are forked by a nursery process (see `nursery.py`), started as a plain subprocess on first use: nothing of the
 owner's ``__main__`` is imported again, no ``multiprocessing`` is involved, so it works in daemonic processes, Ray
 actors and threads. The deadline is kept here, in the owner, with a socket timeout. A worker that misses it is killed
 and replaced; one that died is replaced and its request tried once more. A pool inherited by a fork starts anew.
@@ -22,11 +22,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from int_verl.grading.worker import receive, send
+from int_verl.grading.nursery import receive, send
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from int_verl.grading.worker import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
+    "from int_verl.grading.nursery import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
 )
 _START_SECONDS = 120.0
 _CONTROL_SECONDS = 60.0

@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Any
 
 from int_verl.errors import UserError
 from int_verl.grading.grader import VERDICTS, Grade, Grader
-from int_verl.grading.score import SOLVED_FROM
-from int_verl.grading.worker import receive, send
+from int_verl.grading.reward_result import SOLVED_FROM
+from int_verl.grading.nursery import receive, send
 
 if TYPE_CHECKING:
     from int_verl.problems.sets import Problem

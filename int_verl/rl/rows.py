@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from int_verl.errors import UserError
-from int_verl.grading.score import SOLVED_FROM
+from int_verl.grading.reward_result import SOLVED_FROM
 from int_verl.problems.sets import Problem
 from int_verl.records import RL
 

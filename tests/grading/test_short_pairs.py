@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from int_verl.grading import Grader
-from int_verl.grading.inline import Turnstile, is_small, judge_small
+from int_verl.grading.short_pairs import Turnstile, is_small, judge_small
 from int_verl.maths import verdicts as judge
 from int_verl.maths.spelling import normalise
 
