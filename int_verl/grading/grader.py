@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-from int_verl.grading.short_pairs import Turnstile, is_small, judge_small, warm_up
+from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.grading.pool import STILL_IMPORTING, PoolError, WorkerPool
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.numerals import as_plain_integer, decide, quantity
@@ -183,7 +183,7 @@ class Grader:
 
     def _ask(self, answer: str, pair: tuple[str, str]) -> Grade:
         with self._turnstile.pass_through() as alone:
-            judged = judge_small(*pair) if alone and is_small(*pair) else None
+            judged = judge_short(*pair) if alone else None
             try:
                 verdict, means = judged or self._pool.ask(*pair)
             except PoolError as problem:

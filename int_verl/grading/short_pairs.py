@@ -1,50 +1,19 @@
-"""Small pairs, judged in the caller's own thread: a worker's answer takes longer to travel than they take to judge.
+"""Short pairs, judged in the caller's own thread: a worker's answer takes longer to travel than they take to judge.
 
-What counts as small is decided on the text, before any work: short, shallow, ordinary arithmetic. The engine's own
-limits (`limits`) and a bound on its precision keep such a pair to milliseconds and little memory. Everything else, and
-everything as soon as two threads grade at once, is for the worker processes, which neither the interpreter's lock nor a
-hang holds up.
+Everything else, and everything as soon as two threads grade at once, is for the worker processes, which neither the
+interpreter's lock nor a hang holds up.
 """
 
 from __future__ import annotations
 
-import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from int_verl.maths.size_limits import nesting
-
-MAX_CHARS = 200
-"""Longest small answer."""
-
-MAX_DEPTH = 8
-"""Deepest nesting of a small answer."""
-
-MAX_BITS = 8_192
-"""Highest working precision of a small comparison."""
+from int_verl.maths import short_arithmetic
 
 _CROWDED_SECONDS = 1.0
-
-# Letters, digits, operators and the commands of ordinary arithmetic; no sums, products, integrals, matrices, gcd.
-_SMALL = re.compile(
-    r"(?:\\(?:frac|sqrt|cdot|times|pi|text|mathrm|mathbf|ln|log|sin|cos|tan|le|ge|ne|in|cup|infty|pm|approx|degree|binom|"
-    r"lfloor|rfloor|lceil|rceil|ldots|alpha|beta|theta|lambda|max|min)(?![A-Za-z])|\\[{}%$# ()\[\]]|"
-    r"[0-9]{1,30}(?![0-9])|[A-Za-z]|[-+*/=<>(){}\[\],.:;?!'^|_ ])*"
-)
-
-
-def is_small(gold: str, answer: str) -> bool:
-    """Whether the engine can judge two normalised answers within a few milliseconds."""
-    return (
-        len(gold) <= MAX_CHARS
-        and len(answer) <= MAX_CHARS
-        and _SMALL.fullmatch(gold) is not None
-        and _SMALL.fullmatch(answer) is not None
-        and nesting(gold) <= MAX_DEPTH
-        and nesting(answer) <= MAX_DEPTH
-    )
 
 
 class Turnstile:
@@ -79,24 +48,18 @@ _judging = threading.Lock()
 
 
 def warm_up() -> None:
-    """Import and exercise the engine now rather than at the first small pair."""
-    from int_verl.maths import verdicts as judge
+    """Import and exercise the engine now rather than at the first short pair."""
+    from int_verl.maths import verdicts
 
     with _judging:
-        judge.warm_up_engine()
+        verdicts.warm_up_engine()
 
 
-def judge_small(gold: str, answer: str) -> tuple[str, str] | None:
-    """Verdict and means; None where a worker is needed after all, or another thread is here."""
-    from int_verl.maths import values as numeric
-    from int_verl.maths import verdicts as judge
-
-    if not _judging.acquire(blocking=False):
+def judge_short(gold: str, answer: str) -> tuple[str, str] | None:
+    """Verdict and means; None where a worker is needed, because the pair is not short or another thread is here."""
+    if not short_arithmetic.is_short(gold, answer) or not _judging.acquire(blocking=False):
         return None
     try:
-        with numeric.cheaply(MAX_BITS):
-            return judge.judge_by_engine(gold, answer)
-    except numeric.Costly:
-        return None
+        return short_arithmetic.compare(gold, answer)
     finally:
         _judging.release()
