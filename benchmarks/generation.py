@@ -109,7 +109,7 @@ class InLoop:
         self.grader = grader
         self.seconds = 0.0
 
-    async def agrade_response(self, response: str, gold: str) -> Grade:
+    async def agrade_response(self, response: str, gold: str, *_: str) -> Grade:
         started = time.process_time()
         grade = self.grader.grade_response(response, gold)
         self.seconds += time.process_time() - started

@@ -3,7 +3,7 @@
 Workers are forked by a nursery process (see `nursery.py`), started as a plain subprocess on first use: nothing of the
 owner's ``__main__`` is imported again, no ``multiprocessing`` is involved, so it works in daemonic processes, Ray
 actors and threads. The deadline is kept here, in the owner, with a socket timeout. A worker that misses it is killed
-and replaced; one that died is replaced and its request tried once more. A pool inherited by a fork starts anew.
+and replaced; so is one that died. A pool inherited by a fork starts anew.
 """
 
 from __future__ import annotations
@@ -18,27 +18,52 @@ import sys
 import threading
 import time
 import weakref
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from int_verl.grading.nursery import receive, send
+from int_verl.grading.messages import receive, send
 
 _BOOTSTRAP = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
-    "from int_verl.grading.nursery import serve; serve(int(sys.argv[2]), int(sys.argv[3]))"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from int_verl.grading.nursery import main; main()"
 )
 _START_SECONDS = 120.0
 _CONTROL_SECONDS = 60.0
 _live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 
-STILL_IMPORTING = "still importing math-verify"
-"What a timeout means that says nothing about the answer."
-
-
 class PoolError(Exception):
-    """The worker processes could not be started, or died twice under the same request."""
+    """The worker processes could not be started, or died under a request."""
+
+
+class CannotBegin(PoolError):
+    """A worker was started and said why it can answer nothing, or ended before it could."""
+
+
+class StillImporting(TimeoutError):
+    """The deadline passed while the processes were importing: it says nothing about the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """What the workers of a pool do, and in what kind of process.
+
+    Example: ``WorkerKind("int_verl.grading.comparisons:Comparisons", {"memory_mb": 2048})``
+    """
+
+    task: str
+    """``MODULE:CLASS`` of a `nursery.Task`."""
+    arguments: Mapping[str, Any]
+    """What the class is called with; sent as JSON."""
+    options: tuple[str, ...] = ()
+    """The interpreter's."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the owner's."""
+    tries: int = 1
+    """How many workers may die under a request."""
+    died: str = "its process died"
+    """What is said when they did."""
 
 
 @dataclass(slots=True, eq=False)
@@ -46,22 +71,22 @@ class _Worker:
     pid: int
     channel: socket.socket
     warm: bool
-    """Whether it was forked with math-verify imported."""
+    """Whether it was forked with the task's slow imports done."""
 
 
 class WorkerPool:
     """Up to ``workers`` processes, started as they are needed.
 
     Args:
+        kind: what they do.
         workers: most processes at a time.
-        timeout: wall-clock seconds for one request, from the moment a worker has it.
-        memory_mb: address space of one worker (``RLIMIT_AS``).
+        timeout: wall-clock seconds for one request, from the moment a worker that has begun has it.
     """
 
-    def __init__(self, workers: int, timeout: float, memory_mb: int = 2048) -> None:
+    def __init__(self, kind: WorkerKind, workers: int, timeout: float) -> None:
+        self._kind = kind
         self._size = workers
         self._timeout = timeout
-        self._memory_mb = memory_mb
         self._reset()
         _live.add(self)
 
@@ -77,65 +102,57 @@ class WorkerPool:
         self._all_warm = False
         self._warming = False
 
-    def ask(self, gold: str, answer: str | None) -> tuple[str, str]:
-        """Have a worker judge a pair, or inspect a gold if there is no answer.
-
-        Returns:
-            (verdict, means); the verdict is ``timeout`` if the deadline passed.
+    def ask(self, request: Any) -> Any:
+        """A worker's reply to a request; both are JSON.
 
         Raises:
-            PoolError: no worker could be started, or two in a row died.
+            TimeoutError: there was none before the deadline.
+            PoolError: no worker could be started, or too many died.
         """
         deaths = 0
         need_warm = False
         first = deadline = 0.0
-        while deaths < 2:
+        while deaths < self._kind.tries:
             worker = self._acquire(need_warm, first + self._timeout)
-            if worker is None:
-                return "timeout", STILL_IMPORTING
             # Waiting for the imports counts, so that the whole call keeps to the limit.
             now = time.monotonic()
             first = first or now
             deadline = max(deadline, now + self._timeout * (0.05 if need_warm else 1.0))
-            reply: Any = None
-            try:
-                worker.channel.settimeout(deadline - now)
-                send(worker.channel, [gold, answer])
-                reply = self._reply(worker.channel, deadline)
-            except TimeoutError:
-                self._discard(worker)
-                return "timeout", "deadline"
-            except OSError:
-                reply = None
-            except BaseException:
-                self._discard(worker)
-                raise
-            if reply is None or reply[1] == "memory":
-                self._discard(worker)
-            else:
-                self._release(worker)
-            if reply is None:
+            state, reply = self._exchange(worker, request, deadline)
+            if state == "died":
                 deaths += 1
-            elif reply[0] == "cold":
+            elif state == "cold":
                 need_warm = True
             else:
-                return reply[0], reply[1]
-        raise PoolError("two grading workers died under the same answer")
+                return reply
+        raise PoolError(self._kind.died)
 
-    @staticmethod
-    def _reply(channel: socket.socket, deadline: float) -> Any:
-        channel.settimeout(max(deadline - time.monotonic(), 1e-3))
-        return receive(channel)
+    def _exchange(self, worker: _Worker, request: Any, deadline: float) -> tuple[str, Any]:
+        """What a worker says to a request, and the worker back among the idle ones if it is still of use."""
+        state, reply = "died", None
+        try:
+            worker.channel.settimeout(max(deadline - time.monotonic(), 1e-3))
+            send(worker.channel, request)
+            worker.channel.settimeout(max(deadline - time.monotonic(), 1e-3))
+            state, reply = receive(worker.channel) or (state, None)
+        except TimeoutError:
+            raise
+        except OSError:
+            pass
+        finally:
+            if state in ("done", "cold"):
+                self._release(worker)
+            else:
+                self._discard(worker)
+        return state, reply
 
     def warm(self) -> None:
         """Start the nursery and one worker with all imports done, and wait for them."""
         worker = self._acquire(False, 0.0)
-        assert worker is not None
         self._release(worker)
         if not worker.warm:
-            worker = self._acquire(True, time.monotonic() + _START_SECONDS)
-            if worker is not None:
-                self._release(worker)
+            with contextlib.suppress(StillImporting):
+                self._release(self._acquire(True, time.monotonic() + _START_SECONDS))
 
     def pids(self) -> list[int]:
         """Process ids of the nursery and of the idle workers."""
@@ -158,8 +175,12 @@ class WorkerPool:
 
     # -- workers
 
-    def _acquire(self, need_warm: bool, deadline: float) -> _Worker | None:
-        """A worker of one's own; None if a warm one is needed and there is none before the deadline."""
+    def _acquire(self, need_warm: bool, deadline: float) -> _Worker:
+        """A worker of one's own.
+
+        Raises:
+            StillImporting: a warm one is needed and there is none before the deadline.
+        """
         if self._pid != os.getpid():
             self._abandon()
         with self._condition:
@@ -179,7 +200,7 @@ class WorkerPool:
                     self._warming = True
                     threading.Thread(target=self._replace_cold, name="int-verl-grading", daemon=True).start()
                 if not self._condition.wait(max(deadline - time.monotonic(), 0.0)) and time.monotonic() >= deadline:
-                    return None
+                    raise StillImporting
         try:
             return self._spawn()
         except BaseException:
@@ -220,10 +241,13 @@ class WorkerPool:
             self._condition.notify_all()
 
     def _discard(self, worker: _Worker) -> None:
+        self._end(worker)
+        self._forget()
+
+    def _end(self, worker: _Worker) -> None:
         worker.channel.close()
         with contextlib.suppress(PoolError, OSError):
             self._command({"do": "kill", "pid": worker.pid})
-        self._forget()
 
     def _forget(self) -> None:
         with self._condition:
@@ -231,18 +255,39 @@ class WorkerPool:
             self._condition.notify_all()
 
     def _spawn(self) -> _Worker:
+        """A new worker that has begun."""
         for attempt in range(2):
             ours, theirs = socket.socketpair()
             try:
                 reply = self._command({"do": "spawn"}, theirs)
-                return _Worker(reply["pid"], ours, reply["warm"])
             except (PoolError, OSError) as problem:
                 ours.close()
                 if attempt or self._closed:
                     raise PoolError(f"cannot start a grading worker: {problem}") from problem
+            else:
+                theirs.close()  # or nobody would notice that the worker is gone
+                worker = _Worker(reply["pid"], ours, reply["warm"])
+                fault = self._fault_at_begin(worker)
+                if fault is None:
+                    return worker
+                self._end(worker)
+                if attempt or self._kind.tries == 1:
+                    raise CannotBegin(fault)
             finally:
                 theirs.close()
         raise AssertionError("unreachable")
+
+    @staticmethod
+    def _fault_at_begin(worker: _Worker) -> str | None:
+        try:
+            worker.channel.settimeout(_START_SECONDS)
+            said = receive(worker.channel)
+        except TimeoutError:
+            return f"importing it did not end within {_START_SECONDS:g} s"
+        except OSError:
+            said = None
+        fault: str | None = said["fault"] if said else "importing it ended the process"
+        return fault
 
     # -- nursery
 
@@ -274,25 +319,17 @@ class WorkerPool:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         package_root = str(Path(__file__).resolve().parents[2])
         path = [package_root, *(entry for entry in sys.path if isinstance(entry, str) and entry)]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        output = None if os.environ.get("INT_VERL_GRADING_DEBUG") else subprocess.DEVNULL
+        task = [*self._kind.task.split(":"), json.dumps(self._kind.arguments)]
         try:
             self._nursery = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-I",
-                    "-S",
-                    "-c",
-                    _BOOTSTRAP,
-                    json.dumps(path),
-                    str(theirs.fileno()),
-                    str(self._memory_mb),
-                ],
+                [sys.executable, *self._kind.options, "-c", _BOOTSTRAP, json.dumps(path), str(theirs.fileno()), *task],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=None if os.environ.get("INT_VERL_GRADING_DEBUG") else subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 start_new_session=True,
-                env=environment,
+                env={**os.environ, **self._kind.environment},
             )
         except OSError as problem:
             ours.close()

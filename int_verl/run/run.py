@@ -45,8 +45,7 @@ if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine
     from int_verl.generate.journal import Journal
     from int_verl.generate.prompts import Prompts
-    from int_verl.grading import Grader
-    from int_verl.grading.reward_function import RewardFunction
+    from int_verl.grading import BaseGrader
 
 Platform = Literal["cpu", "gpu"]
 T = TypeVar("T")
@@ -301,7 +300,7 @@ class Run:
         if self.engine_settings.name == "scripted":
             self.engine()
 
-    def grader(self) -> Grader | RewardFunction:
+    def grader(self) -> BaseGrader:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""
         from int_verl.grading import Grader
         from int_verl.grading.reward_function import RewardFunction

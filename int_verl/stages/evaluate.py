@@ -18,8 +18,7 @@ from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
@@ -114,9 +113,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
     settings = run.eval
     sampling = Sampling(run.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
 
-    async def score(
-        engine: JournaledEngine, grader: Grader | RewardFunction, problem_set: str, problem: Problem
-    ) -> Row:
+    async def score(engine: JournaledEngine, grader: BaseGrader, problem_set: str, problem: Problem) -> Row:
         seeds = [request_seed(run.seed, "eval", problem_set, problem.id, index) for index in range(settings.samples)]
         counts = await score_problem(run, engine, grader, problem, sampling, seeds)
         progress.count("problems")
@@ -142,7 +139,7 @@ def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
 async def score_problem(
     run: Run,
     engine: JournaledEngine,
-    grader: Grader | RewardFunction,
+    grader: BaseGrader,
     problem: Problem,
     sampling: Sampling,
     seeds: Sequence[int],
@@ -153,7 +150,7 @@ async def score_problem(
     correct = truncated = 0
     for completion in completions:
         text = run.codec.decode(run.codec.without_end(completion.token_ids))
-        grade = await grade_response_to(problem, text, grader)
+        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.id)
         correct += grade.correct
         truncated += not grade.correct and completion.finish_reason == "length"
     return {"samples": len(seeds), "correct": correct, "truncated": truncated}

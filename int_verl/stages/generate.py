@@ -16,9 +16,8 @@ from int_verl.generate.dataflow import Generator, Model, ProblemRows, Watcher
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.spool import Spool
-from int_verl.grading.grader import Grader
+from int_verl.grading import BaseGrader
 from int_verl.grading.pool import PoolError
-from int_verl.grading.reward_function import RewardFunction
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
@@ -219,7 +218,7 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
     return counts
 
 
-def _warm(grader: Grader | RewardFunction) -> None:
+def _warm(grader: BaseGrader) -> None:
     with contextlib.suppress(PoolError):  # the first answer will say it
         grader.warm()
 

@@ -11,7 +11,6 @@ from itertools import islice
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash, write_text
-from int_verl.grading.golds import gold_faults
 from int_verl.problems.sets import Fault, Problem, read_problems
 from int_verl.progress import StageProgress
 from int_verl.run.run import Run
@@ -42,11 +41,10 @@ def check_problems(run: Run, progress: StageProgress) -> None:
             for chunk in _chunks(problems):
                 if split == "train":
                     _check_lengths(run, chunk)
-                reasons = gold_faults(grader, [problem.answer for _, problem in chunk])
+                golds = ((row, problem.answer) for row, problem in chunk)
                 faults += [
-                    Fault(row, "answer", f"{problem.answer!r}: {reason}")
-                    for (row, problem), reason in zip(chunk, reasons, strict=True)
-                    if reason is not None
+                    Fault(row, "answer", f"{answer!r}: {reason}")
+                    for row, answer, reason in grader.unusable_golds(golds)
                 ]
                 progress.count("checked", len(chunk))
             if faults:

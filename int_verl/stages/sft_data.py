@@ -12,7 +12,6 @@ from int_verl.generate.dataflow import request_seed
 from int_verl.generate.engines.base import Request
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompt, load_prompt
-from int_verl.grading.reward_function import grade_response_to
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
@@ -131,8 +130,10 @@ def _self_reflections(run: Run, kept: Sequence[Row], progress: StageProgress) ->
         if completion.finish_reason != "stop":
             return None
         solution = run.codec.decode(run.codec.without_end(completion.token_ids))
-        if run.select.need_success and not (await grade_response_to(problem, solution, grader)).correct:
-            return None
+        if run.select.need_success:
+            grade = await grader.agrade_response(solution, problem.answer, problem.source, problem.id)
+            if not grade.correct:
+                return None
         return solution_row(row, solution, list(completion.token_ids), prompt.version)
 
     async def rewrite_all() -> list[Row | None]:

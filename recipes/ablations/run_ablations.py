@@ -36,8 +36,7 @@ from int_verl.generate.engines.base import EngineError, Sampling
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
@@ -140,7 +139,7 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
         model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
     )
 
-    async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
+    async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
         counts = await score_problem(run, journaled, grader, problem, sampling, seeds)
         return {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}

@@ -15,7 +15,8 @@ import pytest
 
 from int_verl.cli import main
 from int_verl.errors import UserError
-from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction, read_result
+from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction
+from int_verl.grading.reward_result import read_result
 from int_verl.records import read_rows
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
