@@ -48,7 +48,7 @@ def load_function(path: str, name: str) -> Callable[..., Any]:
         raise
     except (Exception, SystemExit) as problem:
         raise UserError(f"importing it raised {type(problem).__name__}: {problem}") from problem
-    function = getattr(module, name, None)
+    function: Callable[..., Any] | None = getattr(module, name, None)
     if not callable(function):
         raise UserError(f"{path} has no function {name!r}")
     return function
