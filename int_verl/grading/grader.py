@@ -59,7 +59,7 @@ class Grader(BaseGrader):
         self._pool = WorkerPool(kind, workers or min(4, os.cpu_count() or 1), timeout)
         self._turnstile = Turnstile()
         self._verdicts: dict[tuple[str, str], tuple[str, str]] = {}
-        self._timed_out: set[tuple[str, str]] = set()
+        self._timed_out: dict[tuple[str, str], tuple[str, str]] = {}
 
     def close(self) -> None:
         """End the worker processes."""
@@ -165,14 +165,10 @@ class Grader(BaseGrader):
             except PoolError as problem:
                 return Grade("error", answer, str(problem))
         # A timeout may be the machine's fault, so it takes two to be remembered.
-        if verdict != "timeout" or pair in self._timed_out:
-            if len(self._verdicts) >= _CACHE_SIZE:
-                self._verdicts.clear()
-            self._verdicts[pair] = (verdict, means)
-        else:
-            if len(self._timed_out) >= _CACHE_SIZE:
-                self._timed_out.clear()
-            self._timed_out.add(pair)
+        memory = self._timed_out if verdict == "timeout" and pair not in self._timed_out else self._verdicts
+        if len(memory) >= _CACHE_SIZE:
+            memory.clear()
+        memory[pair] = (verdict, means)
         return Grade(verdict, answer, means)
 
 

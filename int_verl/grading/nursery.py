@@ -12,7 +12,6 @@ with the nursery (``PR_SET_PDEATHSIG``). Each worker leads a process group, whic
 
 from __future__ import annotations
 
-import array
 import contextlib
 import ctypes
 import importlib
@@ -98,17 +97,11 @@ def _reply(control: socket.socket, message: dict[str, Any]) -> None:
 
 def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
     """One request with the file descriptor that came with it; (None, None) when the owner is gone."""
-    descriptors = array.array("i")
     try:
-        data, ancillary, _, _ = control.recvmsg(4096, socket.CMSG_LEN(descriptors.itemsize))
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
     except OSError:
         return None, None
-    if not data:
-        return None, None
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
-    return json.loads(data), (descriptors[0] if descriptors else None)
+    return json.loads(data or b"null"), (descriptors[0] if descriptors else None)
 
 
 def _reap(children: set[int]) -> None:

@@ -214,21 +214,13 @@ class WorkerPool:
             worker = self._spawn()
         with self._condition:
             self._warming = False
+            idle, self._idle = self._idle, []
             if worker is not None:
                 self._all_warm = worker.warm
                 self._started += 1
-                kept = []
-                for idle in self._idle:
-                    if idle.warm:
-                        kept.append(idle)
-                    else:
-                        idle.channel.close()
-                        self._started -= 1
-                self._idle = kept
-                if self._closed:
-                    worker.channel.close()
-                else:
-                    self._idle.append(worker)
+                idle.append(worker)
+            for one in idle:
+                self._release(one)
             self._condition.notify_all()
 
     def _release(self, worker: _Worker) -> None:
@@ -264,17 +256,16 @@ class WorkerPool:
                 ours.close()
                 if attempt or self._closed:
                     raise PoolError(f"cannot start a grading worker: {problem}") from problem
-            else:
-                theirs.close()  # or nobody would notice that the worker is gone
-                worker = _Worker(reply["pid"], ours, reply["warm"])
-                fault = self._fault_at_begin(worker)
-                if fault is None:
-                    return worker
-                self._end(worker)
-                if attempt or self._kind.tries == 1:
-                    raise CannotBegin(fault)
+                continue
             finally:
                 theirs.close()
+            worker = _Worker(reply["pid"], ours, reply["warm"])
+            fault = self._fault_at_begin(worker)
+            if fault is None:
+                return worker
+            self._end(worker)
+            if attempt or self._kind.tries == 1:
+                raise CannotBegin(fault)
         raise AssertionError("unreachable")
 
     @staticmethod
@@ -298,21 +289,21 @@ class WorkerPool:
                 if not starts or self._closed:
                     raise PoolError("the nursery process is gone")
                 self._start_nursery()
-            control = self._control
-            assert control is not None
-            try:
-                data = json.dumps(request).encode()
-                if passed is None:
-                    control.send(data)
-                else:
-                    socket.send_fds(control, [data], [passed.fileno()])
-                reply = json.loads(control.recv(4096) or b"null") if starts else {}
-            except (OSError, ValueError):
-                reply = None
-            if reply is None:
-                self._stop_nursery()
-                raise PoolError("the nursery process died")
-            return reply
+            assert self._control is not None
+            with contextlib.suppress(OSError):
+                fds = [passed.fileno()] if passed else []
+                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+                reply = self._nursery_reply() if starts else {}
+                if reply is not None:
+                    return reply
+            self._stop_nursery()
+            raise PoolError("the nursery process died")
+
+    def _nursery_reply(self) -> Any:
+        """None if there is none."""
+        assert self._control is not None
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self._control.recv(4096) or b"null")
 
     def _start_nursery(self) -> None:
         self._stop_nursery()
@@ -339,11 +330,7 @@ class WorkerPool:
         self._control = ours
         self._all_warm = False
         ours.settimeout(_START_SECONDS)
-        try:
-            ready = json.loads(ours.recv(4096) or b"null")
-        except (OSError, ValueError):
-            ready = None
-        if ready is None:
+        if self._nursery_reply() is None:
             self._stop_nursery()
             raise PoolError("the grading processes did not start; set INT_VERL_GRADING_DEBUG=1 to see why")
         ours.settimeout(_CONTROL_SECONDS)

@@ -173,16 +173,13 @@ def _check_signature(function: Callable[..., Any], settings: dict[str, Any]) -> 
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return Outcome("signature", True)
+    way = f"cannot be called with keywords {', '.join([*KEYWORDS, *settings])}"
     try:
         signature.bind(**dict.fromkeys(KEYWORDS), **settings)
-    except TypeError as problem:
-        return Outcome(
-            "signature", False, f"cannot be called with keywords {', '.join([*KEYWORDS, *settings])}: {problem}"
-        )
-    try:
+        way = "main_eval passes (data_source, response, ground_truth)"
         signature.bind(*KEYWORDS[:3], **settings)
     except TypeError as problem:
-        return Outcome("signature", False, f"main_eval passes (data_source, response, ground_truth): {problem}")
+        return Outcome("signature", False, f"{way}: {problem}")
     return Outcome("signature", True)
 
 
