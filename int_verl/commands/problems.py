@@ -107,6 +107,7 @@ def check(
 
     if answer_after == "":
         raise UserError("--answer-after: say the mark that stands before the answers")
+    tokens = None if model is None else _token_counter(model)
     console = standard_output()
     with StageProgress(console, "check", lead="rows") as progress:
         report = check_problems(
@@ -116,7 +117,7 @@ def check(
             use=use,
             against=against,
             near=near,
-            tokens=None if model is None else _token_counter(model),
+            tokens=tokens,
             grader=None if reward is None else lambda: _reward_function(reward),
             count=progress.count,
         )
@@ -161,7 +162,7 @@ def _why(report: Report) -> str:
 
 
 def _show_report(console: Console, report: Report, near: float, show: int) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from int_verl.problems.check import KINDS
 
@@ -169,9 +170,7 @@ def _show_report(console: Console, report: Report, near: float, show: int) -> No
     console.print(f"[bold]{report.file}[/]: {report.rows:,} rows, read as {what}", highlight=False)
     _show_columns(console, report.columns)
 
-    found = Table(title="Rows", title_justify="left")
-    found.add_column("")
-    found.add_column("rows", justify="right")
+    found = Table("", Column("rows", justify="right"), title="Rows", title_justify="left")
     for kind, meaning in KINDS.items():
         if kind != "in_evaluation" or report.against is not None:
             found.add_row(meaning, f"{len({fault.row for fault in report.faults[kind]}):,}")
@@ -218,13 +217,10 @@ def _show_some(console: Console, title: str, lines: list[str], show: int) -> Non
 
 
 def _show_lengths(console: Console, lengths: list[Lengths]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(title="Lengths", title_justify="left")
-    table.add_column("")
-    for name in (*_PERCENTILES_SHOWN.values(), "mean"):
-        table.add_column(name, justify="right")
-    table.add_column("0 to 99 %")
+    numbers = [Column(name, justify="right") for name in (*_PERCENTILES_SHOWN.values(), "mean")]
+    table = Table("", *numbers, "0 to 99 %", title="Lengths", title_justify="left")
     for one in lengths:
         points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
         table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
@@ -313,27 +309,23 @@ def hard(
 
 
 def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from int_verl.evaluate.figures import pass_at_k, wilson
     from int_verl.problems.hard import count_bands
 
-    total = {name: sum(getattr(tally, name) for tally in tallies.values()) for name in ("truncated", "ungraded")}
     rule = "count as failures" if truncated == "failure" else "are left out"
     console.print(
-        f"{len(tallies):,} problems; {total['truncated']:,} truncated attempts {rule}, "
-        f"{total['ungraded']:,} that the grader could not decide are left out",
+        f"{len(tallies):,} problems; {sum(tally.truncated for tally in tallies.values()):,} truncated attempts {rule}, "
+        f"{sum(tally.ungraded for tally in tallies.values()):,} that the grader could not decide are left out",
         highlight=False,
     )
     counts = [(tally.counted(truncated), tally.correct) for tally in tallies.values() if tally.counted(truncated)]
     if not counts:
         raise UserError("no attempt is left to count; say --truncated failure, or sample with more tokens")
     bands = count_bands(correct / counted for counted, correct in counts)
-    table = Table(title="Pass rates", title_justify="left")
-    table.add_column("pass rate")
-    table.add_column("problems", justify="right")
-    table.add_column("share, 95 % interval (Wilson)", justify="right")
-    table.add_column("")
+    numbers = [Column(name, justify="right") for name in ("problems", "share, 95 % interval (Wilson)")]
+    table = Table("pass rate", *numbers, "", title="Pass rates", title_justify="left")
     for name, number in bands.items():
         share = wilson(number, len(counts))
         bar = "█" * -(-number * 30 // max(bands.values()))

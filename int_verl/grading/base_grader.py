@@ -51,9 +51,8 @@ class BaseGrader(ABC):
     def close(self) -> None:
         """End the worker processes."""
 
-    @abstractmethod
-    def warm(self) -> None:
-        """Do now what the first answer would have to wait for."""
+    def warm(self) -> None:  # noqa: B027
+        """Do now what the first answer would have to wait for, if there is such a thing."""
 
     @abstractmethod
     def grade(self, answer: Any, gold: Any) -> Grade:

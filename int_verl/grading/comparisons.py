@@ -7,7 +7,7 @@ import resource
 import sys
 from typing import Any
 
-from int_verl.grading.nursery import Answer
+from int_verl.grading.nursery import Answer, Task
 from int_verl.maths import verdicts
 
 # Audit events that nothing in a comparison has a reason to raise.
@@ -21,8 +21,8 @@ _FORBIDDEN = frozenset(
 )  # fmt: skip
 
 
-class Comparisons:
-    """The task; see `nursery.Task`.
+class Comparisons(Task):
+    """A request is a normalised gold and answer, or a gold and None; a reply is a verdict and its means.
 
     Args:
         memory_mb: address space of one worker (``RLIMIT_AS``).
@@ -48,7 +48,6 @@ class Comparisons:
 
 
 def _compare(pair: tuple[str, str | None]) -> Any:
-    """Verdict and means for a normalised gold and answer; whether the gold is usable if there is no answer."""
     gold, answer = pair
     try:
         return "done", verdicts.judge(gold, answer) if answer is not None else verdicts.inspect(gold)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
-from int_verl.grading.nursery import Answer
+from int_verl.grading.nursery import Answer, Task
 
 
 def path_and_name(option: str, text: str) -> tuple[str, str]:
@@ -60,8 +60,10 @@ def call(function: Callable[..., Any], /, *arguments: Any, **more: Any) -> Any:
     return asyncio.run(result) if inspect.iscoroutine(result) else result
 
 
-class FunctionCalls:
-    """The task; see `nursery.Task`. A request is the keyword arguments of a call, a reply has `result` and `fault`.
+class FunctionCalls(Task):
+    """A request is the keyword arguments of a call, a reply has `result` and `fault`.
+
+    The function is loaded by each worker: it is the user's code, and the threads that it may start cannot be forked.
 
     Args:
         path, name: what `load_function` takes.
@@ -70,12 +72,6 @@ class FunctionCalls:
 
     def __init__(self, path: str, name: str, settings: dict[str, Any]) -> None:
         self._path, self._name, self._settings = path, name, settings
-
-    def prepare(self) -> None:
-        """Nothing: the function is the user's code, and what that starts may not be forked."""
-
-    def warm_up(self) -> None:
-        """Nothing."""
 
     def begin(self) -> Answer:
         function = load_function(self._path, self._name)

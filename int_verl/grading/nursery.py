@@ -21,8 +21,9 @@ import select
 import signal
 import socket
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from int_verl.errors import UserError
 from int_verl.grading.messages import receive, send
@@ -34,15 +35,16 @@ Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
 """Request -> reply, and how it goes on: ``last``, the worker ends; ``cold``, no reply, the slow imports are needed."""
 
 
-class Task(Protocol):
+class Task(ABC):
     """What workers do. It is made in the nursery, with arguments that came as JSON."""
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027
         """In the nursery, before the first worker is forked."""
 
-    def warm_up(self) -> None:
+    def warm_up(self) -> None:  # noqa: B027
         """In the nursery, once the first worker is at work: what takes long."""
 
+    @abstractmethod
     def begin(self) -> Answer:
         """In a worker, before the first request.
 

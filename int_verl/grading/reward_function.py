@@ -64,9 +64,6 @@ class RewardFunction(BaseGrader):
         self._lock = threading.Lock()
         self._answered = self._failed = self._tried_golds = self._finished_golds = 0
 
-    def warm(self) -> None:
-        """Nothing to do: calls have a time limit from the moment at which the function is loaded."""
-
     def close(self) -> None:
         """End the processes, whatever they are doing."""
         self._pool.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
@@ -187,15 +187,18 @@ def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, 
             yield number, *check_row(number, arranged, ours, required)
 
 
+class _Entry(NamedTuple):
+    row: int
+    id: str
+    answer: str
+    text_hash: str
+
+
 class _ProblemIndex:
     """What has to be known of all problems of a file to compare them, in the order of `add`."""
 
     def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.ids: list[str] = []
-        self.answers: list[str] = []
-        self.texts: list[str] = []
-        "Hashes, not the texts."
+        self.entries: list[_Entry] = []
         self.grams = Grams()
         self._row_of_id: dict[str, int] = {}
         self._row_of_text: dict[str, int] = {}
@@ -210,16 +213,13 @@ class _ProblemIndex:
             faults.append(Fault(row, "problem", f"the same text as row {self._row_of_text[text]}"))
         self._row_of_id.setdefault(problem.id, row)
         self._row_of_text.setdefault(text, row)
-        self.rows.append(row)
-        self.ids.append(problem.id)
-        self.answers.append(problem.answer)
-        self.texts.append(text)
+        self.entries.append(_Entry(row, problem.id, problem.answer, text))
         self.grams.add(problem.problem)
         return faults
 
     def unusable_golds(self, make_grader: Callable[[], BaseGrader], count: Callable[[str], None]) -> list[Fault]:
         """Gold answers that the grader cannot use."""
-        golds = zip(self.rows, self.answers, strict=True)
+        golds = ((entry.row, entry.answer) for entry in self.entries)
         with make_grader() as grader:
             return [
                 Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
@@ -228,17 +228,19 @@ class _ProblemIndex:
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""
+        pairs = self.grams.pairs(None if other is self else other.grams)
+        alike = ((self.entries[pair.first], other.entries[pair.second], pair.share) for pair in pairs)
         return [
-            Likeness(self.rows[i], other.rows[j], round(pair.share, 4), self.ids[i], other.ids[j])
-            for pair in self.grams.pairs(None if other is self else other.grams)
-            if pair.share >= near and self.texts[i := pair.first] != other.texts[j := pair.second]
+            Likeness(one.row, two.row, round(share, 4), one.id, two.id)
+            for one, two, share in alike
+            if share >= near and one.text_hash != two.text_hash
         ]
 
     def also_in(self, other: _ProblemIndex, name: str) -> list[Fault]:
         return [
-            Fault(row, "problem", f"the same text as row {other._row_of_text[text]} of {name}")
-            for row, text in zip(self.rows, self.texts, strict=True)
-            if text in other._row_of_text
+            Fault(entry.row, "problem", f"the same text as row {other._row_of_text[entry.text_hash]} of {name}")
+            for entry in self.entries
+            if entry.text_hash in other._row_of_text
         ]
 
 
