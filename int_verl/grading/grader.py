@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import threading
 from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
 from int_verl.grading.gold_text import as_text
-from int_verl.grading.pool import PoolError, StillImporting, WorkerKind, WorkerPool
+from int_verl.grading.nursery_handle import PoolError, WorkerKind
+from int_verl.grading.pool import StillImporting, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.numerals import as_plain_integer, decide, quantity
@@ -68,7 +70,8 @@ class Grader(BaseGrader):
     def warm(self) -> None:
         """Do all imports and start a worker process now, rather than at the first answer that needs them."""
         warm_up()
-        self._pool.warm()
+        with contextlib.suppress(PoolError):  # the first answer will say it
+            self._pool.warm()
 
     def grade(self, answer: Any, gold: Any) -> Grade:
         """Compare two answers, boxed or bare.

@@ -16,8 +16,6 @@ from int_verl.generate.dataflow import Generator, Model, ProblemRows, Watcher
 from int_verl.generate.funnel import Funnel, funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.spool import Spool
-from int_verl.grading import BaseGrader
-from int_verl.grading.pool import PoolError
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
@@ -197,7 +195,7 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         async def draw() -> None:
             async with contextlib.AsyncExitStack() as opened:
                 # While the engine starts: an answer may not wait for imports longer than for its own comparison.
-                asyncio.get_running_loop().run_in_executor(None, _warm, grader)
+                asyncio.get_running_loop().run_in_executor(None, grader.warm)
                 for engine in engines:
                     await opened.enter_async_context(engine)
                 problems = read_problems(run.folder / "problems/train.parquet")
@@ -216,11 +214,6 @@ def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[
         "seconds": round(seconds, 1),
     }
     return counts
-
-
-def _warm(grader: BaseGrader) -> None:
-    with contextlib.suppress(PoolError):  # the first answer will say it
-        grader.warm()
 
 
 def write_tables(
