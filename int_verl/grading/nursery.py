@@ -78,19 +78,24 @@ def main() -> None:
         if request is None:
             break
         if request["do"] == "spawn" and worker_fd is not None:
-            pid = os.fork()
-            if pid == 0:
-                control.close()
-                _work(task, socket.socket(fileno=worker_fd))
-                os._exit(0)
-            os.close(worker_fd)
-            _lead_group(pid)
+            pid = _fork_worker(task, control, worker_fd)
             children.add(pid)
             _reply(control, {"pid": pid, "warm": warm})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
     for pid in list(children):
         _kill(children, pid)
+
+
+def _fork_worker(task: Task, control: socket.socket, worker_fd: int) -> int:
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        _work(task, socket.socket(fileno=worker_fd))
+        os._exit(0)
+    os.close(worker_fd)
+    _lead_group(pid)
+    return pid
 
 
 def _reply(control: socket.socket, message: dict[str, Any]) -> None:
