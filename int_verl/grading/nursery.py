@@ -59,6 +59,7 @@ def main() -> None:
     control = socket.socket(fileno=int(control_fd))
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an owner may have left it ignored, and then nobody can wait
     task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
     task.prepare()
     children: set[int] = set()
@@ -78,8 +79,7 @@ def main() -> None:
         if request is None:
             break
         if request["do"] == "spawn" and worker_fd is not None:
-            pid = _fork_worker(task, control, worker_fd)
-            children.add(pid)
+            children.add(pid := _fork_worker(task, control, worker_fd))
             _reply(control, {"pid": pid, "warm": warm})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
@@ -112,15 +112,9 @@ def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
 
 
 def _reap(children: set[int]) -> None:
-    while children:
-        try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            children.clear()
-            return
-        if pid == 0:
-            return
-        children.discard(pid)
+    for pid in list(children):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            children.discard(pid)
 
 
 def _kill(children: set[int], pid: int) -> None:
@@ -128,8 +122,7 @@ def _kill(children: set[int], pid: int) -> None:
     if pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
+        os.waitpid(pid, 0)
         children.discard(pid)
 
 
