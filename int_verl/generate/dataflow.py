@@ -23,8 +23,7 @@ from int_verl.generate.prompts import Prompts
 from int_verl.generate.seeds import request_seed, share_has
 from int_verl.generate.spool import Spool
 from int_verl.generate.thinking import answer_in, steps_begin
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.grading import BaseGrader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems.sets import Problem
 from int_verl.settings.generation import UNTIL, Condition, GeneratorSettings, Until
@@ -137,7 +136,7 @@ class Generator:
         engine: Engine,
         codec: ChatCodec,
         prompts: Prompts,
-        grader: Grader | RewardFunction,
+        grader: BaseGrader,
         settings: GeneratorSettings,
         watcher: Watcher,
         proposer: Model | None = None,
@@ -260,7 +259,7 @@ class Generator:
             return "prompt_too_long", None
         if answer_in(response, self.codec.opened_thinking) is None:
             return "truncated" if completion.finish_reason == "length" else "unclosed_thinking", None
-        grade = await grade_response_to(problem, response, self.grader)
+        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.id)
         if completion.finish_reason == "length" and not grade.correct:
             return "truncated", grade.answer
         return grade.verdict, grade.answer
