@@ -17,8 +17,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.sampling import Sampling
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED_BY = 32

@@ -76,9 +76,9 @@ def generate(folder: Path, *more: str, until: str = "sample") -> None:
     """Run the generator on the problem sets in `folder`."""
     from rich.console import Console
 
-    from int_verl.run import schedule
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
+    from int_verl.stages.assemble import schedule_of
 
     settings = (
         f"run.dir={folder / 'run'}",
@@ -93,7 +93,7 @@ def generate(folder: Path, *more: str, until: str = "sample") -> None:
         "platform=cpu",
     )
     config = compose(ROOT / "recipes/quickstart/quickstart.yaml", [*settings, *more])
-    schedule.execute(Run(config, Console(width=120)), until)
+    schedule_of(Run(config, Console(width=120)), until).execute()
 
 
 def resident_megabytes() -> float:

@@ -42,8 +42,12 @@ from domain import Problem, own_solution, problem_sets, solve_prompt  # noqa: E4
 
 from int_verl.generate.chat import ChatCodec  # noqa: E402
 from int_verl.settings.compose import flatten  # noqa: E402
-from int_verl.trainers import process as trainer_process  # noqa: E402
-from int_verl.trainers import rl, sft  # noqa: E402
+from int_verl.settings.evaluation import EvalSettings  # noqa: E402
+from int_verl.settings.training import RLSettings, SFTSettings  # noqa: E402
+from int_verl.trainers.process import run_trainer  # noqa: E402
+from int_verl.trainers.rl import RLLaunch  # noqa: E402
+from int_verl.trainers.sft import SFTLaunch  # noqa: E402
+from int_verl.trainers.verl_folder import read_metrics  # noqa: E402
 
 Arm = Literal["ours", "stock"]
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -83,20 +87,21 @@ def measure_sft(folder: Path, rounds: int, epochs: int) -> Table:
     """Seconds a step of SFT in both arms."""
     file = folder / "sft.parquet"
     write_sft_rows(file, 256)
+    settings = SFTSettings(epochs=epochs, batch_size=16, learning_rate=1e-4, max_length=256)
     seconds: dict[Arm, list[float]] = {"ours": [], "stock": []}
     tokens: dict[Arm, float] = {}
     for number, arm in enumerate(order(rounds)):
-        cfg = sft.SFTLaunch(
-            MODEL, file, None, folder / f"sft-{number}-{arm}", epochs=epochs, batch_size=16, learning_rate=1e-4,
-            max_length=256, micro_batch_tokens=1_024, platform="cpu",
+        launch = SFTLaunch(
+            settings=settings, model_path=MODEL, train_file=file, val_file=None,
+            output_dir=folder / f"sft-{number}-{arm}", seed=1, platform="cpu",
         )  # fmt: skip
-        command = sft.plan(cfg)
+        command = launch.command(launch.training_rows())
         if arm == "stock":
             arguments = as_stock(command.argv, "int_sft", "sft_trainer_engine", "cpu_sft")
             command = replace(command, argv=[*arguments, "data.pad_mode=no_padding"])
         with StepClock(command.metrics_dir / "000.jsonl") as clock:
-            trainer_process.run(command)
-        tokens[arm] = trainer_process.read_metrics(command.output_dir)[0]["train/global_tokens"]
+            run_trainer(command)
+        tokens[arm] = read_metrics(command.output_dir)[0]["train/global_tokens"]
         seconds[arm] += clock.seconds()[WARM_UP:]
         shutil.rmtree(command.output_dir)
         print(f"SFT, {arm}: {1_000 * np.median(clock.seconds()[WARM_UP:]):.1f} ms a step", flush=True)
@@ -112,15 +117,19 @@ def measure_rl(folder: Path, rounds: int, steps: int) -> Table:
     """Medians of what a step of RL consists of in both arms, with a bootstrap interval of the ratio over steps."""
     file = folder / "rl.parquet"
     write_rl_rows(file, 64)
+    settings = RLSettings(
+        prompts_per_step=16, rollouts=8, mini_batch=16, learning_rate=1e-5, total_steps=steps, max_prompt_length=96,
+        max_response_length=96, save_freq=steps, overrides=("trainer.val_before_train=false", "trainer.test_freq=-1"),
+    )  # fmt: skip
     timings: dict[Arm, list[dict[str, float]]] = {"ours": [], "stock": []}
     rewards: dict[Arm, list[float]] = {"ours": [], "stock": []}
     for number, arm in enumerate(order(rounds)):
-        cfg = rl.RLLaunch(
-            MODEL, (file,), (file,), folder / f"rl-{number}-{arm}", prompts_per_step=16, rollouts=8, mini_batch=16,
-            learning_rate=1e-5, total_steps=steps, max_prompt_length=96, max_response_length=96, val_before_train=False,
-            test_freq=-1, save_freq=steps, platform="cpu",
-        )  # fmt: skip
-        command = rl.plan(cfg)
+        home = folder / f"rl-{number}-{arm}"
+        command = RLLaunch(
+            settings=settings, evaluation=EvalSettings(), model_path=MODEL, base_model=None, train_files=(file,),
+            val_files=(file,), output_dir=home, validation_dir=home / "validation", rollout_dir=home / "rollouts",
+            seed=1, platform="cpu",
+        ).command()  # fmt: skip
         if arm == "stock":
             sampler = "trainer.v1.sampler.custom_sampler"
             buffer = [
@@ -128,8 +137,8 @@ def measure_rl(folder: Path, rounds: int, steps: int) -> Table:
                 f"{sampler}.name=StockBuffer",
             ]
             command = replace(command, argv=[*as_stock(command.argv, "int_grpo", "ppo_trainer", "cpu_grpo"), *buffer])
-        trainer_process.run(command)
-        metrics = trainer_process.read_metrics(command.output_dir)[WARM_UP:]
+        run_trainer(command)
+        metrics = read_metrics(command.output_dir)[WARM_UP:]
         timings[arm] += [{part: row.get(f"timing_s/{part}", 0.0) for part in PARTS} for row in metrics]
         rewards[arm] += [row["critic/score/mean"] for row in metrics]
         shutil.rmtree(command.output_dir)

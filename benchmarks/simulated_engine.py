@@ -97,7 +97,6 @@ class SimulatedEngine:
     def __init__(self, script: Callable[[Request], Completion], lengths: Lengths, speed: Speed, replicas: int) -> None:
         self.script, self.lengths = script, lengths
         self.replicas = [Replica(speed) for _ in range(replicas)]
-        self.tokens = 0
 
     async def __aenter__(self) -> SimulatedEngine:
         return self
@@ -106,7 +105,5 @@ class SimulatedEngine:
         return None
 
     async def generate(self, request: Request) -> Completion:
-        tokens = self.lengths.draw(request)
-        self.tokens += tokens
-        await min(self.replicas, key=lambda replica: replica.load).decode(tokens)
+        await min(self.replicas, key=lambda replica: replica.load).decode(self.lengths.draw(request))
         return self.script(request)

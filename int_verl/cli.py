@@ -7,12 +7,16 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from int_verl import __version__
 from int_verl.errors import EngineError, TrainerError, UserError
+
+if TYPE_CHECKING:
+    from int_verl.run.run import Run
+    from int_verl.run.schedule import Schedule
 
 _EPILOG = """
 Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int-verl settings` lists all of them
@@ -80,17 +84,16 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
         from int_verl.progress import standard_output
         from int_verl.run.run import Run
         from int_verl.settings.compose import compose
+        from int_verl.stages.assemble import schedule_of
 
         if target == "report" and config_file is None:
             config_file = _settings_of(overrides)
         run = Run(compose(config_file, overrides), standard_output())
-        from int_verl.run import schedule
-
         if dry_run:
             run.try_parts()
-            _print_plan(run, schedule.plan(run, target, force))
+            _print_plan(run, schedule_of(run, target, force))
         else:
-            schedule.execute(run, target, force)
+            _execute(run, target, force)
 
 
 def _settings_of(overrides: tuple[str, ...]) -> Path | None:
@@ -100,19 +103,36 @@ def _settings_of(overrides: tuple[str, ...]) -> Path | None:
     return file if file.is_file() else None
 
 
-def _print_plan(run: Any, steps: list[Any]) -> None:
+def _execute(run: Run, target: str | None, force: bool) -> None:
+    """A report needs nothing and disturbs nobody, so it is written while another run is at work in the folder, too."""
+    from int_verl.run.folder import FolderInUseError
+    from int_verl.stages.assemble import Stages, schedule_of
+
+    try:
+        schedule_of(run, target, force).execute()
+    except FolderInUseError:
+        if target != "report":
+            raise
+        Stages(run).report.write()  # the manifest is for the run at work to write
+    if run.problems.shard is not None and target is None:
+        shard = run.problems.shard
+        run.console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")
+
+
+def _print_plan(run: Run, schedule: Schedule) -> None:
     from int_verl.settings.generation import UNTIL
-    from int_verl.stages.preview import show_generation
 
     run.console.print(f"[bold]{run.folder.path}[/] on {run.platform}", highlight=False)
-    for step in steps:
-        mark = "[green]✓[/]" if step.action == "skip" else "[bold]▸[/]"
-        run.console.print(f"{mark} [bold]{step.stage.name}[/]: {step.stage.does} ({step.reason})", highlight=False)
-        if step.action != "skip":
-            for line in step.stage.plan(run):
+    tasks = schedule.plan()
+    for task in tasks:
+        mark = "[green]✓[/]" if task.action == "skip" else "[bold]▸[/]"
+        run.console.print(f"{mark} [bold]{task.stage.name}[/]: {task.stage.does} ({task.reason})", highlight=False)
+        if task.action != "skip":
+            for line in task.stage.plan():
                 run.console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
-    if generated := [step.stage.name for step in steps if step.action != "skip" and step.stage.name in UNTIL]:
-        show_generation(run, generated[-1])
+    # One dataflow: what its last stage shows includes what the others would.
+    if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
+        generated[-1].preview(run.console)
 
 
 for _name, _does, _target in (
@@ -130,11 +150,12 @@ for _name, _does, _target in (
 
 
 @cli.command()
-def settings() -> None:
-    """All settings with their meaning and default."""
-    from importlib.resources import files
+@click.argument("section", required=False)
+def settings(section: str | None) -> None:
+    """All settings with their meaning and default, or those of one SECTION."""
+    from int_verl.settings.describe import describe
 
-    click.echo((files("int_verl.config") / "int_run.yaml").read_text(), nl=False)
+    click.echo(describe(section), nl=False)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -72,7 +72,7 @@ class Check:
     "False: a run would fail."
     detail: str
     remedy: str = ""
-    "The command or setting that mends it."
+    "The command or setting that mends it, said where it is not ok."
 
 
 def report() -> list[Check]:
@@ -120,7 +120,7 @@ def has_nvidia() -> bool:
 def _python() -> Check:
     version = ".".join(map(str, sys.version_info[:3]))
     ok = (3, 10) <= sys.version_info[:2] < (3, 13)
-    return Check("python", ok, version, "" if ok else "use Python 3.10, 3.11 or 3.12")
+    return Check("python", ok, version, "use Python 3.10, 3.11 or 3.12")
 
 
 def _distribution(name: str, versions: str) -> Check:
@@ -130,7 +130,7 @@ def _distribution(name: str, versions: str) -> Check:
     if found is None:
         return Check(name, False, "not installed", _install())
     ok = SpecifierSet(versions).contains(found.split("+")[0], prereleases=True)
-    return Check(name, ok, found if ok else f"{found}, needs {versions}", "" if ok else _install())
+    return Check(name, ok, found if ok else f"{found}, needs {versions}", _install())
 
 
 def _engine_distribution() -> Check:
@@ -168,33 +168,21 @@ def _probe() -> list[Check]:
 def explain_probe(found: dict[str, Any]) -> list[Check]:
     """What verl saw, as checks: plugin, platform, configs, engine."""
     loaded = found["plugins"] == ["int_verl.plugin", "int_verl.cpu.register"]
+    said = "loaded by verl" if loaded else f"verl loaded {found['plugins'] or 'nothing'} of int_verl"
+    composed = found["configs"] == "ok"
+    composing = "int_sft and int_grpo compose" if composed else found["configs"]
     checks = [
-        Check(
-            "plugin",
-            loaded,
-            "loaded by verl" if loaded else f"verl loaded {found['plugins'] or 'nothing'} of int_verl",
-            "" if loaded else "VERL_LOGGING_LEVEL=DEBUG python -c 'import verl' shows why",
-        ),
-        Check(
-            "configs",
-            found["configs"] == "ok",
-            "int_sft and int_grpo compose" if found["configs"] == "ok" else found["configs"],
-            "" if found["configs"] == "ok" else "reinstall int-verl",
-        ),
+        Check("plugin", loaded, said, "VERL_LOGGING_LEVEL=DEBUG python -c 'import verl' shows why"),
+        Check("configs", composed, composing, "reinstall int-verl"),
     ]
     if found["device"] == "cpu":
         checks.append(Check("platform", True, "cpu: int_verl's platform; use platform=cpu"))
     elif found["gpus"]:
         checks.append(Check("platform", True, f"{found['device']}, {found['gpus']} GPUs; nothing of verl is changed"))
     else:
-        checks.append(
-            Check(
-                "platform",
-                False,
-                f"verl chooses {found['device']}, but there is no GPU (torch is built for CUDA {found['cuda_build']})",
-                "run on a GPU machine, or install torch's CPU build: " + CPU_INSTALL,
-            )
-        )
+        missing = f"verl chooses {found['device']}, but there is no GPU (torch is built for CUDA {found['cuda_build']})"
+        remedy = f"run on a GPU machine, or install torch's CPU build: {CPU_INSTALL}"
+        checks.append(Check("platform", False, missing, remedy))
     if "vllm" in found:
         checks.append(Check("vllm", True, f"{found['vllm']} imports"))
     else:
@@ -205,7 +193,7 @@ def explain_probe(found: dict[str, Any]) -> list[Check]:
 def _memory() -> Check:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     ok = total >= 6
-    return Check("memory", ok, f"{total:.0f} GiB", "" if ok else "verl's processes need 6 GiB even for the quickstart")
+    return Check("memory", ok, f"{total:.0f} GiB", "verl's processes need 6 GiB even for the quickstart")
 
 
 def _shared_memory() -> Check:
@@ -214,13 +202,13 @@ def _shared_memory() -> Check:
     except OSError:
         return Check("/dev/shm", False, "missing", "mount a tmpfs on /dev/shm")
     ok = free >= 512
-    return Check("/dev/shm", ok, f"{free:.0f} MiB free", "" if ok else "in docker: --shm-size=2g")
+    return Check("/dev/shm", ok, f"{free:.0f} MiB free", "in docker: --shm-size=2g")
 
 
 def _disk() -> Check:
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     ok = free >= 2
-    return Check("disk", ok, f"{free:.0f} GiB free here", "" if ok else "free some space: a run needs 2 GiB and more")
+    return Check("disk", ok, f"{free:.0f} GiB free here", "free some space: a run needs 2 GiB and more")
 
 
 @click.command()
@@ -230,7 +218,7 @@ def doctor() -> None:
     width = max(len(check.name) for check in checks)
     for check in checks:
         click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}")
-        if check.remedy:
+        if check.remedy and not check.ok:
             click.echo(f"     {'':<{width}}  -> {check.remedy}")
     failed = [check.name for check in checks if not check.ok]
     click.echo("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.")

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 _TOKENS = pa.list_(pa.int32())
+_MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+_PROPOSAL = [pa.field("problem_id", pa.string()), pa.field("attempt", pa.int32()), pa.field("proposal", pa.int32())]
 _ROWS_AT_A_TIME = 50
 
 PROVENANCE = [
@@ -75,9 +77,7 @@ GUIDED_SOLUTION = pa.schema(
 # the verification's own verdicts, or empty; `propose.after_first_error` decides whether that is a reason.
 PROPOSAL = pa.schema(
     [
-        pa.field("problem_id", pa.string()),
-        pa.field("attempt", pa.int32()),
-        pa.field("proposal", pa.int32()),
+        *_PROPOSAL,
         pa.field("text", pa.string()),
         pa.field("status", pa.string()),
         pa.field("misplaced", pa.string()),
@@ -90,9 +90,7 @@ PROPOSAL = pa.schema(
 # One row a guided rollout. `condition`: intervention, or the control it is measured against: wrong_step, prefix.
 GUIDED = pa.schema(
     [
-        pa.field("problem_id", pa.string()),
-        pa.field("attempt", pa.int32()),
-        pa.field("proposal", pa.int32()),
+        *_PROPOSAL,
         pa.field("condition", pa.string()),
         pa.field("rollout", pa.int32()),
         pa.field("text", pa.string()),
@@ -107,9 +105,7 @@ GUIDED = pa.schema(
 # `not_drawn`: those that waves made unnecessary. `kept`: at least one was correct, and the selection took it.
 INTERVENTION = pa.schema(
     [
-        pa.field("problem_id", pa.string()),
-        pa.field("attempt", pa.int32()),
-        pa.field("proposal", pa.int32()),
+        *_PROPOSAL,
         pa.field("content", pa.string()),
         pa.field("location", pa.int32()),
         pa.field("steps", pa.int32()),
@@ -127,16 +123,14 @@ INTERVENTION = pa.schema(
 # `prefix_rest`: the piece of a token of the attempt that the cut went through; encoded as one with the content.
 SFT = pa.schema(
     [
-        pa.field("problem_id", pa.string()),
-        pa.field("attempt", pa.int32()),
-        pa.field("proposal", pa.int32()),
+        *_PROPOSAL,
         pa.field("prompt_ids", _TOKENS),
         pa.field("prefix_ids", _TOKENS),
         pa.field("prefix_rest", pa.string()),
         pa.field("intervention_ids", _TOKENS),
         pa.field("content", pa.string()),
         pa.field("location", pa.int32()),
-        pa.field("messages", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))),
+        pa.field("messages", _MESSAGES),
         pa.field("model", pa.string()),
         pa.field("model_revision", pa.string()),
         pa.field("prompt_version", pa.string()),
@@ -147,7 +141,7 @@ SFT = pa.schema(
 RL = pa.schema(
     [
         pa.field("data_source", pa.string()),
-        pa.field("prompt", pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))),
+        pa.field("prompt", _MESSAGES),
         pa.field("ability", pa.string()),
         pa.field("reward_model", pa.struct([pa.field("style", pa.string()), pa.field("ground_truth", pa.string())])),
         pa.field("extra_info", pa.struct([pa.field("index", pa.int64()), pa.field("id", pa.string())])),

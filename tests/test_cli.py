@@ -15,9 +15,10 @@ from int_verl.cli import main
 from int_verl.errors import UserError
 from int_verl.run.folder import Manifest, RunFolder
 from int_verl.run.run import Run
-from int_verl.run.schedule import BY_NAME
+from int_verl.run.schedule import recorded_settings
 from int_verl.settings.compose import compose
-from int_verl.stages.sft import trained_model
+from int_verl.stages.assemble import Stages
+from int_verl.stages.sft import sft_model
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
 CONFIG = ["--config", str(QUICKSTART / "quickstart.yaml")]
@@ -117,7 +118,7 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
         ("problems.train_limit=0", "problems.train_limit=0"),
         ("problems.columns.anwser=x", "problems.columns.anwser"),
         ("baseline.rl=3", "baseline.rl=3"),
-        ("sampling.top_p=1.5", "sample.sampling.top_p=1.5"),
+        ("sampling.top_p=1.5", "int-verl: sampling.top_p=1.5"),
         ("grader.workers=0", "grader.workers=0"),
         ("engine.in_flight=0", "engine.in_flight=0"),
         ("proposer.engine.foo=3", "proposer.engine.foo: no such key"),
@@ -216,20 +217,17 @@ def test_stages_made_together_are_not_said_to_be_unchanged(
     assert call(capsys, "guide", *settings)[1].count("unchanged") == 3
 
 
-def test_a_folder_that_was_moved_keeps_its_trained_model(settings: list[str], tmp_path: Path) -> None:
-    def run(folder: Path) -> Run:
-        return Run(compose(QUICKSTART / "quickstart.yaml", [*settings[2:], f"run.dir={folder}"]), Console())
-
+def test_a_folder_that_was_moved_keeps_its_trained_model(tmp_path: Path) -> None:
     model = tmp_path / "a/sft/checkpoints/global_step_9/huggingface"
     model.mkdir(parents=True)
     (model / "config.json").write_text("{}")
     (tmp_path / "a/sft/model.txt").write_text(f"{model}\n")
-    assert trained_model(run(tmp_path / "a")) == model
+    assert sft_model(RunFolder(tmp_path / "a")) == model
     moved = (tmp_path / "a").rename(tmp_path / "b")
-    assert trained_model(run(moved)) == moved / "sft/checkpoints/global_step_9/huggingface"
+    assert sft_model(RunFolder(moved)) == moved / "sft/checkpoints/global_step_9/huggingface"
     (moved / "sft/checkpoints/global_step_9/huggingface/config.json").unlink()
     with pytest.raises(UserError, match="SFT's model is gone"):
-        trained_model(run(moved))
+        sft_model(RunFolder(moved))
 
 
 def test_sft_that_starts_over_names_no_model_until_it_has_one(settings: list[str], tmp_path: Path) -> None:
@@ -238,9 +236,9 @@ def test_sft_that_starts_over_names_no_model_until_it_has_one(settings: list[str
     model = tmp_path / "run/sft/checkpoints/global_step_9/huggingface"
     model.mkdir(parents=True)
     (tmp_path / "run/sft/model.txt").write_text(f"{model}\n")
-    BY_NAME["sft"].start_over(run)
-    BY_NAME["rl"].check(run)
-    assert trained_model(run).parent.name == "LAST_STEP"
+    Stages(run).sft.start_over()
+    Stages(run).rl.check()
+    assert sft_model(run.folder).parent.name == "LAST_STEP"
 
 
 def test_a_report_needs_the_folder_alone(
@@ -304,7 +302,7 @@ def test_a_manifest_says_what_has_changed() -> None:
 def test_settings_that_no_output_depends_on_rerun_nothing(settings: list[str]) -> None:
     def chosen(stage: str, *more: str) -> dict[str, object]:
         config = compose(QUICKSTART / "quickstart.yaml", [*settings[2:], *more])
-        return BY_NAME[stage].settings_in(Run(config, Console()))
+        return recorded_settings(Stages(Run(config, Console()))[stage], config)
 
     for stage in ("rl", "rl_baseline"):
         assert chosen(stage) == chosen(stage, "rl.dump_rollouts=false", "rl.save_freq=7")

@@ -1,4 +1,4 @@
-"""Links between the documents lead somewhere, in a checkout and on the site."""
+"""Links between the documents lead somewhere, in a checkout and on the site, and the files that they name are there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pytest
 from tests.quickstart_files import ROOT
 
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("recipes/*/README.md")]
+NAMED = re.compile(r"`((?:[\w.-]+/)+[\w*-]+\.(?:py|sh|yaml|jinja))`")
+"A file of the checkout, from its root, from the package or from the page."
 LINK = re.compile(r"\]\((?!https?://|mailto:)([^)#]*)(?:#([^)]*))?\)")
 
 
@@ -22,6 +24,14 @@ def test_links(page: Path) -> None:
             assert target.parent == page.parent, path
         if anchor:
             assert anchor in anchors(target), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_files_that_are_named_are_there(page: Path) -> None:
+    for name in NAMED.findall(page.read_text(encoding="utf-8")):
+        if not name.startswith(("verl/", "workers/", "path/")):  # verl's own, and yours
+            roots = (ROOT, ROOT / "int_verl", page.parent)
+            assert any(True for root in roots for _ in root.glob(name)), name
 
 
 def anchors(page: Path) -> set[str]:

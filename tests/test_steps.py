@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from int_verl.steps import Prefix, StepRule, cut_steps, prefix_tokens, split_steps
+from int_verl.settings.generation import StepRule
+from int_verl.steps import Prefix, cut_steps, prefix_tokens, split_steps
 
 RULES: tuple[StepRule, ...] = ("blank_line", "headings", "sentences")
 rules = st.sampled_from(RULES)

@@ -23,7 +23,7 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     run.shard and with run.dir=FOLDER, goes on from there with sft.
     """
     from int_verl.progress import standard_output
-    from int_verl.run.merge import merge as merge_shards
+    from int_verl.stages.merge import merge as merge_shards
 
     console = standard_output()
     merge_shards(folders, into, console)

@@ -58,7 +58,8 @@ def release_files(run: Path) -> list[Path]:
         UserError: not a run's folder, or its guide stage has not finished.
     """
     from int_verl.run.folder import RunFolder
-    from int_verl.stages.data_card import CARD, FILES
+    from int_verl.run_files import CARD
+    from int_verl.stages.data_card import FILES
 
     folder = RunFolder(run)
     manifest = folder.manifest("guide")

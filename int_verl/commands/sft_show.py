@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from int_verl.sft.dataset import InterventionSFTDataset
+    from int_verl.sft.rows import SFTRows
 
 TRAINED, UNTRAINED = "bold green", "dim"
 OPEN, CLOSE = "⟦", "⟧"
@@ -36,21 +36,23 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     """
     from rich.console import Console
 
+    from int_verl.sft.row_file import model_named_in
+
     console = Console(soft_wrap=True, highlight=False)
     if run_or_parquet.is_dir():
         file, model_name, data = _of_run(run_or_parquet)
     else:
-        file, model_name = run_or_parquet, model or _named_in(run_or_parquet)
+        file, model_name = run_or_parquet, model or model_named_in(run_or_parquet)
         data = {
             "max_length": 2**31,
             "intervention": {"loss_on": loss_on or "prefix_and_intervention", "suffix": suffix},
         }
     dataset, tokenizer = _open(file, model_name, data)
     for number in range(min(rows, len(dataset))):
-        console.print(_heading(dataset, number), style="bold")
+        console.print(_heading(dataset.rows, number), style="bold")
         console.print(rendered(dataset[number], tokenizer, tokens))
         console.print()
-    console.print(_totals(dataset))
+    console.print(_totals(dataset.rows))
 
 
 def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
@@ -59,7 +61,7 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
 
     from int_verl.run.run import Run
     from int_verl.settings.compose import load_yaml
-    from int_verl.stages.sft import training_file
+    from int_verl.stages.assemble import Stages
 
     settings = folder / "config.yaml"
     if not settings.is_file():
@@ -67,34 +69,19 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     config = load_yaml(settings)
     config.run.dir = str(folder)
     run = Run(config, Console())
-    file = training_file(run)
+    file = Stages(run).sft.training_file
     if not file.is_file():
         raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")
-    sft = run.sft
+    sft = run.settings.sft
     intervention = {"loss_on": sft.loss_on, "suffix": sft.suffix, "overlong": sft.overlong}
-    return file, str(run.model_folder), {"max_length": sft.max_length, "intervention": intervention}
-
-
-def _named_in(file: Path) -> str:
-    """The model that the rows of a file were made with."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not file.is_file():
-        raise UserError(f"{file}: no such file or folder")
-    try:
-        found = pq.read_table(file, columns=["model"])["model"].unique().to_pylist()
-    except (pa.ArrowInvalid, KeyError):
-        found = []
-    if len(found) != 1 or not found[0]:
-        raise UserError(f"{file}: its rows do not name one model; name its folder with --model")
-    return str(found[0])
+    return file, str(run.model.folder), {"max_length": sft.max_length, "intervention": intervention}
 
 
 def _open(file: Path, model: str, data: dict[str, Any]) -> tuple[InterventionSFTDataset, Any]:
     from omegaconf import OmegaConf
 
-    from int_verl.generate.chat import ChatCodec, local_model
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.model import local_model
     from int_verl.sft.dataset import InterventionSFTDataset
 
     tokenizer = ChatCodec(local_model(model)).tokenizer
@@ -129,23 +116,17 @@ def _visible(tokenizer: Any, token: int) -> str:
     return str(decoded).replace("\n", NEWLINE).replace(" ", "␣").replace("\t", "⇥")
 
 
-def _heading(dataset: InterventionSFTDataset, number: int) -> str:
-    row, (file, position) = dataset.rows[number], dataset.rows.origin(number)
-    trained = int(row.trained(dataset.rows.settings.loss_on).sum())
-    parts = ", ".join(f"{name} {length}" for name, length in _parts(row) if length)
-    weight = f", weight {row.weight:g}" if dataset.rows.weighted else ""
-    return f"{file.name} row {position}: {len(row.tokens)} tokens ({parts}), {trained} trained{weight}"
+def _heading(rows: SFTRows, number: int) -> str:
+    row, (file, position) = rows[number], rows.origin(number)
+    mask = row.trained(rows.settings.loss_on)
+    lengths = {name: len(getattr(row, name)) for name in ("prompt", "prefix", "intervention", "suffix")}
+    parts = ", ".join(f"{name} {length}" for name, length in lengths.items() if length)
+    weight = f", weight {row.weight:g}" if rows.weighted else ""
+    return f"{file.name} row {position}: {len(mask)} tokens ({parts}), {mask.sum()} trained{weight}"
 
 
-def _parts(row: Any) -> Iterator[tuple[str, int]]:
-    for name in ("prompt", "prefix", "intervention", "suffix"):
-        yield name, len(getattr(row, name))
-
-
-def _totals(dataset: InterventionSFTDataset) -> str:
-    rows = dataset.rows
-    trained = sum(int(row.trained(rows.settings.loss_on).sum()) for row in rows)
-    total = sum(len(row.tokens) for row in rows)
+def _totals(rows: SFTRows) -> str:
+    total, trained = rows.token_counts()
     dropped = f", {rows.dropped} more dropped as longer than {rows.settings.max_length}" if rows.dropped else ""
     count = "1 row" if len(rows) == 1 else f"{len(rows):,} rows"
     return f"{count}{dropped}; {total:,} tokens: {trained:,} trained, {total - trained:,} untrained"

@@ -1,5 +1,27 @@
-"""Figures of finished rollouts: pass@k, zero-advantage ratio, their intervals and tables."""
+"""Figures of finished rollouts: pass@k, zero-advantage ratio, their intervals and tables.
 
-from int_verl.evaluate.figures import pass_at_k
+Arrays are named by their axes: `P` problems, `G` rollouts of one problem, `B` bootstrap resamples. Tables are JSON:
+numbers, strings, lists and dicts with string keys; an estimate is ``{"value": 0.41, "low": 0.36, "high": 0.46}``.
+"""
 
-__all__ = ["pass_at_k"]
+from int_verl.evaluate.conditioning import CONDITIONING_COLUMNS, conditioning_table
+from int_verl.evaluate.estimators import pass_at_k, zero_advantage_at, zero_advantage_ratio
+from int_verl.evaluate.intervals import Estimate, bootstrap, wilson
+from int_verl.evaluate.scores import skills_table, summarise
+from int_verl.evaluate.tables import Cells, format_table, table_cells
+
+__all__ = [
+    "CONDITIONING_COLUMNS",
+    "Cells",
+    "Estimate",
+    "bootstrap",
+    "conditioning_table",
+    "format_table",
+    "pass_at_k",
+    "skills_table",
+    "summarise",
+    "table_cells",
+    "wilson",
+    "zero_advantage_at",
+    "zero_advantage_ratio",
+]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,6 @@ from jinja2 import TemplateError
 
 from int_verl.errors import UserError
 from int_verl.generate.thinking import opened_in
-
-_HASHED_BYTES = 1 << 20
 
 
 class ChatCodec:
@@ -90,75 +87,3 @@ def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:
         listed = json.loads(file.read_text()).get("eos_token_id")
         ids |= set(listed) if isinstance(listed, list) else {listed} if listed is not None else set()
     return ids
-
-
-def local_model(name: str, download: bool = True, key: str = "model.path") -> Path:
-    """The folder of a model given by path or by hub name.
-
-    Args:
-        key: the setting that names it, for errors.
-        download: a model of the hub that is not on this machine yet; otherwise its name stands for its folder.
-
-    Raises:
-        UserError: neither a folder with a config.json nor a name that the hub or its cache knows.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{key}={name}: the folder has no config.json; give a Hugging Face checkpoint")
-        return folder.resolve()
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise UserError(f"{key}={name}: no such folder; give a checkpoint's folder or a hub name")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=not download))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        if not download:
-            return Path(name)
-        raise UserError(
-            f"{key}={name}: no such folder here, and the hub does not answer for it "
-            f"({type(error).__name__}); give a local folder"
-        ) from error
-
-
-_PARTS = {
-    "weights": ("*.safetensors", "*.bin"),
-    "configuration": ("config.json", "generation_config.json"),
-    "tokenizer": ("tokenizer*", "chat_template*", "vocab*", "merges*", "special_tokens_map*", "added_tokens*"),
-}
-
-
-def model_parts(folder: Path) -> dict[str, str]:
-    """A hash of each of `weights`, `configuration` and `tokenizer`, which changes when that part changes.
-
-    Of a large file of weights the size, the first and the last MiB and 64 KiB at each of 62 places between them count:
-    reading all of it would take minutes, and whatever is trained changes more than a few tensors.
-    """
-    hashes = {}
-    for part, patterns in _PARTS.items():
-        digest = hashlib.sha256()
-        for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
-            size = file.stat().st_size
-            digest.update(f"{file.name}\0{size}\0".encode())
-            with file.open("rb") as stream:
-                if part == "weights" and size > 8 * _HASHED_BYTES:
-                    digest.update(stream.read(_HASHED_BYTES))
-                    for place in range(1, 63):
-                        stream.seek(size * place // 63)
-                        digest.update(stream.read(_HASHED_BYTES // 16))
-                    stream.seek(size - _HASHED_BYTES)
-                digest.update(stream.read())
-        hashes[part] = digest.hexdigest()
-    return hashes
-
-
-def revision_of(parts: Mapping[str, str]) -> str:
-    """One short hash of all parts of a model."""
-    return hashlib.sha256("\0".join(parts[part] for part in _PARTS).encode()).hexdigest()[:16]
-
-
-def model_revision(folder: Path) -> str:
-    """A short hash that changes when the weights, the configuration or the tokenizer change."""
-    return revision_of(model_parts(folder))

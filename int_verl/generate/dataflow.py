@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import hashlib
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,10 +20,10 @@ from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.filters import check_location, leaks_answer
 from int_verl.generate.prompts import Prompts
+from int_verl.generate.seeds import request_seed, share_has
 from int_verl.generate.spool import Spool
 from int_verl.generate.thinking import answer_in, steps_begin
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.grading import BaseGrader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems.sets import Problem
 from int_verl.settings.generation import UNTIL, Condition, GeneratorSettings, Until
@@ -57,22 +56,11 @@ class Watcher(Protocol):
     def count(self, what: str, number: int = 1) -> None: ...
 
 
-def request_seed(run_seed: int, *purpose: str | int) -> int:
-    """A seed in 0..2**31-1 that depends on nothing but its arguments."""
-    text = "\0".join(map(str, (run_seed, *purpose)))
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
-
-
 def _raise_first(done: Iterable[asyncio.Task[None]]) -> None:
     """Raise what one of the tasks raised; what the others raised beside it counts as seen."""
     errors = [error for task in done if (error := task.exception()) is not None]
     if errors:
         raise errors[0]
-
-
-def share_has(share: float, key: str) -> bool:
-    """Whether a key is among that share of all keys; the choice depends on the key alone."""
-    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") < share * 2**32
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +136,7 @@ class Generator:
         engine: Engine,
         codec: ChatCodec,
         prompts: Prompts,
-        grader: Grader | RewardFunction,
+        grader: BaseGrader,
         settings: GeneratorSettings,
         watcher: Watcher,
         proposer: Model | None = None,
@@ -271,7 +259,7 @@ class Generator:
             return "prompt_too_long", None
         if answer_in(response, self.codec.opened_thinking) is None:
             return "truncated" if completion.finish_reason == "length" else "unclosed_thinking", None
-        grade = await grade_response_to(problem, response, self.grader)
+        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.id)
         if completion.finish_reason == "length" and not grade.correct:
             return "truncated", grade.answer
         return grade.verdict, grade.answer

@@ -7,11 +7,10 @@ holds only `</think>`. What is opened there is put in front before an output is 
 from __future__ import annotations
 
 import re
-from typing import Literal
 
 from int_verl.maths.boxes import after_thinking
+from int_verl.settings.generation import ThinkingRule
 
-ThinkingRule = Literal["all", "solution"]
 OPEN, CLOSE = "<think>", "</think>"
 _OPENING_TAG = re.compile(r"\s*<think>\s*")
 

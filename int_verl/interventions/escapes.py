@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 
 
 def _word_set(text: str) -> frozenset[str]:
@@ -23,14 +24,12 @@ _N_COMMANDS = _word_set(
 )
 # What is left of these after a newline is a word or a variable: context decides.
 _N_DOUBTFUL = _word_set("ne neg nexists ni nless nmid nparallel nsim nu not")
-_T_COMMANDS = _word_set(
-    "t tag tan tanh tau tbinom textbf text textit textrm textsf texttt textstyle textsc textnormal textcolor tfrac"
+_T_AND_R_COMMANDS = _word_set(
+    "tag tan tanh tau tbinom textbf text textit textrm textsf texttt textstyle textsc textnormal textcolor tfrac"
     " therefore theta thickapprox thicksim thinspace tilde times tiny to top toprule triangle triangledown"
-    " triangleleft trianglelefteq triangleq triangleright trianglerighteq twoheadrightarrow tt tg th thetag"
+    " triangleleft trianglelefteq triangleq triangleright trianglerighteq twoheadrightarrow tt tg thetag"
     " textdegree textsuperscript textsubscript textbackslash textunderscore textdollar"
-) - {"t", "th"}
-_R_COMMANDS = _word_set(
-    "raise raisebox rangle rank rbrace rbrack rceil ref relax renewcommand rfloor rgroup rho right rightarrow"
+    " raise raisebox rangle rank rbrace rbrack rceil ref relax renewcommand rfloor rgroup rho right rightarrow"
     " rightarrowtail rightharpoondown rightharpoonup rightleftarrows rightleftharpoons rightrightarrows"
     " rightsquigarrow risingdotseq rm rmoustache root rule rvert rVert rad rtimes rhd rotatebox rot"
 )
@@ -50,23 +49,25 @@ _OTHER_COMMANDS = _word_set(
     " xrightarrow zeta bigl bigr Bigl Bigr biggl biggr bigoplus bigl bmatrix bf bigstar blacksquare because beth"
     " between bowtie frown"
 )
-_LONG_T_R = tuple(sorted((c for c in _T_COMMANDS | _R_COMMANDS if len(c) >= 4), key=len, reverse=True))
-_ALL_COMMANDS = _N_COMMANDS | _T_COMMANDS | _R_COMMANDS | _OTHER_COMMANDS
-_ESCAPE = re.compile(r"(\\+)(u[0-9a-fA-F]{4}|[A-Za-z]*)|\$")
+_LONG_T_AND_R = tuple(command for command in _T_AND_R_COMMANDS if len(command) >= 4)
+_ALL_COMMANDS = _N_COMMANDS | _T_AND_R_COMMANDS | _OTHER_COMMANDS
+_ESCAPE = re.compile(r"(?P<slashes>\\+)(?P<word>(?P<unicode>u[0-9a-fA-F]{4})|[A-Za-z]*)|\$")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
-def _is_raw_command(word: str) -> bool:
-    """Whether ``\\word``, read by JSON as a control character and text, is LaTeX beyond doubt."""
-    first = word[:1]
-    if first in "bf" and first:
-        return len(word) > 1
-    if first == "n":
-        return word in _N_COMMANDS and word not in _N_DOUBTFUL
-    if first in "tr" and first:
-        return word in _T_COMMANDS or word in _R_COMMANDS or word.startswith(_LONG_T_R)
-    return False
+@dataclass(frozen=True, slots=True)
+class _Style:
+    """How the backslashes of a text were written."""
+
+    json: bool
+    "Nothing speaks against JSON."
+    raw: bool
+    "They stand for themselves."
+    escaped: bool
+    "Commands are doubled, and the text is not raw."
+    halved: frozenset[str]
+    "Marks before which two backslashes mean one where the text is raw."
 
 
 def unescape(raw: str) -> str:
@@ -78,109 +79,117 @@ def unescape(raw: str) -> str:
     """
     if "\\" not in raw:
         return _well_formed(raw)
-    matches = list(_ESCAPE.finditer(raw))
-    invalid = judged = False
-    raw_count = doubled_count = 0
-    singles: set[str] = set()
-    doubles: set[str] = set()
-    for m in matches:
-        if m[1] is None:
-            continue
-        word, following = m[2], raw[m.end() : m.end() + 1]
-        if len(m[1]) % 2:
-            if word:
-                if len(word) == 5 and word[0] == "u" and word[1:].strip("0123456789abcdefABCDEF") == "":
-                    continue
-                invalid = invalid or word[0] not in "bfnrt"
-                is_command = word[0] not in "bfnrt" or _is_raw_command(word[:40])
-                raw_count += is_command
-                judged = judged or is_command or word in _N_DOUBTFUL
-            elif following and following not in "\"'/":
-                invalid = True
-                singles.add(following)
-        elif (word and word[:40] in _ALL_COMMANDS) or len(m[1]) >= 4:
-            doubled_count += 1
-        elif not word and following:
-            doubles.add(following)
-            doubled_count += following in "()[]{},;!|"
-    if not (invalid or judged):
+    style = _style(raw)
+    if style.json:
         try:
             return _well_formed(json.loads(f'"{raw}"', strict=False))
         except ValueError:
             pass  # quotes that JSON would escape
-    is_raw = invalid or raw_count > doubled_count
     pieces: list[str] = []
-    end = 0
-    dollars = depth = 0
-    for m in matches:
+    end = dollars = depth = 0
+    for m in _ESCAPE.finditer(raw):
         pieces.append(raw[end : m.start()])
         end = m.end()
-        if m[1] is None:
+        if m["slashes"] is None:
             dollars += 1
             pieces.append("$")
             continue
-        slashes, word, following = len(m[1]), m[2], raw[end : end + 1]
+        word, following = m["word"], raw[end : end + 1]
         if word in ("begin", "end"):
             depth += 1 if word == "begin" else -1
-        elif not word and following in ("(", "[", ")", "]") and following:
+        elif not word and following and following in "()[]":
             depth += 1 if following in "([" else -1
         in_math = dollars % 2 == 1 or depth > 0 or (dollars % 4 == 2 and raw.startswith("$$", max(0, m.start() - 2)))
-        if not is_raw:
-            pieces.append("\\" * (slashes // 2))
-            if slashes % 2:
-                piece, end = _one_escape(raw, m, in_math, raw_style=False, escaped_style=doubled_count > raw_count)
-                pieces.append(piece)
-            else:
-                pieces.append(word)
-        elif slashes == 1:
-            piece, end = _one_escape(raw, m, in_math, raw_style=True, escaped_style=False)
-            pieces.append(piece)
-        elif slashes == 2:
-            halve = (word[:40] in _ALL_COMMANDS and len(word) > 1) or (
-                not word and following != "" and following in doubles - singles and following in "()[]{},;!%$_#\"'"
-            )
-            if not word and following in ("[", "(") and {"[": "]", "(": ")"}[following] not in doubles:
-                halve = False  # a line break, as in \\[4pt]
-            pieces.append(("\\" if halve else "\\\\") + word)
-        elif slashes == 3:
-            piece, end = _one_escape(raw, m, in_math, raw_style=True, escaped_style=False)
-            pieces.append("\\\\" + piece)
-        else:
-            pieces.append("\\" * ((slashes + 1) // 2) + word)
+        kept, is_escape = _backslashes(m, following, style)
+        piece, end = _one_escape(raw, m, in_math, style) if is_escape else (word, end)
+        pieces.append("\\" * kept + piece)
     pieces.append(raw[end:])
     return _well_formed("".join(pieces))
 
 
-def _one_escape(raw: str, m: re.Match[str], in_math: bool, *, raw_style: bool, escaped_style: bool) -> tuple[str, int]:
+def _style(raw: str) -> _Style:
+    invalid = judged = False
+    raw_count = doubled_count = 0
+    singles: set[str] = set()
+    doubles: set[str] = set()
+    for m in _ESCAPE.finditer(raw):
+        if m["slashes"] is None:
+            continue
+        word, following = m["word"], raw[m.end() : m.end() + 1]
+        if len(m["slashes"]) % 2:
+            if m["unicode"]:
+                continue
+            if word:
+                is_command = word[0] not in _CONTROL or _is_raw_command(word[:40])
+                invalid = invalid or word[0] not in _CONTROL
+                judged = judged or is_command or word in _N_DOUBTFUL
+                raw_count += is_command
+            elif following and following not in "\"'/":
+                invalid = True
+                singles.add(following)
+        elif word[:40] in _ALL_COMMANDS or len(m["slashes"]) >= 4:
+            doubled_count += 1
+        elif not word and following:
+            doubles.add(following)
+            doubled_count += following in "()[]{},;!|"
+    is_raw = invalid or raw_count > doubled_count
+    # A bracket that nothing closes follows a line break, as in \\[4pt].
+    halved = {mark for mark in doubles - singles if mark in "()[]{},;!%$_#\"'"}
+    halved -= {opening for opening, closing in ("[]", "()") if closing not in doubles}
+    return _Style(
+        json=not (invalid or judged),
+        raw=is_raw,
+        escaped=not is_raw and doubled_count > raw_count,
+        halved=frozenset(halved),
+    )
+
+
+def _backslashes(m: re.Match[str], following: str, style: _Style) -> tuple[int, bool]:
+    """How many backslashes a run of them leaves, and whether its last one is an escape besides."""
+    slashes, word = len(m["slashes"]), m["word"]
+    if not style.raw:
+        return slashes // 2, slashes % 2 == 1
+    if slashes == 2:
+        halve = (len(word) > 1 and word[:40] in _ALL_COMMANDS) or (not word and following in style.halved)
+        return (1 if halve else 2), False
+    if slashes > 3:
+        return (slashes + 1) // 2, False
+    return slashes - 1, True
+
+
+def _one_escape(raw: str, m: re.Match[str], in_math: bool, style: _Style) -> tuple[str, int]:
     """What a single backslash with what follows means, and where reading goes on."""
-    word, end = m[2], m.end()
+    word, end = m["word"], m.end()
     if not word:
         following = raw[end : end + 1]
-        if following and following in "\"'/":
-            return following, end + 1
-        return "\\", end
+        return (following, end + 1) if following and following in "\"'/" else ("\\", end)
     first, rest = word[0], word[1:]
-    if first == "u" and len(word) == 5 and all(c in "0123456789abcdefABCDEF" for c in rest):
+    if m["unicode"]:
         return chr(int(rest, 16)), end
-    if first not in _CONTROL or _is_raw_command(word[:40]):
-        return "\\" + word, end
     if first == "n" and word in _N_DOUBTFUL:
-        return ("\\" + word if _is_doubtful_command(raw, m, in_math, escaped_style) else "\n" + rest), end
-    if first in "bf" and raw_style:
-        return "\\" + word, end
-    return _CONTROL[first] + rest, end
+        is_command = _is_doubtful_command(raw, m, in_math, style)
+    else:
+        is_command = first not in _CONTROL or _is_raw_command(word[:40]) or (style.raw and first in "bf")
+    return ("\\" + word if is_command else _CONTROL[first] + rest), end
 
 
-def _is_doubtful_command(raw: str, m: re.Match[str], in_math: bool, escaped_style: bool) -> bool:
+def _is_raw_command(word: str) -> bool:
+    """Whether ``\\word``, read by JSON as a control character and text, is LaTeX beyond doubt."""
+    if word[0] == "n":
+        return word in _N_COMMANDS and word not in _N_DOUBTFUL
+    if word[0] in "tr":
+        return word in _T_AND_R_COMMANDS or word.startswith(_LONG_T_AND_R)
+    return word[0] in "bf" and len(word) > 1
+
+
+def _is_doubtful_command(raw: str, m: re.Match[str], in_math: bool, style: _Style) -> bool:
     r"""``\nu``: the letter, or a newline and a variable u? Doubled LaTeX elsewhere or a sentence before: a newline."""
-    word, before = m[2], raw[m.start() - 1 : m.start()]
-    if escaped_style:
+    word, before = m["word"], raw[m.start() - 1 : m.start()]
+    if style.escaped:
         return in_math and before != "" and before in " {(=+-*/,^_|"
     if word == "ni":
         return in_math and before in (" ", "}", ")")
-    if word == "ne":
-        return True
-    return in_math or not (before.isalpha() or before in ".,:;!?)$\"'")
+    return word == "ne" or in_math or not (before.isalpha() or before in ".,:;!?)$\"'")
 
 
 def _well_formed(text: str) -> str:

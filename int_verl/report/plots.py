@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from int_verl.evaluate.figures import Estimate
+from int_verl.evaluate import Estimate
 from int_verl.report.curves import Curve, downsample, smooth
 
 COLOURS = {"base": "#8a94a3", "base + RL": "#d97706", "InT SFT": "#0d9488", "InT SFT + RL": "#4f6df5"}

@@ -6,8 +6,9 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from int_verl.report.read_run import RunFolder
-from int_verl.steps import StepRule, cut_steps
+from int_verl.report.run_reader import RunReader
+from int_verl.settings.generation import StepRule
+from int_verl.steps import cut_steps
 
 MAX_KEPT, MAX_OTHERS = 36, 12
 MAX_CHARACTERS = 4_000
@@ -18,7 +19,7 @@ Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ShownStep:
     """A step of an attempt; `role`: before the location, wrong (at it), after it, or elided (a gap)."""
 
     number: int | None
@@ -40,7 +41,7 @@ class ViewerRow:
     problem: str = ""
     answer: str = ""
     reference_solution: str = ""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ShownStep] = field(default_factory=list)
     outcomes: dict[str, list[str]] = field(default_factory=dict)
     "Outcomes of the guided rollouts by condition."
     continuation: str = ""
@@ -48,7 +49,7 @@ class ViewerRow:
     continuation_outcome: str = ""
 
 
-def viewer_rows(folder: RunFolder) -> tuple[list[ViewerRow], int]:
+def viewer_rows(folder: RunReader) -> tuple[list[ViewerRow], int]:
     """A bounded choice of interventions, spread over problems, and how many there are in all."""
     candidates = [ViewerRow(**row) for row in folder.rows("guide/interventions.parquet", [*_COLUMNS, "kept"])]
     if not candidates:
@@ -74,7 +75,7 @@ def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
 
 
-def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: int = 0) -> list[Step]:
+def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: int = 0) -> list[ShownStep]:
     """The steps of an attempt around a location (1-based), with far ones left out.
 
     What stands before the first step, as thinking may, is a step without a number.
@@ -83,15 +84,15 @@ def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: 
     [(1, 'before'), (2, 'wrong'), (3, 'after')]
     """
     texts = cut_steps(text, by, begin).texts
-    shown = [Step(None, shorten(text[:begin].rstrip()), "before")] if text[:begin].strip() else []
+    shown = [ShownStep(None, shorten(text[:begin].rstrip()), "before")] if text[:begin].strip() else []
     for i, step in enumerate(texts, 1):
         role = "before" if i < location else "wrong" if i == location else "after"
         near = i == 1 or i == len(texts) or abs(i - location) <= STEPS_AROUND
         if near:
-            shown.append(Step(i, shorten(step, MAX_CHARACTERS // 2), role))
+            shown.append(ShownStep(i, shorten(step, MAX_CHARACTERS // 2), role))
         elif not shown or shown[-1].role != "elided":
             gap = range(2, location - STEPS_AROUND) if role == "before" else range(i, len(texts))
-            shown.append(Step(None, f"steps {gap.start} to {gap.stop - 1} left out", "elided"))
+            shown.append(ShownStep(None, f"steps {gap.start} to {gap.stop - 1} left out", "elided"))
     return shown
 
 
@@ -113,7 +114,7 @@ def _spread(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:
     return chosen
 
 
-def _add_problems(folder: RunFolder, rows: list[ViewerRow]) -> None:
+def _add_problems(folder: RunReader, rows: list[ViewerRow]) -> None:
     by_problem: dict[str, list[ViewerRow]] = defaultdict(list)
     for row in rows:
         by_problem[row.problem_id].append(row)
@@ -124,7 +125,7 @@ def _add_problems(folder: RunFolder, rows: list[ViewerRow]) -> None:
             row.reference_solution = shorten(problem["reference_solution"] or "")
 
 
-def _add_attempts(folder: RunFolder, rows: list[ViewerRow]) -> None:
+def _add_attempts(folder: RunReader, rows: list[ViewerRow]) -> None:
     by_attempt: dict[Key, list[ViewerRow]] = defaultdict(list)
     for row in rows:
         by_attempt[row.problem_id, row.attempt].append(row)
@@ -136,7 +137,7 @@ def _add_attempts(folder: RunFolder, rows: list[ViewerRow]) -> None:
             row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
 
 
-def _add_rollouts(folder: RunFolder, rows: list[ViewerRow]) -> None:
+def _add_rollouts(folder: RunReader, rows: list[ViewerRow]) -> None:
     by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
     columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
     for rollout in folder.rows("guide/guided.parquet", columns) if rows else ():

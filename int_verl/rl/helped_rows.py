@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from int_verl.generate.dataflow import share_has
+from int_verl.generate.seeds import share_has
 from int_verl.problems.sets import Problem
 from int_verl.records import read_rows
 from int_verl.rl.hints import hint

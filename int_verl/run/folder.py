@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
 from int_verl.files import write_text
+from int_verl.run_files import CONFIG, JOURNAL
 from int_verl.settings.compose import load_yaml
 
 Status = Literal["running", "done", "failed"]
@@ -81,7 +82,7 @@ class RunFolder:
 
     @property
     def journal(self) -> Path:
-        return self.path / "journal.sqlite"
+        return self.path / JOURNAL
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
@@ -123,7 +124,7 @@ class RunFolder:
         Raises:
             UserError: the folder belongs to a run in which one of the `identity` keys had another value.
         """
-        file = self.path / "config.yaml"
+        file = self.path / CONFIG
         if file.is_file():
             earlier = load_yaml(file)
             for key in identity:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from omegaconf import OmegaConf
+from rich.console import Console
 
 from int_verl.progress import StageProgress
-from int_verl.run.run import Run
-from int_verl.settings.compose import flatten
 
 
 class Stage(ABC):
-    """Reads files of earlier stages, leaves files of its own and a manifest in the folder of its name."""
+    """Reads files of earlier stages, leaves files of its own and a manifest in the folder of its name.
+
+    A stage is made with the parts of a run that it uses, and with no others.
+    """
 
     name: str
     does: str
     "One phrase, for --help and the plan."
-    reads: tuple[str, ...]
-    "Stages whose outputs it reads."
-    settings: tuple[str, ...]
+    depends_on: ClassVar[tuple[str, ...]]
     "Configuration keys and sections that its outputs depend on."
     indifferent: ClassVar[tuple[str, ...]] = ()
     "Keys among them that the outputs do not depend on."
@@ -29,23 +28,24 @@ class Stage(ABC):
     counts_events: ClassVar[str | None] = None
     "The event whose count is the position of the progress bar."
 
-    def reads_in(self, run: Run) -> tuple[str, ...]:  # noqa: ARG002
-        """`reads`, and what this run's settings add."""
-        return self.reads
+    @property
+    @abstractmethod
+    def reads(self) -> tuple[str, ...]:
+        """Stages whose outputs it reads."""
 
     @abstractmethod
-    def inputs(self, run: Run) -> dict[str, str]:
+    def inputs(self) -> dict[str, str]:
         """Name -> hash of the content of everything it reads."""
 
     @abstractmethod
-    def outputs(self, run: Run) -> dict[str, str]:
+    def outputs(self) -> dict[str, str]:
         """Name -> path in the run's folder."""
 
-    @abstractmethod
-    def total(self, run: Run) -> int | None:
-        """Positions of the progress bar."""
+    def total(self) -> int | None:
+        """Positions of the progress bar; None: not known."""
+        return None
 
-    def check(self, run: Run) -> None:  # noqa: B027 - most stages have nothing of this kind
+    def check(self) -> None:  # noqa: B027 - most stages have nothing of this kind
         """Refuse settings that could only fail later, before any stage of the schedule begins.
 
         Raises:
@@ -53,8 +53,11 @@ class Stage(ABC):
         """
 
     @abstractmethod
-    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
-        """Do the work, or go on with it, and return the counts for the manifest.
+    def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
+        """Do the work, or go on with it.
+
+        Returns:
+            Stage -> counts for its manifest: this one's, and those of other stages that were made with it.
 
         Raises:
             UserError: something the user can mend.
@@ -62,16 +65,11 @@ class Stage(ABC):
         """
 
     @abstractmethod
-    def plan(self, run: Run) -> list[str]:
+    def plan(self) -> list[str]:
         """Lines for --dry-run: commands and figures."""
 
-    def start_over(self, run: Run) -> None:  # noqa: B027 - most stages overwrite their files whole
-        """Remove what an earlier execution with other settings left."""
+    def preview(self, console: Console) -> None:  # noqa: B027 - most stages have nothing to show
+        """Print what --dry-run shows below the plan."""
 
-    def settings_in(self, run: Run) -> dict[str, Any]:
-        """Dotted key -> value of everything that the outputs depend on."""
-        chosen: dict[str, Any] = {}
-        for key in self.settings:
-            value = OmegaConf.select(run.config, key)
-            chosen |= flatten({key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value})
-        return {key: value for key, value in chosen.items() if key not in self.indifferent}
+    def start_over(self) -> None:  # noqa: B027 - most stages overwrite their files whole
+        """Remove what an earlier execution with other settings left."""

@@ -1,15 +1,15 @@
-"""What can be set in the generator; the sections `sample`, `propose`, `guide` and `select` of the configuration."""
+"""What the generator does: the sections `steps`, `sample`, `propose`, `guide` and `select`, and `estimate` of it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
-from int_verl.generate.engines.base import Sampling
-from int_verl.generate.thinking import ThinkingRule
-from int_verl.settings.ranges import PositiveInt, Share
-from int_verl.steps import StepRule
+from int_verl.settings.ranges import PositiveFloat, PositiveInt, Share
+from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
+StepRule = Literal["blank_line", "headings", "sentences"]
+ThinkingRule = Literal["all", "solution"]
 Outcome = Literal[
     "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error", "truncated", "unclosed_thinking"
 ]
@@ -23,55 +23,56 @@ UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
 @dataclass(frozen=True, slots=True)
 class StepSettings:
     by: StepRule = "blank_line"
-    "What separates the steps of an attempt."
+    "What separates the steps of an attempt: blank_line (the paper's), headings (### ...) or sentences."
 
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    attempts: PositiveInt
+    attempts: PositiveInt = 4
     "Attempts a problem, K."
-    sampling: Sampling
-    thinking: ThinkingRule = "all"
-    "Of an output with `<think>...</think>`: all of it has steps, or only the solution after it."
+    thinking: ThinkingRule = field(default="all", kw_only=True)
+    """Of an output with <think>...</think>. all: all of it has steps; solution: only what follows, and the thinking
+    stands before every prefix but is not trained on."""
+    sampling: Sampling = SHARED_SAMPLING
 
 
 @dataclass(frozen=True, slots=True)
 class ProposeSettings:
-    proposals: PositiveInt
+    proposals: PositiveInt = 4
     "Verifications an attempt."
-    sampling: Sampling
+    sampling: Sampling = SHARED_SAMPLING
     outcomes: tuple[Outcome, ...] = ("incorrect", "no_answer")
-    "Attempts with these outcomes are taken for incorrect; add `truncated` to include those cut off by the limit."
+    "Which outcomes count as incorrect; add truncated to include attempts that the length limit cut off."
     only_unsolved: bool = False
-    "Ask only for problems that no attempt solved."
+    "Only problems that no attempt solved."
     two_turns: bool = True
-    "First have the model solve the problem with the reference in view, then verify with that in the context."
+    "First a solution with the reference in view, then the verification; false: verification alone."
     guided_solution_sampling: Sampling | None = None
-    "Sampling of the first turn; by default that of the second."
+    "Of the guided solution; null: as the verification."
     max_steps: PositiveInt | None = None
-    "No intervention is asked for an attempt with more steps; None: no limit."
+    "No intervention is asked for an attempt with more steps; null: no limit."
     max_content_tokens: PositiveInt = 2_000
     "Longer interventions are rejected."
     after_first_error: Literal["drop", "keep"] = "drop"
-    "What to do with a location that contradicts the verification's own verdicts."
+    "drop or keep interventions whose location contradicts the verification's own verdicts."
 
 
 @dataclass(frozen=True, slots=True)
 class GuideSettings:
-    rollouts: PositiveInt
+    rollouts: PositiveInt = 32
     "Guided rollouts an intervention, K."
-    sampling: Sampling
+    sampling: Sampling = SHARED_SAMPLING
     separator: str | None = None
-    """Put between the intervention and the continuation; not part of what SFT trains on. None: what the attempt has
-    after the step that is replaced, or nothing where that is a mere space, which belongs to the next word's token."""
+    """Stands between the intervention and the continuation; not trained on. null: what the attempt itself has there, a
+    blank line or the line break before a heading."""
     waves: tuple[PositiveInt, ...] = ()
-    "Sizes of successive waves, for example (4, 8, 20); empty: all at once."
+    "Sizes of successive waves, for example [4, 8, 20]; [] draws all at once."
     stop_at_first_success: bool = False
-    "No further wave once one rollout of the intervention is correct."
+    "No further wave once a rollout is correct (saves tokens; the paper draws all 32)."
     controls: tuple[Control, ...] = ()
-    "Conditions to compare with: wrong_step continues after the original step, prefix before it."
+    "Conditions to compare with: wrong_step, prefix."
     control_share: Share = 1.0
-    "Share of problems for which the controls are drawn, chosen by a hash of the problem's id."
+    "Share of the problems for which they are drawn."
 
     def wave_sizes(self) -> list[int]:
         """Sizes that add up to `rollouts`; what the listed waves leave over is one more wave."""
@@ -85,13 +86,23 @@ class GuideSettings:
 @dataclass(frozen=True, slots=True)
 class SelectSettings:
     interventions: Literal["all", "one_per_problem"] = "all"
-    "Keep every intervention that passes, or the one with the most correct rollouts of each problem."
+    "all or one_per_problem."
     need_success: bool = True
-    "Keep an intervention only if at least one guided rollout is correct (the paper's filter)."
+    "Keep only interventions with at least one correct guided rollout."
+
+
+@dataclass(frozen=True, slots=True)
+class EstimateSettings:
+    tokens_per_second: PositiveFloat | None = None
+    "Generated tokens a second on one GPU, for GPU hours; null: tokens alone."
+    completion_tokens: PositiveInt | None = None
+    "Mean tokens of a completion; null: that of the rows in the run's folder, or else the paper's 7,000."
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratorSettings:
+    """What the dataflow is given: the sections of its stages, and what they have from the rest of the run."""
+
     seed: int
     model: str
     model_revision: str

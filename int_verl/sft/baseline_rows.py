@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from int_verl.generate.chat import ChatCodec
-from int_verl.steps import StepRule, cut_steps, prefix_tokens
+from int_verl.settings.generation import StepRule
+from int_verl.steps import cut_steps, prefix_tokens
 
 Row = dict[str, Any]
 

@@ -7,7 +7,7 @@ once it is on the hub. It has no date and no duration: the same run writes the s
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,19 +16,20 @@ import pyarrow.parquet as pq
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from int_verl.files import file_hash, write_text
+from int_verl.generate.model import LocalModel
+from int_verl.generate.prompts import Prompts
+from int_verl.problems.sets import Problem
 from int_verl.records import RL, write_rows
-from int_verl.report.read_run import SECRET
 from int_verl.rl.rows import rl_rows
 from int_verl.run.folder import RunFolder, installed_versions
-from int_verl.run.run import Run
+from int_verl.run_files import CARD, GUIDED_ROLLOUTS, INTERVENTIONS, KEPT, RL_ROWS
+from int_verl.settings.secrets import without_secret
 
-CARD = "guide/README.md"
-RL_FILE = "guide/rl.parquet"
 FILES = {
-    "sft": ("guide/sft.parquet", "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
-    "rl": (RL_FILE, "all training problems in verl's columns, for RL"),
-    "interventions": ("guide/interventions.parquet", "every intervention that was guided, kept or not"),
-    "guided": ("guide/guided.parquet", "every guided rollout"),
+    "sft": (KEPT, "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
+    "rl": (RL_ROWS, "all training problems in verl's columns, for RL"),
+    "interventions": (INTERVENTIONS, "every intervention that was guided, kept or not"),
+    "guided": (GUIDED_ROLLOUTS, "every guided rollout"),
 }
 "Name to load it by -> (file in the run's folder, what it holds); the first is the default."
 
@@ -43,26 +44,37 @@ class _File:
     sha256: str
 
 
-def write_release(run: Run, counts: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any]) -> None:
-    """Write `RL_FILE` and `CARD`; the guide stage's tables are in place.
+def write_release(
+    folder: RunFolder,
+    problems: Iterable[Problem],
+    prompts: Prompts,
+    model: LocalModel,
+    two_turns: bool,
+    counts: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, Any],
+) -> None:
+    """Write `RL_ROWS` and `CARD`; the guide stage's tables are in place.
 
     Args:
+        problems: all training problems.
+        model: that attempted.
+        two_turns: whether a guided solution was written first.
         counts: stage -> what came through it and what did not, as manifests hold them.
         settings: dotted key -> value, of all settings that the rows depend on.
     """
-    write_rows(run.folder / RL_FILE, RL, rl_rows(run.train, run.prompts.solve))
+    write_rows(folder / RL_ROWS, RL, rl_rows(problems, prompts.solve))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     card = environment.get_template("data_card.md.jinja").render(
-        name=run.folder.path.resolve().name,
-        files=[_described(run.folder, config) for config in FILES],
-        model=_public("model.path", run.config.model.path),
-        model_revision=run.model_revision,
+        name=folder.path.resolve().name,
+        files=[_described(folder, config) for config in FILES],
+        model=_public("model.path", model.name),
+        model_revision=model.revision,
         prompts={
-            "solve": run.prompts.solve_version,
-            **({"guided solution": run.prompts.guided_solution_version} if run.propose.two_turns else {}),
-            "verify": run.prompts.verify_version,
+            "solve": prompts.solve_version,
+            **({"guided solution": prompts.guided_solution_version} if two_turns else {}),
+            "verify": prompts.verify_version,
         },
         funnel={
             stage: [_counted(*found) for found in rows.items() if found[0] != "requests"]
@@ -71,7 +83,7 @@ def write_release(run: Run, counts: Mapping[str, Mapping[str, Any]], settings: M
         settings={key: json.dumps(_public(key, value)).replace("|", "\\|") for key, value in sorted(settings.items())},
         versions=installed_versions(),
     )
-    write_text(run.folder / CARD, card)
+    write_text(folder / CARD, card)
 
 
 def _described(folder: RunFolder, config: str) -> _File:
@@ -83,8 +95,7 @@ def _described(folder: RunFolder, config: str) -> _File:
 
 def _public(key: str, value: Any) -> Any:
     """A setting as it may leave the machine: no secrets, and a path by its last part."""
-    if SECRET.search(key) and value:
-        return "(not shown)"
+    value = without_secret(key, value)
     return Path(value).name if isinstance(value, str) and value.startswith(("/", "~", ".")) else value
 
 

@@ -19,21 +19,11 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from int_verl.records import read_rows
-from int_verl.settings.generation import UNTIL, GuideSettings, ProposeSettings, SampleSettings, Until
-from int_verl.settings.ranges import PositiveFloat, PositiveInt
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, GUIDED_SOLUTIONS, INTERVENTIONS, PROPOSALS
+from int_verl.settings.generation import UNTIL, EstimateSettings, GuideSettings, ProposeSettings, SampleSettings, Until
 
 PAPER_TOKENS = 7_000
 "Mean length of a completion in the paper."
-
-
-@dataclass(frozen=True, slots=True)
-class EstimateSettings:
-    """The section `estimate` of the configuration."""
-
-    tokens_per_second: PositiveFloat | None
-    "Generated tokens a second on one GPU."
-    completion_tokens: PositiveInt | None
-    "Mean length of a completion in every stage."
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,19 +136,19 @@ def estimate(
 def known_from(folder: Path) -> Known:
     """What the rows of the finished stages in a run's folder say; the paper's rates for the others."""
     rates, measured = Rates(), {}
-    attempts, attempt_tokens = _tally(folder / "sample/attempts.parquet", "skipped")
+    attempts, attempt_tokens = _tally(folder / ATTEMPTS, "skipped")
     if measured_attempts := attempts.total():
         rates = replace(rates, incorrect=attempts[("",)] / measured_attempts)
         measured["incorrect"] = measured_attempts
-    _, solution_tokens = _tally(folder / "propose/guided_solutions.parquet")
-    proposals, proposal_tokens = _tally(folder / "propose/proposals.parquet", "status")
+    _, solution_tokens = _tally(folder / GUIDED_SOLUTIONS)
+    proposals, proposal_tokens = _tally(folder / PROPOSALS, "status")
     if measured_proposals := proposals.total():
         rates = replace(rates, proposed=proposals[("proposed",)] / measured_proposals)
         measured["proposed"] = measured_proposals
-    guided, guided_tokens = _tally(folder / "guide/guided.parquet", "condition", "correct")
+    guided, guided_tokens = _tally(folder / GUIDED_ROLLOUTS, "condition", "correct")
     correct = guided["intervention", True]
     if rollouts := correct + guided["intervention", False]:
-        interventions, _ = _tally(folder / "guide/interventions.parquet", "guided_correct")
+        interventions, _ = _tally(folder / INTERVENTIONS, "guided_correct")
         rates = replace(rates, correct=correct / rollouts, successful=1 - interventions[(0,)] / interventions.total())
         measured["correct"] = rollouts
     tokens = {

@@ -9,25 +9,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from int_verl.evaluate.figures import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
+from rich.console import Console
+
+from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
-from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import Request, Sampling
+from int_verl.generate.chat import ChatCodec
+from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.generate.prompts import Prompts
+from int_verl.generate.seeds import request_seed
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import SCORE, read_rows, write_rows
-from int_verl.rl.rows import validation_scores
-from int_verl.run.run import Run
+from int_verl.rl.validation_dump import problem_scores
+from int_verl.run.folder import RunFolder
+from int_verl.run.problem_sets import ProblemSets
+from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
-from int_verl.stages.rl import hard_problems
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, RESULTS, SCORES, validation_dump
+from int_verl.settings.evaluation import EvalSettings
+from int_verl.settings.sampling import Sampling
+from int_verl.settings.training import RLSettings
 
 ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."
@@ -35,125 +44,137 @@ ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 Row = dict[str, Any]
 
 
+@dataclass(frozen=True)
 class EvaluationStage(Stage):
     """pass@1, pass@k and the zero-advantage ratio of every model, with intervals over problems."""
+
+    folder: RunFolder
+    console: Console
+    problems: ProblemSets
+    policy: Policy
+    "The base model."
+    prompts: Prompts
+    new_grader: Callable[[], BaseGrader]
+    settings: EvalSettings
+    rl: RLSettings
+    with_baseline: bool
+    "Whether RL from the base model has run, and so validated it; else it is sampled here."
+    with_controls: bool
+    "Whether there are guided rollouts from elsewhere, to compare the interventions with."
+    seed: int
 
     name = "eval"
     does = "pass@1, pass@k and the zero-advantage ratio of every model"
     reads = ("rl",)
-    settings = ("run.seed", "baseline", "eval", "problems")
+    depends_on = ("run.seed", "baseline", "eval", "problems")
 
-    def inputs(self, run: Run) -> dict[str, str]:
-        files = {f"{arm} step {step}": run.folder / arm / f"validation/{step}.jsonl" for arm, step in _dumps(run)}
-        files["guided"] = run.folder / "guide/guided.parquet"
+    def inputs(self) -> dict[str, str]:
+        files = {f"{arm} step {step}": self.folder / validation_dump(arm, step) for arm, step in self._dumps()}
+        files["guided"] = self.folder / GUIDED_ROLLOUTS
         return {name: file_hash(path) for name, path in files.items()}
 
-    def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
-        return {"scores": "eval/scores.parquet", "results": "eval/results.json"}
+    def outputs(self) -> dict[str, str]:
+        return {"scores": SCORES, "results": RESULTS}
 
-    def total(self, run: Run) -> int | None:  # noqa: ARG002
-        return None
-
-    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
+    def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         scores: list[Row] = []
-        if not run.baseline.rl:
-            scores += sample_model(run, ARMS["rl_baseline"][0], progress)
-        scores += trainer_scores(run, [(arm, step, ARMS[arm][int(step > 0)]) for arm, step in _dumps(run)])
-        write_rows(run.folder / "eval/scores.parquet", SCORE, scores)
-        results: dict[str, Any] = {"table": summarise(scores, group=run.rl.rollouts)}
-        if run.guide.controls:
-            rows = read_rows(run.folder / "guide/guided.parquet", CONDITIONING_COLUMNS)
+        if not self.with_baseline:
+            scores += self.sample_base(ARMS["rl_baseline"][0], progress)
+        scores += self.trainer_scores([(arm, step, ARMS[arm][int(step > 0)]) for arm, step in self._dumps()])
+        write_rows(self.folder / SCORES, SCORE, scores)
+        results: dict[str, Any] = {"table": summarise(scores, group=self.rl.rollouts)}
+        if self.with_controls:
+            rows = read_rows(self.folder / GUIDED_ROLLOUTS, CONDITIONING_COLUMNS)
             results["conditioning"] = conditioning_table(rows)
-        kinds = {problem.id: problem.source for problem in sorted(run.heldout, key=lambda problem: problem.source)}
+        heldout = sorted(self.problems.heldout, key=lambda problem: problem.source)
+        kinds = {problem.id: problem.source for problem in heldout}
         if len(set(kinds.values())) > 1:
             results["skills"] = skills_table(scores, kinds)
-        write_text(run.folder / "eval/results.json", json.dumps(results, indent=2) + "\n")
+        write_text(self.folder / RESULTS, json.dumps(results, indent=2) + "\n")
         for table in results.values():
-            run.console.print(format_table(table, "rich"))
-        return {"models": len(results["table"]["models"]), "samples": sum(row["samples"] for row in scores)}
+            self.console.print(format_table(table, "rich"))
+        samples = sum(row["samples"] for row in scores)
+        return {self.name: {"models": len(results["table"]["models"]), "samples": samples}}
 
-    def plan(self, run: Run) -> list[str]:
-        arms = [model for arm, models in ARMS.items() if arm == "rl" or run.baseline.rl for model in models]
-        return [f"{len(run.heldout)} held-out problems x {run.eval.samples} samples for {', '.join(arms)}"]
+    def plan(self) -> list[str]:
+        models = [model for arm in self._arms() for model in ARMS[arm]]
+        problems = len(self.problems.heldout)
+        return [f"{problems} held-out problems x {self.settings.samples} samples for {', '.join(models)}"]
 
+    def _arms(self) -> list[str]:
+        return [arm for arm in ARMS if arm == "rl" or self.with_baseline]
 
-def _dumps(run: Run) -> list[tuple[str, int]]:
-    """(RL stage, step) of every validation that counts, base model first."""
-    arms = [arm for arm in ARMS if arm == "rl" or run.baseline.rl]
-    return [(arm, step) for arm in arms for step in (0, run.rl.total_steps)]
+    def _dumps(self) -> list[tuple[str, int]]:
+        """(RL stage, step) of every validation that counts, base model first."""
+        return [(arm, step) for arm in self._arms() for step in (0, self.rl.total_steps)]
 
+    def problem_sets(self) -> dict[str, Iterable[Problem]]:
+        """The sets that models are evaluated on: held-out problems, and training problems that no attempt solved."""
+        hard = self.problems.hard(self.folder / ATTEMPTS, self.settings.hard_limit)
+        return {"heldout": self.problems.heldout, "hard": hard}
 
-def trainer_scores(run: Run, dumps: Iterable[tuple[str, int, str]]) -> Iterator[Row]:
-    """Scores of models that the trainer validated.
+    def trainer_scores(self, dumps: Iterable[tuple[str, int, str]]) -> Iterator[Row]:
+        """Scores of models that the trainer validated.
 
-    Args:
-        dumps: RL stage, step of the validation, and the model's name in the rows.
-    """
-    keys: dict[str, tuple[str, str]] = {}
-    for problem_set, problems in problem_sets(run).items():
-        for problem in problems:
-            # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
-            prompt_ids = list(run.codec.prompt_ids(run.prompts.solve(problem.problem)))
-            keys[run.codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
-    for arm, step, model in dumps:
-        dump = run.folder / arm / f"validation/{step}.jsonl"
+        Args:
+            dumps: RL stage, step of the validation, and the model's name in the rows.
+        """
+        codec = self.policy.model.codec
+        keys: dict[str, tuple[str, str]] = {}
+        for problem_set, problems in self.problem_sets().items():
+            for problem in problems:
+                # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
+                prompt_ids = list(codec.prompt_ids(self.prompts.solve(problem.problem)))
+                keys[codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
 
         def is_truncated(response: str) -> bool:
-            return len(run.codec.encode(response)) >= run.rl.max_response_length - 1
+            return len(codec.encode(response)) >= self.rl.max_response_length - 1
 
-        yield from validation_scores(dump, model, keys, is_truncated)
+        for arm, step, model in dumps:
+            yield from problem_scores(self.folder / validation_dump(arm, step), model, keys, is_truncated)
 
+    def sample_base(self, model: str, progress: StageProgress) -> list[Row]:
+        """Scores of the base model, under this name, by samples through the journal as everything else."""
+        settings, codec = self.settings, self.policy.model.codec
+        sampling = Sampling(self.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
 
-def problem_sets(run: Run) -> dict[str, Iterable[Problem]]:
-    """The sets that models are evaluated on: held-out problems, and training problems that no attempt solved."""
-    return {"heldout": run.heldout, "hard": hard_problems(run)}
+        async def score(engine: JournaledEngine, grader: BaseGrader, problem_set: str, problem: Problem) -> Row:
+            prompt_ids = codec.prompt_ids(self.prompts.solve(problem.problem))
+            purpose = (self.seed, "eval", problem_set, problem.id)
+            seeds = [request_seed(*purpose, index) for index in range(settings.samples)]
+            counts = await score_problem(engine, codec, grader, problem, prompt_ids, sampling, seeds)
+            progress.count("problems")
+            return {"model": model, "problem_set": problem_set, "problem_id": problem.id, **counts}
 
-
-def sample_model(run: Run, model: str, progress: StageProgress) -> list[Row]:
-    """Scores of the base model by samples of its own, through the journal as everything else."""
-    settings = run.eval
-    sampling = Sampling(run.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
-
-    async def score(
-        engine: JournaledEngine, grader: Grader | RewardFunction, problem_set: str, problem: Problem
-    ) -> Row:
-        seeds = [request_seed(run.seed, "eval", problem_set, problem.id, index) for index in range(settings.samples)]
-        counts = await score_problem(run, engine, grader, problem, sampling, seeds)
-        progress.count("problems")
-        return {"model": model, "problem_set": problem_set, "problem_id": problem.id, **counts}
-
-    async def score_all() -> list[Row]:
-        with (
-            Journal(run.folder.journal) as journal,
-            run.grader() as grader,
-        ):
-            async with run.journaled_engine(journal) as engine:
-                return await asyncio.gather(
-                    *(
-                        score(engine, grader, problem_set, problem)
-                        for problem_set, problems in problem_sets(run).items()
-                        for problem in problems
+        async def score_all() -> list[Row]:
+            with Journal(self.folder.journal) as journal, self.new_grader() as grader:
+                async with self.policy.open(journal) as engine:
+                    return await asyncio.gather(
+                        *(
+                            score(engine, grader, problem_set, problem)
+                            for problem_set, problems in self.problem_sets().items()
+                            for problem in problems
+                        )
                     )
-                )
 
-    return run_until_interrupted(score_all())
+        return run_until_interrupted(score_all())
 
 
 async def score_problem(
-    run: Run,
     engine: JournaledEngine,
-    grader: Grader | RewardFunction,
+    codec: ChatCodec,
+    grader: BaseGrader,
     problem: Problem,
+    prompt_ids: tuple[int, ...],
     sampling: Sampling,
     seeds: Sequence[int],
 ) -> dict[str, int]:
-    """Draw a sample a seed, with the run's solve prompt, and count them: `samples`, `correct`, `truncated`."""
-    prompt_ids = run.codec.prompt_ids(run.prompts.solve(problem.problem))
+    """Draw a sample a seed and count them: `samples`, `correct`, `truncated`."""
     completions = await asyncio.gather(*(engine.generate(Request(prompt_ids, sampling, seed)) for seed in seeds))
     correct = truncated = 0
     for completion in completions:
-        text = run.codec.decode(run.codec.without_end(completion.token_ids))
-        grade = await grade_response_to(problem, text, grader)
+        text = codec.decode(codec.without_end(completion.token_ids))
+        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.id)
         correct += grade.correct
         truncated += not grade.correct and completion.finish_reason == "length"
     return {"samples": len(seeds), "correct": correct, "truncated": truncated}

@@ -5,52 +5,43 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import pyarrow as pa
+from rich.console import Console
 
 from int_verl.files import file_hash
-from int_verl.generate.dataflow import Generator, Model, ProblemRows, Watcher
-from int_verl.generate.funnel import Funnel, funnel_table
+from int_verl.generate.dataflow import Generator, Model
+from int_verl.generate.funnel import funnel_table
 from int_verl.generate.journal import Journal
+from int_verl.generate.prompts import Prompts
 from int_verl.generate.spool import Spool
-from int_verl.grading.grader import Grader
-from int_verl.grading.pool import PoolError
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.generate.tables import stages_up_to, write_tables
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
-from int_verl.records import (
-    ATTEMPT,
-    GUIDED,
-    GUIDED_SOLUTION,
-    INTERVENTION,
-    PROPOSAL,
-    SFT,
-    RowWriter,
-)
-from int_verl.run.folder import Manifest, RunFolder
-from int_verl.run.run import Run
+from int_verl.run.folder import RunFolder
+from int_verl.run.problem_sets import ProblemSets
+from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
-from int_verl.settings.generation import UNTIL, Until
-from int_verl.stages.data_card import CARD, RL_FILE, write_release
+from int_verl.run_files import ATTEMPTS, CARD, HELDOUT_PROBLEMS, PROPOSALS, RL_ROWS, SPOOL, TABLES, TRAIN_PROBLEMS
+from int_verl.settings.evaluation import GraderSettings
+from int_verl.settings.generation import (
+    EstimateSettings,
+    GeneratorSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    SelectSettings,
+    StepSettings,
+    Until,
+)
+from int_verl.stages.data_card import write_release
 from int_verl.stages.preflight import check_problems
-
-# Stage -> table -> (file, schema). The name of a table is that of its field in `ProblemRows`.
-TABLES: dict[Until, dict[str, tuple[str, pa.Schema]]] = {
-    "sample": {"attempts": ("sample/attempts.parquet", ATTEMPT)},
-    "propose": {
-        "guided_solutions": ("propose/guided_solutions.parquet", GUIDED_SOLUTION),
-        "proposals": ("propose/proposals.parquet", PROPOSAL),
-    },
-    "guide": {
-        "guided": ("guide/guided.parquet", GUIDED),
-        "interventions": ("guide/interventions.parquet", INTERVENTION),
-        "sft": ("guide/sft.parquet", SFT),
-    },
-}
+from int_verl.stages.preview import show_estimate, show_prompts
 
 # What the rows of every generator stage depend on.
 _GENERATOR_SETTINGS = (
@@ -70,176 +61,238 @@ _GENERATOR_SETTINGS = (
 )
 
 
+@dataclass(frozen=True)
+class Dataflow:
+    """What the three stages share: everything that the dataflow from problems to kept interventions is made of."""
+
+    folder: RunFolder
+    console: Console
+    problems: ProblemSets
+    policy: Policy
+    proposer: Policy | None
+    "Another model that proposes; None: the policy itself."
+    prompts: Prompts
+    new_grader: Callable[[], BaseGrader]
+    grader: GraderSettings
+    seed: int
+    sample: SampleSettings
+    propose: ProposeSettings
+    guide: GuideSettings
+    select: SelectSettings
+    steps: StepSettings
+    estimate: EstimateSettings
+    until: Until
+    "The last stage that is wanted; the dataflow runs up to it at once."
+    recorded: Mapping[str, Any] = field(default_factory=dict)
+    "Dotted key -> value of all settings that the rows depend on, for the data card."
+
+    @property
+    def settings(self) -> GeneratorSettings:
+        model = self.policy.model
+        return GeneratorSettings(
+            seed=self.seed,
+            model=model.name,
+            model_revision=model.revision,
+            context_length=model.context_length,
+            in_flight=self.policy.settings.in_flight,
+            sample=self.sample,
+            propose=self.propose,
+            guide=self.guide,
+            select=self.select,
+            steps=self.steps,
+        )
+
+    def run(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
+        """From the problems to the tables of every stage up to `until`, and what lies beside them.
+
+        Returns:
+            Stage -> counts, as the manifests hold them.
+        """
+        for file, problems in ((TRAIN_PROBLEMS, self.problems.train), (HELDOUT_PROBLEMS, self.problems.heldout)):
+            write_problems(self.folder / file, problems)
+        check_problems(
+            self.folder,
+            self.problems,
+            self.prompts,
+            self.policy.model,
+            self.sample.sampling.max_tokens,
+            self.grader,
+            self.new_grader,
+            progress,
+        )
+        counts = self.generate(progress)
+        self.release(counts)
+        self.console.print(funnel_table(counts))
+        return {stage: counts[stage] for stage in stages_up_to(self.until)}
+
+    def generate(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
+        """Take all problems up to `until` and write the tables.
+
+        Ctrl-C ends the requests in flight and keeps every finished one in the journal; a second Ctrl-C does not wait.
+
+        Raises:
+            KeyboardInterrupt: stopped; the same command goes on from there.
+            EngineError: the engine is lost; the same command goes on from there.
+        """
+        started = time.monotonic()
+        with (
+            Journal(self.folder.journal) as journal,
+            Spool(self.folder / SPOOL) as spool,
+            self.new_grader() as grader,
+        ):
+            engines = [self.policy.open(journal)]
+            proposer = None
+            if self.proposer is not None and self.until != "sample":
+                model = self.proposer.model
+                engines.append(self.proposer.open(journal))
+                proposer = Model(engines[-1], model.codec, model.name, model.revision, model.context_length)
+            codec = self.policy.model.codec
+            generator = Generator(engines[0], codec, self.prompts, grader, self.settings, progress, proposer)
+
+            async def draw() -> None:
+                async with contextlib.AsyncExitStack() as opened:
+                    # While the engine starts: an answer may not wait for imports longer than for its own comparison.
+                    asyncio.get_running_loop().run_in_executor(None, grader.warm)
+                    for engine in engines:
+                        await opened.enter_async_context(engine)
+                    problems = read_problems(self.folder / TRAIN_PROBLEMS)
+                    await generator.run(self.problems.share(problems), spool, self.until)
+
+            run_until_interrupted(draw())
+            counts = write_tables(self.folder.path, spool.in_order(), self.until, progress)
+        if journal.damaged:
+            self.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
+        counts[self.until]["requests"] = {
+            "drawn": sum(engine.drawn for engine in engines),
+            "replayed": sum(engine.replayed for engine in engines),
+            "damaged": journal.damaged,
+            "drawn_tokens": sum(engine.drawn_tokens for engine in engines),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        return counts
+
+    def release(self, counts: Mapping[str, dict[str, Any]]) -> None:
+        """Write what lies beside the tables of a whole run: RL rows and the data card."""
+        if self.until == "guide" and self.problems.shard is None:  # a shard has no rows of all problems
+            write_release(
+                self.folder,
+                self.problems.train,
+                self.prompts,
+                self.policy.model,
+                self.propose.two_turns,
+                counts,
+                self.recorded,
+            )
+
+
 class GenerationStage(Stage):
-    """A generator stage; executing it writes the tables and manifests of every stage up to `run.until`."""
+    """A generator stage; executing it makes the tables of every stage up to the last that is wanted."""
 
     name: Until
     counts_events: ClassVar[str | None] = "problems"
     fixed: ClassVar[tuple[str, ...]] = ("weights", "configuration", "tokenizer")
 
-    def inputs(self, run: Run) -> dict[str, str]:
-        prompts = run.prompts
-        reward = Path(run.grader_settings.reward_path or "")
+    def __init__(self, dataflow: Dataflow) -> None:
+        self.dataflow = dataflow
+
+    def inputs(self) -> dict[str, str]:
+        flow = self.dataflow
+        reward = Path(flow.grader.reward_path or "")
         return {
-            "problems": run.train.digest,
-            **run.model_parts,
+            "problems": flow.problems.train.digest,
+            **flow.policy.model.parts,
             **({"reward": file_hash(reward)} if reward.is_file() else {}),
-            **({"attempts": file_hash(run.folder / "sample/attempts.parquet")} if self.name == "propose" else {}),
-            **({"proposals": file_hash(run.folder / "propose/proposals.parquet")} if self.name == "guide" else {}),
-            **({"proposer": run.proposer.model_revision} if self.name == "propose" and run.proposer else {}),
-            "prompts": prompts.solve_version if self.name == "sample" else prompts.verify_version,
         }
 
-    def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
+    def outputs(self) -> dict[str, str]:
         return {table: file for table, (file, _) in TABLES[self.name].items()}
 
-    def total(self, run: Run) -> int:
-        return run.share_size
+    def total(self) -> int:
+        return self.dataflow.problems.share_size
 
-    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
-        for split, problems in (("train", run.train), ("heldout", run.heldout)):
-            write_problems(run.folder / f"problems/{split}.parquet", problems)
-        check_problems(run, progress)
-        counts = generate(run, run.until, progress)
-        finish(run, run.until, counts)
-        run.console.print(funnel_table(counts))
-        return counts[self.name]
+    def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
+        return self.dataflow.run(progress)
 
-    def plan(self, run: Run) -> list[str]:
-        sizes = {
-            "sample": f"{run.share_size} problems x {run.sample.attempts} attempts",
-            "propose": f"{run.propose.proposals} proposals an incorrect attempt"
-            + (", after a guided solution a problem" if run.propose.two_turns else ""),
-            "guide": f"{run.guide.rollouts} guided rollouts an intervention"
-            + (f", with controls {', '.join(run.guide.controls)}" if run.guide.controls else ""),
-        }
-        engine = run.engine_settings
-        return [f"{sizes[self.name]}; engine {engine.name} on {run.platform}, {engine.in_flight} requests in flight"]
+    def plan(self) -> list[str]:
+        policy = self.dataflow.policy
+        engine = f"engine {policy.settings.name} on {policy.platform}, {policy.settings.in_flight} requests in flight"
+        return [f"{self.size()}; {engine}"]
+
+    def size(self) -> str:
+        """How much is to be drawn."""
+        raise NotImplementedError
+
+    def preview(self, console: Console) -> None:
+        flow = self.dataflow
+        show_prompts(
+            console, flow.folder, flow.problems.train, flow.prompts, flow.steps.by, flow.propose.two_turns, self.name
+        )
+        engine = flow.policy.settings
+        show_estimate(
+            console,
+            flow.folder,
+            flow.problems.share_size,
+            self.name,
+            (flow.sample, flow.propose, flow.guide),
+            flow.estimate,
+            gpus=engine.nnodes * engine.gpus_per_node,
+        )
 
 
 class SampleStage(GenerationStage):
     name = "sample"
     does = "draw attempts and grade them"
     reads = ()
-    settings = (*_GENERATOR_SETTINGS, "prompts.solve", "sample")
+    depends_on = (*_GENERATOR_SETTINGS, "prompts.solve", "sample")
+
+    def inputs(self) -> dict[str, str]:
+        return super().inputs() | {"prompts": self.dataflow.prompts.solve_version}
+
+    def size(self) -> str:
+        return f"{self.dataflow.problems.share_size} problems x {self.dataflow.sample.attempts} attempts"
 
 
 class ProposeStage(GenerationStage):
     name = "propose"
     does = "have the model find the first error of its incorrect attempts and write a better step"
     reads = ("sample",)
-    settings = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path", "proposer.engine.context_length")
+    depends_on = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path", "proposer.engine.context_length")
 
-    def check(self, run: Run) -> None:
-        if run.proposer is not None:
-            _ = run.proposer.model_in_plan
+    def inputs(self) -> dict[str, str]:
+        flow = self.dataflow
+        return {
+            **super().inputs(),
+            "attempts": file_hash(flow.folder / ATTEMPTS),
+            **({"proposer": flow.proposer.model.revision} if flow.proposer else {}),
+            "prompts": flow.prompts.verify_version,
+        }
+
+    def check(self) -> None:
+        if self.dataflow.proposer is not None:
+            _ = self.dataflow.proposer.model.folder_in_plan
+
+    def size(self) -> str:
+        settings = self.dataflow.propose
+        first = ", after a guided solution a problem" if settings.two_turns else ""
+        return f"{settings.proposals} proposals an incorrect attempt{first}"
 
 
 class GuideStage(GenerationStage):
     name = "guide"
     does = "continue from every intervention and keep those that can lead to the answer"
     reads = ("propose",)
-    settings = (*_GENERATOR_SETTINGS, "guide", "select")
+    depends_on = (*_GENERATOR_SETTINGS, "guide", "select")
 
-    def outputs(self, run: Run) -> dict[str, str]:
-        release = {} if run.shard else {"rl": RL_FILE, "card": CARD}  # a shard has no rows of all problems
-        return super().outputs(run) | release
+    def inputs(self) -> dict[str, str]:
+        flow = self.dataflow
+        proposals = file_hash(flow.folder / PROPOSALS)
+        return {**super().inputs(), "proposals": proposals, "prompts": flow.prompts.verify_version}
 
+    def outputs(self) -> dict[str, str]:
+        release = {} if self.dataflow.problems.shard else {"rl": RL_ROWS, "card": CARD}
+        return super().outputs() | release
 
-GENERATION: tuple[GenerationStage, ...] = (SampleStage(), ProposeStage(), GuideStage())
-
-
-def finish(run: Run, until: Until, counts: Mapping[str, dict[str, Any]]) -> None:
-    """Write what lies beside the tables, and the manifests: the dataflow went through all stages up to `until`."""
-    stages = [stage for stage in GENERATION if UNTIL.index(stage.name) <= UNTIL.index(until)]
-    if until == "guide" and run.shard is None:
-        settings = {key: value for stage in stages for key, value in stage.settings_in(run).items()}
-        write_release(run, counts, settings)
-    for stage in stages:
-        before = run.folder.manifest(stage.name)
-        manifest = Manifest(stage.name, "running", stage.inputs(run), stage.settings_in(run), counts[stage.name])
-        manifest.seal(run.folder.path, stage.outputs(run))
-        manifest.seconds = before.seconds if before else 0.0
-        run.folder.write_manifest(manifest)
-
-
-def generate(run: Run, until: Until, progress: StageProgress) -> dict[str, dict[str, Any]]:
-    """Take all problems up to `until` and write the tables.
-
-    Ctrl-C ends the requests in flight and keeps every finished one in the journal; a second Ctrl-C does not wait.
-
-    Returns:
-        Stage -> counts, as the manifests hold them.
-
-    Raises:
-        KeyboardInterrupt: stopped; the same command goes on from there.
-        EngineError: the engine is lost; the same command goes on from there.
-    """
-    started = time.monotonic()
-    settings = run.generator_settings
-    with (
-        Journal(run.folder.journal) as journal,
-        Spool(run.folder / "rows.spool") as spool,
-        run.grader() as grader,
-    ):
-        journaled = run.journaled_engine(journal)
-        engines, proposer = [journaled], None
-        if run.proposer is not None and until != "sample":
-            engines.append(run.proposer.journaled_engine(journal))
-            proposer = Model(
-                engines[-1],
-                run.proposer.codec,
-                str(run.proposer.config.model.path),
-                run.proposer.model_revision,
-                run.proposer.context_length,
-            )
-        generator = Generator(journaled, run.codec, run.prompts, grader, settings, progress, proposer)
-
-        async def draw() -> None:
-            async with contextlib.AsyncExitStack() as opened:
-                # While the engine starts: an answer may not wait for imports longer than for its own comparison.
-                asyncio.get_running_loop().run_in_executor(None, _warm, grader)
-                for engine in engines:
-                    await opened.enter_async_context(engine)
-                problems = read_problems(run.folder / "problems/train.parquet")
-                await generator.run(run.share(problems), spool, until)
-
-        run_until_interrupted(draw())
-        counts = write_tables(run.folder, spool.in_order(), until, progress)
-    if journal.damaged:
-        run.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
-    seconds = time.monotonic() - started
-    counts[until]["requests"] = {
-        "drawn": sum(engine.drawn for engine in engines),
-        "replayed": sum(engine.replayed for engine in engines),
-        "damaged": journal.damaged,
-        "drawn_tokens": sum(engine.drawn_tokens for engine in engines),
-        "seconds": round(seconds, 1),
-    }
-    return counts
-
-
-def _warm(grader: Grader | RewardFunction) -> None:
-    with contextlib.suppress(PoolError):  # the first answer will say it
-        grader.warm()
-
-
-def write_tables(
-    folder: RunFolder, results: Iterable[ProblemRows], until: Until, watcher: Watcher
-) -> dict[str, dict[str, Any]]:
-    """Stream results into parquet, in the order of the problems, and return the counts of each stage."""
-    funnel = Funnel()
-    stages = UNTIL[: UNTIL.index(until) + 1]
-    with contextlib.ExitStack() as files:
-        writers = {
-            table: files.enter_context(RowWriter(folder / file, schema))
-            for stage in stages
-            for table, (file, schema) in TABLES[stage].items()
-        }
-        for rows in results:
-            funnel.add(rows)
-            watcher.count("written")
-            for table, writer in writers.items():
-                for row in getattr(rows, table):
-                    writer.write(row)
-    return funnel.counts()
+    def size(self) -> str:
+        settings = self.dataflow.guide
+        controls = f", with controls {', '.join(settings.controls)}" if settings.controls else ""
+        return f"{settings.rollouts} guided rollouts an intervention{controls}"

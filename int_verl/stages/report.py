@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from int_verl.files import file_hash
 from int_verl.progress import StageProgress
-from int_verl.run.run import Run
+from int_verl.report import write_report
+from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
+from int_verl.run_files import REPORT
 
 
+@dataclass(frozen=True)
 class ReportStage(Stage):
     """Tables, curves and rows of the run as one HTML page."""
+
+    folder: RunFolder
+    console: Console
 
     name = "report"
     does = "tables, curves and rows as one HTML page"
     reads = ()  # of an unfinished run it shows what there is
-    settings = ("run.name",)
+    depends_on = ("run.name",)
 
-    def inputs(self, run: Run) -> dict[str, str]:
-        manifests = sorted(run.folder.path.glob("*/manifest.json"))
+    def inputs(self) -> dict[str, str]:
+        manifests = sorted(self.folder.path.glob("*/manifest.json"))
         return {file.parent.name: file_hash(file) for file in manifests if file.parent.name != self.name}
 
-    def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
-        return {"report": "report.html"}
+    def outputs(self) -> dict[str, str]:
+        return {"report": REPORT}
 
-    def total(self, run: Run) -> int | None:  # noqa: ARG002
-        return None
+    def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:  # noqa: ARG002
+        return {self.name: {"bytes": self.write().stat().st_size}}
 
-    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:  # noqa: ARG002
-        return {"bytes": write_report(run).stat().st_size}
+    def plan(self) -> list[str]:
+        return [f"{self.folder / REPORT}"]
 
-    def plan(self, run: Run) -> list[str]:
-        return [f"{run.folder / 'report.html'}"]
-
-
-def write_report(run: Run) -> Path:
-    """Write `report.html` of what the folder holds now, and say where."""
-    from int_verl import report
-
-    path = report.write_report(run.folder.path)
-    run.console.print(f"report: {path}", highlight=False, soft_wrap=True)
-    return path
+    def write(self) -> Path:
+        """Write the report of what the folder holds now, and say where."""
+        path = write_report(self.folder.path)
+        self.console.print(f"report: {path}", highlight=False, soft_wrap=True)
+        return path

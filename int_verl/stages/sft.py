@@ -3,134 +3,118 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.files import file_hash, write_text
+from int_verl.generate.model import LocalModel
 from int_verl.progress import StageProgress
-from int_verl.run.run import Run
+from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
-from int_verl.sft.suffix import write_with_suffix
-from int_verl.stages.sft_data import KEPT, sft_file
-from int_verl.trainers import process as trainer_process
-from int_verl.trainers import sft as launch
-
-GUIDED = "guide/guided.parquet"
-WITH_SUFFIX = "sft/with_suffix.parquet"
-CHECKPOINTS = "sft/checkpoints"
-MODEL = "sft/model.txt"
-"Holds the path of the finished model, in Hugging Face format."
+from int_verl.run_files import GUIDED_ROLLOUTS, KEPT, ROWS_WITH_SUFFIX, SFT_CHECKPOINTS, SFT_METRICS, SFT_MODEL
+from int_verl.settings.training import SFTSettings
+from int_verl.sft.suffix_rows import write_with_suffix
+from int_verl.stages.training import trainer_progress, write_metrics
+from int_verl.trainers.launch import train
+from int_verl.trainers.sft import SFTLaunch
 
 
+@dataclass(frozen=True)
 class SFTStage(Stage):
     """Runs verl's stock SFT trainer on the kept interventions."""
+
+    folder: RunFolder
+    model: LocalModel
+    "The base model."
+    settings: SFTSettings
+    rows: str
+    "The file to train on, in the run's folder: the kept interventions, or what stands in their place."
+    seed: int
+    platform: Literal["cpu", "gpu"]
 
     name = "sft"
     does = "train on prefix + intervention (stock verl.trainer.sft_trainer)"
     reads = ("guide", "sft_data")
-    settings = ("run.seed", "sft")
+    depends_on = ("run.seed", "sft")
     indifferent = ("sft.stall_minutes",)
 
-    def inputs(self, run: Run) -> dict[str, str]:
-        guided = {"guided rollouts": file_hash(run.folder / GUIDED)} if run.sft.suffix else {}
-        return {"interventions": file_hash(run.folder / sft_file(run)), "model": run.model_revision, **guided}
+    @property
+    def training_file(self) -> Path:
+        """What SFT trains on."""
+        return self.folder / (ROWS_WITH_SUFFIX if self.settings.suffix else self.rows)
 
-    def outputs(self, run: Run) -> dict[str, str]:  # noqa: ARG002
-        return {"model": MODEL, "metrics": "sft/metrics.jsonl"}
+    def inputs(self) -> dict[str, str]:
+        guided = {"guided rollouts": file_hash(self.folder / GUIDED_ROLLOUTS)} if self.settings.suffix else {}
+        return {"interventions": file_hash(self.folder / self.rows), "model": self.model.revision, **guided}
 
-    def check(self, run: Run) -> None:
-        launch.check_settings(_launch(run, run.model_in_plan))
+    def outputs(self) -> dict[str, str]:
+        return {"model": SFT_MODEL, "metrics": SFT_METRICS}
 
-    def total(self, run: Run) -> int | None:
-        there = training_file(run).is_file() and pq.read_metadata(training_file(run)).num_rows
-        return launch.plan(_launch(run, run.model_folder)).expected_step if there else None
+    def check(self) -> None:
+        self._launch(self.model.folder_in_plan).check_settings()
 
-    def execute(self, run: Run, progress: StageProgress) -> dict[str, Any]:
-        interventions = pq.read_metadata(run.folder / sft_file(run)).num_rows
+    def total(self) -> int | None:
+        if not self.training_file.is_file() or not pq.read_metadata(self.training_file).num_rows:
+            return None
+        launch = self._launch(self.model.folder)
+        return launch.command(launch.training_rows()).expected_step
+
+    def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
+        interventions = pq.read_metadata(self.folder / self.rows).num_rows
         if not interventions:
             raise UserError(
-                f"{run.folder / KEPT}: no intervention was kept, so there is nothing to train on; `int-verl report` "
+                f"{self.folder / KEPT}: no intervention was kept, so there is nothing to train on; `int-verl report` "
                 "shows where they were lost; more attempts, proposals or rollouts may help"
             )
         require_verl()
         counts = {"rows": interventions}
-        if run.sft.suffix:
-            counts["without_suffix"] = write_with_suffix(run.folder / KEPT, run.folder / GUIDED, training_file(run))
-        cfg = _launch(run, run.model_folder)
-        rows = launch.training_rows(cfg)
+        if self.settings.suffix:
+            kept, guided = self.folder / KEPT, self.folder / GUIDED_ROLLOUTS
+            counts["without_suffix"] = write_with_suffix(kept, guided, self.training_file)
+        launch = self._launch(self.model.folder)
+        rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
-        done = launch.run(cfg, trainer_progress(progress, {"train/loss": "loss"}), 60 * run.sft.stall_minutes)
-        write_metrics(run.folder / CHECKPOINTS, run.folder / "sft/metrics.jsonl")
-        write_text(run.folder / MODEL, f"{done.model_path.resolve()}\n")
-        return {"steps": done.steps, **counts}
+        done = train(launch.command(rows), trainer_progress(progress, {"train/loss": "loss"}))
+        write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
+        write_text(self.folder / SFT_MODEL, f"{done.model_path.resolve()}\n")
+        return {self.name: {"steps": done.steps, **counts}}
 
-    def plan(self, run: Run) -> list[str]:
-        cfg = _launch(run, run.model_in_plan)
-        return [trainer_process.shell(launch.environment(cfg.platform), launch.arguments(cfg))]
+    def plan(self) -> list[str]:
+        return [self._launch(self.model.folder_in_plan).shell()]
 
-    def start_over(self, run: Run) -> None:
-        (run.folder / MODEL).unlink(missing_ok=True)  # before the model that it names
-        shutil.rmtree(run.folder / CHECKPOINTS, ignore_errors=True)
-        (run.folder / WITH_SUFFIX).unlink(missing_ok=True)
+    def start_over(self) -> None:
+        (self.folder / SFT_MODEL).unlink(missing_ok=True)  # before the model that it names
+        shutil.rmtree(self.folder / SFT_CHECKPOINTS, ignore_errors=True)
+        (self.folder / ROWS_WITH_SUFFIX).unlink(missing_ok=True)
 
-
-def _launch(run: Run, model: Path) -> launch.SFTLaunch:
-    settings = {field.name: getattr(run.sft, field.name) for field in fields(run.sft) if field.name != "stall_minutes"}
-    return launch.SFTLaunch(
-        model_path=model,
-        train_file=training_file(run),
-        val_file=None,
-        output_dir=run.folder / CHECKPOINTS,
-        micro_batch_tokens=1_024 if run.platform == "cpu" else run.sft.max_length,
-        seed=run.seed + 1,
-        platform=run.platform,
-        **settings,
-    )
+    def _launch(self, model: Path) -> SFTLaunch:
+        return SFTLaunch(
+            settings=self.settings,
+            model_path=model,
+            train_file=self.training_file,
+            val_file=None,
+            output_dir=self.folder / SFT_CHECKPOINTS,
+            seed=self.seed + 1,
+            platform=self.platform,
+        )
 
 
-def training_file(run: Run) -> Path:
-    """What SFT trains on."""
-    return run.folder / (WITH_SUFFIX if run.sft.suffix else sft_file(run))
-
-
-def trained_model(run: Run) -> Path:
+def sft_model(folder: RunFolder) -> Path:
     """The SFT checkpoint that RL starts from; before SFT has run, a name that says so.
 
     Raises:
         UserError: SFT has run, and its model is gone.
     """
-    file = run.folder / MODEL
+    file = folder / SFT_MODEL
     if not file.is_file():
-        return run.folder / CHECKPOINTS / "LAST_STEP/huggingface"
+        return folder / SFT_CHECKPOINTS / "LAST_STEP/huggingface"
     written = Path(file.read_text().strip())
-    for model in (run.folder / CHECKPOINTS / Path(*written.parts[-2:]), written):  # the run's folder may have moved
+    for model in (folder / SFT_CHECKPOINTS / Path(*written.parts[-2:]), written):  # the run's folder may have moved
         if (model / "config.json").is_file():
             return model
     raise UserError(f"{written}: SFT's model is gone; put it back, or train anew with `int-verl sft --force`")
-
-
-def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Any:
-    """A callback for `trainer_process.run` that shows the step and some metrics, given by verl's name and ours."""
-
-    def on_progress(now: trainer_process.Progress) -> None:
-        found = [f"{ours} {now.metrics[verls]:.3g}" for verls, ours in shown.items() if verls in now.metrics]
-        progress.advance(now.step, ", ".join(found))
-
-    return on_progress
-
-
-def write_metrics(checkpoints: Path, file: Path) -> None:
-    """All metrics of all starts as one jsonl, a step a line: ``{"step": 1, "data": {...}}``."""
-    import json
-
-    lines = []
-    for metrics in trainer_process.read_metrics(checkpoints):
-        step = metrics.pop("step")
-        lines.append(json.dumps({"step": step, "data": metrics}) + "\n")
-    write_text(file, "".join(lines))

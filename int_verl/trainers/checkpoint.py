@@ -6,7 +6,9 @@ check_model(Path("runs/x/sft/checkpoints/global_step_24/huggingface"), base=Path
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ ARCHITECTURE = (
 "Keys of config.json that training leaves as they are."
 
 _SAMPLED = 4096
+"Numbers of a tensor, about, that must be finite."
 
 
 def check_model(model: Path, base: Path) -> None:
@@ -77,7 +80,6 @@ def _check_tokenizer(model: Path, base: Path) -> None:
 
 def _check_weights(model: Path, base: Path) -> None:
     import torch
-    from safetensors import SafetensorError, safe_open
 
     ours = _tensor_files(model)
     theirs = _tensor_files(base) if list(base.glob("*.safetensors")) else {}  # nothing to compare with
@@ -87,34 +89,34 @@ def _check_weights(model: Path, base: Path) -> None:
         raise UserError(f"{model}: tensor {missing[0]} is missing, and {len(missing) - 1} more; the save was cut short")
     changed = not theirs
     for file in sorted(set(ours.values())):
-        try:
-            with safe_open(file, "pt") as tensors:
-                for name in tensors.keys():  # noqa: SIM118 - not a dict
-                    begin = tensors.get_slice(name)
-                    numbers = tensors.get_tensor(name) if not begin.get_shape() else begin[: _rows(begin.get_shape())]
-                    if not torch.isfinite(numbers.float()).all():
-                        raise UserError(f"{model}: {name} is not finite; training diverged, lower the learning rate")
-                    if name in theirs:
-                        changed = _compare(name, tensors, theirs[name], model, changed) or changed
-        except SafetensorError as error:
-            raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
+        with _open_tensors(file) as tensors:
+            for name in tensors.keys():  # noqa: SIM118 - not a dict
+                begin = tensors.get_slice(name)
+                shape = begin.get_shape()
+                rows = max(1, _SAMPLED // max(prod(shape[1:]), 1))
+                numbers = begin[:rows] if shape else tensors.get_tensor(name)
+                if not torch.isfinite(numbers.float()).all():
+                    raise UserError(f"{model}: {name} is not finite; training diverged, lower the learning rate")
+                if name in theirs:
+                    changed = _compare(name, tensors, theirs[name], model, changed) or changed
     if not changed:
         raise UserError(f"{model}: the weights are those of {base}; did the learning rate stay 0?")
 
 
-def _rows(shape: list[int]) -> int:
-    """Rows of a tensor that hold some thousand numbers."""
-    width = 1
-    for size in shape[1:]:
-        width *= size
-    return max(1, _SAMPLED // max(width, 1))
+@contextmanager
+def _open_tensors(file: Path) -> Iterator[Any]:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(file, "pt") as tensors:
+            yield tensors
+    except SafetensorError as error:
+        raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
 
 
 def _compare(name: str, tensors: Any, file: Path, model: Path, changed: bool) -> bool:
     """Whether a tensor differs from the base's; once one is known to, only shapes are compared."""
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as others:
+    with _open_tensors(file) as others:
         ours, theirs = tensors.get_slice(name).get_shape(), others.get_slice(name).get_shape()
         if ours != theirs:
             raise UserError(f"{model}: {name} has the shape {ours}, but {theirs} in {file.parent}")
@@ -127,15 +129,10 @@ def _tensor_files(folder: Path) -> Mapping[str, Path]:
     Raises:
         UserError: there are no weights, or the index names what is not there.
     """
-    from safetensors import SafetensorError, safe_open
-
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
-        try:
-            with safe_open(file, "pt") as tensors:
-                where.update(dict.fromkeys(tensors.keys(), file))
-        except SafetensorError as error:
-            raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
+        with _open_tensors(file) as tensors:
+            where.update(dict.fromkeys(tensors.keys(), file))
     if not where:
         raise UserError(f"{folder}: no weights there (*.safetensors); checkpoint.save_contents must hold hf_model")
     index = folder / "model.safetensors.index.json"

@@ -9,28 +9,16 @@ stay when it is removed.
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from pathlib import Path
 
 from int_verl.errors import UserError
 from int_verl.files import link_folder
 from int_verl.trainers.lora import merge_adapters
-from int_verl.trainers.process import checkpointed_step, read_metrics
+from int_verl.trainers.verl_folder import checkpointed_step, mean_validation_scores
 
 NOTE = "export.json"
 'Beside the model: ``{"step": 400, "score": 0.41}``, the score null where it was not validated.'
-_VALIDATION = re.compile(r"val-core/.+/mean@\d+")
-
-
-def validation_scores(checkpoints: Path) -> dict[int, float]:
-    """Step -> mean of verl's `val-core/<data source>/<metric>/mean@k` over the data sources, where it validated."""
-    scores = {}
-    for metrics in read_metrics(checkpoints):
-        found = [float(value) for name, value in metrics.items() if _VALIDATION.fullmatch(name)]
-        if found:
-            scores[int(metrics["step"])] = sum(found) / len(found)
-    return scores
 
 
 def check_export(export: str, test_freq: int | None, save_freq: int) -> None:
@@ -67,7 +55,7 @@ class BestCheckpoint:
     def look(self) -> None:
         """Take what has been validated and saved in the meantime; called again, it changes nothing."""
         complete = checkpointed_step(self.checkpoints) or 0
-        for step, score in validation_scores(self.checkpoints).items():
+        for step, score in mean_validation_scores(self.checkpoints).items():
             model = self.checkpoints / f"global_step_{step}" / "actor" / "huggingface"
             best = self.kept()
             if 0 < step <= complete and model.is_dir() and (best is None or score > best[1]):

@@ -1,32 +1,97 @@
-"""What the launches of SFT and RL share: checks before a trainer starts, and the finished model after it."""
+"""What the launches of SFT and RL share: one exact command of a stock trainer, and the finished model after it."""
 
 from __future__ import annotations
 
-import re
+import shlex
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar, Literal
 
-from int_verl.errors import TrainerError, UserError
-from int_verl.trainers import process as trainer_process
+from int_verl.errors import UserError
+from int_verl.hydra_overrides import hydra_overrides
+from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.lora import merge_adapters
-from int_verl.trainers.process import Progress, TrainerCommand
+from int_verl.trainers.process import FinishedStep, TrainerCommand, run_trainer
+from int_verl.trainers.verl_folder import checkpointed_step
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
-_UNQUOTED = re.compile(r"[A-Za-z0-9_/.+%@?*-]+")
-"What a value in Hydra's override grammar may be without quotes."
 
-LEGACY_KEYS = {
-    "custom_reward_function": "reward.custom_reward_function",
-    "reward_model.reward_manager": "reward.reward_manager.name",
-    "reward_model.launch_reward_fn_async": "nothing: rewards are always computed while rollouts run",
-    "reward_model.num_workers": "reward.num_workers",
-    "reward_model": "reward.reward_model",
-    "sandbox_fusion": "reward.sandbox_fusion",
-}
-"Keys of earlier verl versions that 0.9 ignores without a word -> today's key."
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch(ABC):
+    """A stock trainer with its settings, its files and its folder."""
+
+    primary: ClassVar[str]
+    "The config that verl's Hydra starts from."
+    cpu_fragment: ClassVar[str]
+    "Of the config's group `int`, added on a CPU."
+    our_settings: ClassVar[Mapping[str, str]]
+    "verl's key -> the setting that must be used instead, see `check_overrides`."
+    model_in_checkpoint: ClassVar[str]
+    "See `TrainerCommand`."
+
+    settings: SFTSettings | RLSettings
+    model_path: Path
+    "The model that is trained."
+    output_dir: Path
+    "verl's checkpoints."
+    seed: int
+    platform: Literal["cpu", "gpu"]
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """What the trainer needs in its environment."""
+
+    @abstractmethod
+    def program(self) -> list[str]:
+        """What is started, up to the trainer's own arguments."""
+
+    @abstractmethod
+    def verl_settings(self) -> dict[str, object]:
+        """verl's key -> value."""
+
+    @abstractmethod
+    def check_settings(self) -> None:
+        """What is refused and can be told without data and model.
+
+        Raises:
+            UserError: naming the setting.
+        """
+
+    def arguments(self) -> list[str]:
+        """The command line, unchecked: the files that it names need not be there yet."""
+        return [
+            *(*self.program(), "--config-name", self.primary),
+            *([f"+int={self.cpu_fragment}"] if self.platform == "cpu" else []),
+            *hydra_overrides(self.verl_settings()),
+            *self.settings.overrides,
+        ]
+
+    def shell(self) -> str:
+        """Environment and command line as a line for a terminal, unchecked."""
+        environment = (f"{name}={shlex.quote(value)}" for name, value in self.environment().items())
+        return " ".join([*environment, shlex.join(self.arguments())])
+
+    def check_start_model(self) -> None:
+        """Raises UserError where no model lies."""
+        if not (self.model_path / "config.json").exists():
+            raise UserError(f"{self.model_path}: no config.json there; model_path must be a folder with a model")
+
+    def command_until(self, step: int, steps_per_epoch: int | None = None) -> TrainerCommand:
+        """The command, unchecked, that is done when it has trained so many steps."""
+        return TrainerCommand(
+            argv=self.arguments(),
+            env=self.environment(),
+            output_dir=self.output_dir,
+            expected_step=step,
+            steps_per_epoch=steps_per_epoch,
+            hang_seconds=60 * self.settings.stall_minutes,
+            start_model=self.model_path,
+            model_in_checkpoint=self.model_in_checkpoint,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,81 +103,19 @@ class TrainedModel:
     steps: int
 
 
-def train(
-    command: TrainerCommand,
-    on_progress: Callable[[Progress], None] | None,
-    hang_seconds: float,
-    before_start: Callable[[], None] = lambda: None,
-) -> TrainedModel:
+def train(command: TrainerCommand, on_step: Callable[[FinishedStep], None] | None = None) -> TrainedModel:
     """Trains, resuming from the last checkpoint, and returns the finished model; does nothing where it is finished.
 
     Args:
-        before_start: called before the trainer is started, and only then.
+        on_step: called in this thread after each step that verl logs.
 
     Raises:
         UserError: the model is not fit to go on with, see `check_model`.
-        TrainerError: see `trainer_process.run`.
+        TrainerError: see `run_trainer`.
     """
-    if trainer_process.checkpointed_step(command.output_dir) != command.expected_step:
-        before_start()
-        trainer_process.run(command, on_progress, hang_seconds)
-    done = trained_model(command)
-    if done is None:
-        raise TrainerError(f"the trainer ended without a model; see {command.log_path}")
-    return done
-
-
-def trained_model(command: TrainerCommand) -> TrainedModel | None:
-    """The finished model, or None while verl's last checkpoint is not that of the last step.
-
-    Raises:
-        UserError: see `check_model`.
-    """
-    if trainer_process.checkpointed_step(command.output_dir) != command.expected_step:
-        return None
+    if checkpointed_step(command.output_dir) != command.expected_step:
+        run_trainer(command, on_step)
     model = command.output_dir / f"global_step_{command.expected_step}" / command.model_in_checkpoint
     merge_adapters(model)
     check_model(model, command.start_model)
     return TrainedModel(model, command.expected_step)
-
-
-def check_start_model(folder: Path) -> None:
-    """Raises UserError where no model lies."""
-    if not (folder / "config.json").exists():
-        raise UserError(f"{folder}: no config.json there; model_path must be a folder with a model")
-
-
-def check_overrides(overrides: tuple[str, ...], settings: Mapping[str, str]) -> None:
-    """Refuses keys that verl 0.9 ignores, and those that the stage must know about.
-
-    Args:
-        settings: verl's key -> the setting of ours that must be used instead, such as ``sft.epochs``.
-
-    Raises:
-        UserError: naming the key and the right one.
-    """
-    for override in overrides:
-        key, equals, _ = override.lstrip("+~").partition("=")
-        if not equals and not override.startswith("~"):
-            raise UserError(f"{override}: no override; write key=value, as in a verl command line")
-        for legacy, today in LEGACY_KEYS.items():
-            if key == legacy or key.startswith(f"{legacy}."):
-                right = today + key[len(legacy) :] if today.startswith("reward.") else today
-                raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
-        if key in settings:
-            raise UserError(f"{override}: set {settings[key]} instead, so that the stage knows when it is done")
-
-
-def hydra_arguments(settings: Mapping[str, object]) -> list[str]:
-    """`key=value` for Hydra's command line."""
-    return [f"{key}={quote(value)}" for key, value in settings.items()]
-
-
-def quote(value: object) -> str:
-    """A value in Hydra's override grammar."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value)
-    if isinstance(value, Path) and not _UNQUOTED.fullmatch(text):
-        return "'" + text.replace("'", "\\'") + "'"
-    return text

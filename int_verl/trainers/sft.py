@@ -1,226 +1,151 @@
-"""The SFT stage as one exact command of verl's stock trainer.
+"""SFT as one exact command of verl's stock trainer.
 
-    torchrun ... -m verl.trainer.sft_trainer --config-name int_sft [+int=cpu_sft] data.train_files=... model.path=...
-
-`plan` checks what verl would only fail on later and returns the command; `run` starts it.
+torchrun ... -m verl.trainer.sft_trainer --config-name int_sft [+int=cpu_sft] model.path=... data.train_files=... ...
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from int_verl.errors import UserError
-from int_verl.trainers.launch import (
-    CPU_ENV,
-    TrainedModel,
-    check_overrides,
-    check_start_model,
-    hydra_arguments,
-    train,
-)
-from int_verl.trainers.process import HANG_SECONDS, Progress, TrainerCommand, checkpointed_step
+from int_verl.hydra_overrides import key_and_value
+from int_verl.settings.training import SFTSettings
+from int_verl.trainers.launch import CPU_ENV, Launch
+from int_verl.trainers.overrides import check_overrides
+from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
     from int_verl.sft.rows import SFTRows
 
-_SETTINGS = {
-    "model.path": "model.path",
-    "data.train_batch_size": "sft.batch_size",
-    "data.train_files": "sft_data.kind",
-    "data.max_length": "sft.max_length",
-    "data.intervention.loss_on": "sft.loss_on",
-    "data.intervention.suffix": "sft.suffix",
-    "data.intervention.overlong": "sft.overlong",
-    "trainer.default_local_dir": "run.dir",
-    "trainer.total_epochs": "sft.epochs",
-    "trainer.total_training_steps": "sft.epochs",
-}
+MICRO_BATCH_ON_CPU = 1_024
+"Tokens of one forward pass."
 
 
-@dataclass(frozen=True, slots=True)
-class SFTLaunch:
-    """What the SFT stage needs to know; the defaults are the paper's.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SFTLaunch(Launch):
+    """verl's SFT trainer on rows of token ids.
 
-    Example: ``SFTLaunch(Path("base"), Path("sft.parquet"), None, Path("runs/x/sft"), platform="cpu")``
+    launch = SFTLaunch(settings=..., model_path=Path("base"), train_file=Path("sft.parquet"), val_file=None,
+                       output_dir=Path("runs/x/sft/checkpoints"), seed=1, platform="cpu")
+    rows = launch.training_rows()
+    model = train(launch.command(rows))
     """
 
-    model_path: Path
+    primary: ClassVar[str] = "int_sft"
+    cpu_fragment: ClassVar[str] = "cpu_sft"
+    model_in_checkpoint: ClassVar[str] = "huggingface"
+    our_settings: ClassVar[dict[str, str]] = {
+        "model.path": "model.path",
+        "data.train_batch_size": "sft.batch_size",
+        "data.train_files": "sft_data.kind",
+        "data.max_length": "sft.max_length",
+        "data.intervention.loss_on": "sft.loss_on",
+        "data.intervention.suffix": "sft.suffix",
+        "data.intervention.overlong": "sft.overlong",
+        "trainer.default_local_dir": "run.dir",
+        "trainer.total_epochs": "sft.epochs",
+        "trainer.total_training_steps": "sft.epochs",
+    }
+
+    settings: SFTSettings
     train_file: Path
     "Parquet as `InterventionSFTDataset` reads it."
     val_file: Path | None
-    output_dir: Path
-    epochs: int = 4
-    batch_size: int = 64
-    "Rows of one optimizer step, over all GPUs."
-    learning_rate: float = 1e-6
-    max_length: int = 16_384
-    "Tokens of a row at most."
-    micro_batch_tokens: int = 16_384
-    "Tokens of one forward pass on one GPU; raised to `max_length` where smaller."
-    warmup_ratio: float = 0.1
-    min_lr_ratio: float = 0.1
-    "The cosine ends here."
-    seed: int = 1
-    "Of the engine; verl shuffles the rows with a fixed seed of its own."
-    overlong: Literal["error", "drop"] = "error"
-    loss_on: Literal["prefix_and_intervention", "intervention"] = "prefix_and_intervention"
-    suffix: bool = False
-    gpus_per_node: int = 1
-    nnodes: int = 1
-    platform: Literal["cpu", "gpu"] = "gpu"
-    overrides: tuple[str, ...] = ()
-    "Hydra overrides, last and strongest."
 
+    @property
+    def gpus(self) -> int:
+        return self.settings.gpus_per_node * self.settings.nnodes
 
-def plan(cfg: SFTLaunch) -> TrainerCommand:
-    """The command, checked.
+    def check_settings(self) -> None:
+        check_overrides(self.settings.overrides, self.our_settings)
+        for override in self.settings.overrides:
+            key, value = key_and_value(override)
+            if key == "data.pad_mode" and value != "no_padding":
+                raise UserError(f"{override}: verl's FSDP engine trains only with data.pad_mode=no_padding")
+            if key == "trainer.test_freq" and self.val_file is None and value not in ("-1", "0"):
+                raise UserError(f"{override}: needs a validation file, which this stage has not; leave it out")
+        if self.settings.batch_size % self.gpus:
+            raise UserError(f"sft.batch_size={self.settings.batch_size} is no multiple of the {self.gpus} GPUs")
 
-    Raises:
-        UserError: a file is missing or too small for the batch, a row is not fit to train on, or an override would
-            make verl fail or do nothing.
-    """
-    steps = _steps_per_epoch(cfg, len(training_rows(cfg)))
-    return TrainerCommand(
-        arguments(cfg),
-        environment(cfg.platform),
-        cfg.output_dir,
-        steps * cfg.epochs,
-        start_model=cfg.model_path,
-        model_in_checkpoint="huggingface",
-    )
+    def training_rows(self) -> SFTRows:
+        """The rows that will be trained on, as `InterventionSFTDataset` will read them; everything is checked first.
 
+        Raises:
+            UserError: a file is missing or too small for the batch, a row is not fit to train on, or an override
+                would make verl fail or do nothing.
+        """
+        self.check_start_model()
+        self.check_settings()
+        rows, batch = self._rows(self.train_file), self.settings.batch_size
+        if len(rows) < batch:
+            raise UserError(
+                f"{self.train_file}: {len(rows)} rows are fewer than one batch of {batch}; lower sft.batch_size"
+            )
+        if self.val_file is not None and len(self._rows(self.val_file)) < batch:
+            raise UserError(f"{self.val_file}: fewer rows than one batch of {batch}; verl would report a NaN loss")
+        return rows
 
-def environment(platform: str) -> dict[str, str]:
-    """What the trainer needs in its environment."""
-    return dict(CPU_ENV) if platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
+    def command(self, rows: SFTRows) -> TrainerCommand:
+        """The command that trains on `training_rows`.
 
+        verl drops the last rows of every rank and the last batch of every epoch.
+        """
+        steps_per_epoch = (len(rows) // self.gpus) // (self.settings.batch_size // self.gpus)
+        return self.command_until(steps_per_epoch * self.settings.epochs, steps_per_epoch)
 
-def training_rows(cfg: SFTLaunch) -> SFTRows:
-    """The rows that will be trained on, as `InterventionSFTDataset` will read them; everything is checked first.
+    def environment(self) -> dict[str, str]:
+        return dict(CPU_ENV) if self.platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
 
-    Raises:
-        UserError: see `plan`.
-    """
-    check_start_model(cfg.model_path)
-    check_settings(cfg)
-    rows = _rows(cfg, cfg.train_file)
-    if len(rows) < cfg.batch_size:
-        raise UserError(
-            f"{cfg.train_file}: {len(rows)} rows are fewer than one batch of {cfg.batch_size}; lower sft.batch_size"
+    def program(self) -> list[str]:
+        rendezvous = (
+            ["--standalone", "--nnodes=1"]
+            if self.settings.nnodes == 1
+            else [
+                f"--nnodes={self.settings.nnodes}",
+                f"--node-rank={os.environ.get('NODE_RANK', '0')}",
+                f"--master-addr={os.environ.get('MASTER_ADDR', 'localhost')}",
+                f"--master-port={os.environ.get('MASTER_PORT', '29500')}",
+            ]
         )
-    if cfg.val_file is not None and len(_rows(cfg, cfg.val_file)) < cfg.batch_size:
-        raise UserError(f"{cfg.val_file}: fewer rows than one batch of {cfg.batch_size}; verl would report a NaN loss")
-    return rows
+        processes = f"--nproc-per-node={self.settings.gpus_per_node}"
+        torchrun = [sys.executable, "-m", "torch.distributed.run", *rendezvous, processes]
+        return [*torchrun, "-m", "verl.trainer.sft_trainer"]
 
+    def verl_settings(self) -> dict[str, object]:
+        settings, output_dir = self.settings, self.output_dir.resolve()
+        at_once = max(MICRO_BATCH_ON_CPU, settings.max_length) if self.platform == "cpu" else settings.max_length
+        return {
+            "model.path": self.model_path,
+            "data.train_files": self.train_file,
+            "data.val_files": self.val_file,
+            "data.train_batch_size": settings.batch_size,
+            "data.max_length": settings.max_length,
+            "data.max_token_len_per_gpu": at_once,
+            "data.intervention.overlong": settings.overlong,
+            "data.intervention.loss_on": settings.loss_on,
+            "data.intervention.suffix": settings.suffix,
+            "optim.lr": settings.learning_rate,
+            "optim.lr_warmup_steps_ratio": settings.warmup_ratio,
+            "optim.min_lr_ratio": settings.min_lr_ratio,
+            "engine.seed": self.seed,
+            "trainer.seed": self.seed,
+            "trainer.total_epochs": settings.epochs,
+            "trainer.nnodes": settings.nnodes,
+            "trainer.n_gpus_per_node": settings.gpus_per_node,
+            "trainer.default_local_dir": output_dir,
+            "trainer.test_freq": "after_each_epoch" if self.val_file is not None else -1,
+            "hydra.run.dir": output_dir / "hydra",
+        }
 
-def check_settings(cfg: SFTLaunch) -> None:
-    """What `plan` raises that needs no data and no model.
+    def _rows(self, file: Path) -> SFTRows:
+        from transformers import AutoTokenizer
 
-    Raises:
-        UserError: naming the setting.
-    """
-    check_overrides(cfg.overrides, _SETTINGS)
-    _check_overrides(cfg)
-    world = cfg.gpus_per_node * cfg.nnodes
-    if cfg.batch_size % world:
-        raise UserError(f"sft.batch_size={cfg.batch_size} is no multiple of the {world} GPUs")
+        from int_verl.sft.rows import RowSettings, SFTRows
 
-
-def arguments(cfg: SFTLaunch) -> list[str]:
-    """The command line, unchecked: the files that it names need not be there yet."""
-    settings = {
-        "model.path": cfg.model_path,
-        "data.train_files": cfg.train_file,
-        "data.val_files": cfg.val_file if cfg.val_file is not None else "null",
-        "data.train_batch_size": cfg.batch_size,
-        "data.max_length": cfg.max_length,
-        "data.max_token_len_per_gpu": max(cfg.micro_batch_tokens, cfg.max_length),
-        "data.intervention.overlong": cfg.overlong,
-        "data.intervention.loss_on": cfg.loss_on,
-        "data.intervention.suffix": cfg.suffix,
-        "optim.lr": cfg.learning_rate,
-        "optim.lr_warmup_steps_ratio": cfg.warmup_ratio,
-        "optim.min_lr_ratio": cfg.min_lr_ratio,
-        "engine.seed": cfg.seed,
-        "trainer.seed": cfg.seed,
-        "trainer.total_epochs": cfg.epochs,
-        "trainer.nnodes": cfg.nnodes,
-        "trainer.n_gpus_per_node": cfg.gpus_per_node,
-        "trainer.default_local_dir": cfg.output_dir.resolve(),
-        "trainer.test_freq": "after_each_epoch" if cfg.val_file is not None else -1,
-        "hydra.run.dir": cfg.output_dir.resolve() / "hydra",
-    }
-    rendezvous = (
-        ["--standalone", "--nnodes=1"]
-        if cfg.nnodes == 1
-        else [
-            f"--nnodes={cfg.nnodes}",
-            f"--node-rank={os.environ.get('NODE_RANK', '0')}",
-            f"--master-addr={os.environ.get('MASTER_ADDR', 'localhost')}",
-            f"--master-port={os.environ.get('MASTER_PORT', '29500')}",
-        ]
-    )
-    return [
-        *(sys.executable, "-m", "torch.distributed.run", *rendezvous, f"--nproc-per-node={cfg.gpus_per_node}"),
-        *("-m", "verl.trainer.sft_trainer", "--config-name", "int_sft"),
-        *(["+int=cpu_sft"] if cfg.platform == "cpu" else []),
-        *hydra_arguments(settings),
-        *cfg.overrides,
-    ]
-
-
-def run(
-    cfg: SFTLaunch,
-    on_progress: Callable[[Progress], None] | None = None,
-    hang_seconds: float = HANG_SECONDS,
-) -> TrainedModel:
-    """Trains, resuming from the last checkpoint, and returns the finished model; does nothing where it is finished.
-
-    Raises:
-        UserError: see `plan`.
-        TrainerError, UserError: see `trainer_launch.train`.
-    """
-    command = plan(cfg)
-    steps_per_epoch = command.expected_step // cfg.epochs
-    return train(command, on_progress, hang_seconds, lambda: forget_finished_epoch(cfg.output_dir, steps_per_epoch))
-
-
-def forget_finished_epoch(output_dir: Path, steps_per_epoch: int) -> None:
-    """Sets aside the data loader's state of a checkpoint at an epoch's end, before resuming from it.
-
-    From such a state verl believes the next epoch to be over as well, skips it and exits with 0
-    (verl/trainer/sft_trainer.py:347, verl issue 7401). Without it the epoch starts at its first row, as it should.
-    """
-    step = checkpointed_step(output_dir)
-    if step and step % steps_per_epoch == 0:
-        for file in (output_dir / f"global_step_{step}").glob("data_*.pt"):
-            file.rename(file.with_suffix(".pt.epoch_end"))
-
-
-def _check_overrides(cfg: SFTLaunch) -> None:
-    for override in cfg.overrides:
-        key, _, value = override.lstrip("+~").partition("=")
-        if key == "data.pad_mode" and value != "no_padding":
-            raise UserError(f"{override}: verl's FSDP engine trains only with data.pad_mode=no_padding")
-        if key == "trainer.test_freq" and cfg.val_file is None and value not in ("-1", "0"):
-            raise UserError(f"{override}: needs a validation file, which this stage has not; leave it out")
-
-
-def _rows(cfg: SFTLaunch, file: Path) -> SFTRows:
-    from transformers import AutoTokenizer
-
-    from int_verl.sft.rows import RowSettings, SFTRows
-
-    settings = RowSettings(cfg.max_length, cfg.loss_on, cfg.suffix, cfg.overlong)
-    return SFTRows([file], AutoTokenizer.from_pretrained(str(cfg.model_path)), settings)
-
-
-def _steps_per_epoch(cfg: SFTLaunch, rows: int) -> int:
-    """verl drops the last rows of every rank and the last batch of every epoch."""
-    world = cfg.gpus_per_node * cfg.nnodes
-    return (rows // world) // (cfg.batch_size // world)
+        settings = self.settings
+        how = RowSettings(settings.max_length, settings.loss_on, settings.suffix, settings.overlong)
+        return SFTRows([file], AutoTokenizer.from_pretrained(str(self.model_path)), how)

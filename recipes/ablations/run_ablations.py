@@ -24,45 +24,39 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import comparison
 from cells import CELLS, REFERENCE
 from rich.console import Console
 from rich.table import Table
 
-from int_verl.errors import UserError
-from int_verl.evaluate.figures import bootstrap
-from int_verl.generate.chat import model_revision
-from int_verl.generate.dataflow import request_seed
-from int_verl.generate.engines.base import EngineError, Sampling
+from int_verl.errors import EngineError, UserError
+from int_verl.evaluate import bootstrap
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.generate.model import model_revision
+from int_verl.generate.seeds import request_seed
+from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
+from int_verl.settings.sampling import Sampling
 from int_verl.stages.evaluate import score_problem
-from int_verl.stages.sft import trained_model
-
-QUICKSTART = Path(__file__).parents[1] / "quickstart"
-CONFIG = QUICKSTART / "quickstart.yaml"
+from int_verl.stages.sft import sft_model
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    parser.add_argument("--jobs", type=int, default=2, help="cells side by side; each keeps a core and 4 GB busy")
-    parser.add_argument("--out", type=Path, default=Path("runs/ablations"))
+    parser = comparison.arguments(__doc__, "runs/ablations")
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     parser.add_argument("--problems", type=int, default=100, help="training problems to sample, those of kept rows")
     parser.add_argument("--samples", type=int, default=32, help="a problem")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl, for every cell")
     args = parser.parse_intermixed_args()
-    sets = args.out / "problem_sets"
-    if not (sets / "heldout.jsonl").is_file():
-        subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
+    comparison.write_problem_sets(args.out)
     failed = run_all(args)
     Console(width=120).print(table(args.out, args.seeds))
     if failed:
@@ -115,40 +109,33 @@ def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]
 
 def train(out: Path, seed: int, name: str, overrides: list[str]) -> tuple[Run, int]:
     """The cell's run up to SFT, and int-verl's exit code; what is done is passed over."""
-    settings = [
-        f"run.name={name}",
-        f"run.dir={out}/seed-{seed}/{name}",
-        f"run.seed={seed}",
-        f"problems.train={out}/problem_sets/train.jsonl",
-        f"problems.heldout={out}/problem_sets/heldout.jsonl",
-        "guide.controls=[]",
-        *CELLS[name].overrides,
-        *overrides,
-    ]
-    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(CONFIG), *settings]
+    settings = [*comparison.settings(out, seed, name), "guide.controls=[]", *CELLS[name].overrides, *overrides]
+    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(comparison.CONFIG), *settings]
     code = subprocess.run(command).returncode
-    return Run(compose(CONFIG, settings), Console()), code
+    return Run(compose(comparison.CONFIG, settings), Console()), code
 
 
 def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     """Draw from the cell's model on the problems with a kept intervention in the cell `int`, and write the scores."""
     wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
-    problems = [problem for problem in run.train if problem.id in wanted][:limit]
-    model = trained_model(run)
-    sampling = Sampling(run.rl.max_response_length, run.eval.temperature, run.eval.top_p, run.eval.top_k)
+    problems = [problem for problem in run.problems.train if problem.id in wanted][:limit]
+    model, codec = sft_model(run.folder), run.model.codec
+    rl, evaluation = run.settings.rl, run.settings.eval
+    sampling = Sampling(rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k)
     engine = VerlEngine(
-        model, prompt_length=run.rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
+        model, prompt_length=rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
     )
 
-    async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
-        seeds = [request_seed(run.seed, "ablation", problem.id, index) for index in range(samples)]
-        counts = await score_problem(run, journaled, grader, problem, sampling, seeds)
-        return {"model": run.config.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
+    async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
+        seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
+        prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
+        counts = await score_problem(journaled, codec, grader, problem, prompt_ids, sampling, seeds)
+        return {"model": run.settings.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
             async with JournaledEngine(
-                engine, journal, model_revision(model), run.engine_settings.in_flight
+                engine, journal, model_revision(model), run.settings.engine.in_flight
             ) as drawing:
                 return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
 

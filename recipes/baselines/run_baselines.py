@@ -11,7 +11,6 @@ its folders `sample`, `propose` and `guide`, so nothing is drawn twice and all t
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import os
 import subprocess
@@ -20,30 +19,25 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import comparison
 from arms import ARMS, GENERATOR
 from tables import print_tables
 
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 
-QUICKSTART = Path(__file__).parents[1] / "quickstart"
-CONFIG = QUICKSTART / "quickstart.yaml"
 # A prompt with half of its reference solution must fit. Two thirds of the quickstart's RL: there are six a seed.
 SETTINGS = ("rl.max_prompt_length=192", "rl.total_steps=20")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=3, help="how many, from 0")
-    parser.add_argument("--jobs", type=int, default=2, help="runs side by side; each keeps a core and 5 GB busy")
-    parser.add_argument("--out", type=Path, default=Path("runs/baselines"))
+    parser = comparison.arguments(__doc__, "runs/baselines")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--only-tables", action="store_true", help="run nothing")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl, for every arm")
     args = parser.parse_intermixed_args()
     seeds = range(args.seeds)
-    sets = args.out / "problem_sets"
-    if not (sets / "heldout.jsonl").is_file():
-        subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
+    comparison.write_problem_sets(args.out)
     failed = 0 if args.only_tables else asyncio.run(run_all(args.out, seeds, args.arms, args.overrides, args.jobs))
     print_tables(args.out, seeds, lambda seed, name: settings(args.out, seed, name, args.overrides))
     if failed:
@@ -54,11 +48,7 @@ def settings(out: Path, seed: int, name: str, overrides: list[str]) -> list[str]
     """The settings of one arm, as `key=value`."""
     prompts = Path(__file__).parent / "prompts"
     return [
-        f"run.name={name}",
-        f"run.dir={out}/seed-{seed}/{name}",
-        f"run.seed={seed}",
-        f"problems.train={out}/problem_sets/train.jsonl",
-        f"problems.heldout={out}/problem_sets/heldout.jsonl",
+        *comparison.settings(out, seed, name),
         f"prompts.hint={prompts}/hint.jinja",
         f"prompts.self_reflection={prompts}/self_reflection.jinja",
         *SETTINGS,
@@ -95,7 +85,7 @@ async def run_stage(out: Path, seed: int, name: str, stage: str, overrides: list
     started = time.monotonic()
     with log.open("a") as stream:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "int_verl.cli", stage, "--config", str(CONFIG)),
+            *(sys.executable, "-m", "int_verl.cli", stage, "--config", str(comparison.CONFIG)),
             *settings(out, seed, name, overrides),
             env=os.environ | {"COLUMNS": "120"},
             stdout=stream,

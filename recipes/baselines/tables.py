@@ -8,31 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import (
-    ARMS,
-    PAPER_ENTROPY,
-    PAPER_FINAL,
-    PAPER_NLL,
-    PAPER_PASS_AT_K,
-    PAPER_ZERO_ADVANTAGE,
-)
+from arms import ARMS, PAPER_ENTROPY, PAPER_FINAL, PAPER_NLL, PAPER_PASS_AT_K, PAPER_ZERO_ADVANTAGE
+from comparison import CONFIG
 from rich.console import Console, Group
 from rich.table import Table
 from transformers.utils.logging import disable_progress_bar
 
-from int_verl.evaluate.figures import summarise
+from int_verl.evaluate import summarise
 from int_verl.evaluate.likelihood import token_statistics
 from int_verl.files import write_text
 from int_verl.records import read_rows
 from int_verl.report.curves import metric_log
-from int_verl.report.read_run import RunFolder
+from int_verl.report.run_reader import RunReader
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
-from int_verl.stages.evaluate import trainer_scores
-from int_verl.stages.sft import trained_model
-from int_verl.stages.sft_data import sft_file
+from int_verl.stages.assemble import Stages
+from int_verl.stages.sft import sft_model
 
-CONFIG = Path(__file__).parents[1] / "quickstart" / "quickstart.yaml"
 LAST_STEPS = 10
 SAMPLES = 400  # responses of the held-out validation whose entropy is taken
 
@@ -74,23 +66,24 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
     dumps = []
     found: dict[str, dict[str, float]] = {}
     for (stage, when), model in models.items():
-        step = 0 if when == "before" else run.rl.total_steps
+        step = 0 if when == "before" else run.settings.rl.total_steps
         manifest = run.folder.manifest(stage)
         if manifest is None or manifest.status != "done":
             continue
         dumps.append((stage, step, model))
         if when == "after":
-            log = metric_log(RunFolder(run.folder.path), stage)
+            log = metric_log(RunReader(run.folder.path), stage)
             last = [log[s]["int/zero_advantage_ratio"] for s in sorted(log) if "int/zero_advantage_ratio" in log[s]]
             found.setdefault("zero_advantage", {})[model] = float(np.mean(last[-LAST_STEPS:]))
         else:
-            folder = run.model_folder if stage == "rl_baseline" else trained_model(run)
+            folder = run.model.folder if stage == "rl_baseline" else sft_model(run.folder)
             found.setdefault("entropy", {})[model] = entropy(run, stage, folder)
             if stage == "rl":
                 found.setdefault("nll", {})[model], found.setdefault("nll_row", {})[model] = nll(run)
     if not dumps:
         return found
-    for entry in summarise(trainer_scores(run, dumps), group=run.rl.rollouts, comparisons=())["models"]:
+    scores = Stages(run).eval.trainer_scores(dumps)
+    for entry in summarise(scores, group=run.settings.rl.rollouts, comparisons=())["models"]:
         for problem_set, shown in (("heldout", "held-out"), ("hard", "hard")):
             for k, estimate in entry["sets"].get(problem_set, {}).get("pass_at", {}).items():
                 found.setdefault(f"{shown} pass@{k}", {})[entry["model"]] = estimate["value"]
@@ -99,25 +92,25 @@ def measure(run: Run, models: Mapping[tuple[str, str], str]) -> dict[str, dict[s
 
 def nll(run: Run) -> tuple[float, float]:
     """Negative log-likelihood under the base model of what SFT trains on: nats a token, and nats a row, means."""
-    rows = read_rows(run.folder / sft_file(run), ["prompt_ids", "prefix_ids", "intervention_ids"])
+    rows = read_rows(run.folder / Stages(run).sft.rows, ["prompt_ids", "prefix_ids", "intervention_ids"])
     pairs = [(row["prompt_ids"], [*row["prefix_ids"], *row["intervention_ids"]]) for row in rows]
-    statistics = token_statistics(run.model_folder, pairs)
+    statistics = token_statistics(run.model.folder, pairs)
     return statistics.nll, statistics.nll * statistics.tokens / len(pairs)
 
 
 def entropy(run: Run, stage: str, model: Path) -> float:
     """Mean entropy over the next token along the model's own held-out samples, as validated before RL."""
-    heldout = {run.prompts.solve(problem.problem) for problem in run.heldout}
+    heldout = {run.prompts.solve(problem.problem) for problem in run.problems.heldout}
     prompts = {
-        run.codec.tokenizer.decode(ids, skip_special_tokens=True): ids
-        for ids in (list(run.codec.prompt_ids(content)) for content in sorted(heldout))
+        run.model.codec.tokenizer.decode(ids, skip_special_tokens=True): ids
+        for ids in (list(run.model.codec.prompt_ids(content)) for content in sorted(heldout))
     }
     pairs = []
     with (run.folder / stage / "validation/0.jsonl").open() as lines:
         for line in lines:
             row = json.loads(line)
             if row["input"] in prompts and row["output"]:
-                pairs.append((prompts[row["input"]], run.codec.encode(row["output"])))
+                pairs.append((prompts[row["input"]], run.model.codec.encode(row["output"])))
     chosen = pairs[:: max(1, len(pairs) // SAMPLES)][:SAMPLES]
     return token_statistics(model, chosen).entropy
 

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from int_verl.generate.chat import ChatCodec, model_revision
+from int_verl.generate.chat import ChatCodec
+from int_verl.generate.model import model_revision
 
 
 @given(text=st.text() | st.text("a 1\n.<|im_end>"))

@@ -12,10 +12,11 @@ import pytest
 from domain import problem_rows
 
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.dataflow import Generator, ProblemRows, request_seed
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.dataflow import Generator, ProblemRows
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
+from int_verl.generate.seeds import request_seed
 from int_verl.generate.spool import Spool
 from int_verl.grading import Grader
 from int_verl.interventions import Intervention, guided_prefix
@@ -27,6 +28,7 @@ from int_verl.settings.generation import (
     SampleSettings,
     SelectSettings,
 )
+from int_verl.settings.sampling import Sampling
 from int_verl.steps import split_steps
 from tests.mod23_script import script
 from tests.quickstart_files import QUICKSTART

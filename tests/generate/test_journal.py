@@ -16,10 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from int_verl.errors import UserError
-from int_verl.generate.engines.base import Completion, Engine, Request, Sampling
+from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.sampling import Sampling
 
 REQUEST = Request((1, 2, 3), Sampling(8), seed=7)
 token_ids = st.lists(st.integers(0, 2**31 - 1), max_size=20).map(tuple)
@@ -143,7 +144,8 @@ def test_a_journal_that_another_process_holds_is_refused(tmp_path: Path) -> None
 def test_what_was_put_survives_a_kill(tmp_path: Path) -> None:
     code = f"""
 import os, signal
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.engines.base import Completion, Request
+from int_verl.settings.sampling import Sampling
 from int_verl.generate.journal import Journal, Path, request_key
 journal = Journal(Path({str(tmp_path / "j.sqlite")!r}))
 for seed in range(100):

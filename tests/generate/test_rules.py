@@ -15,14 +15,15 @@ from hypothesis import strategies as st
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.dataflow import Generator, ProblemRows
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.funnel import Funnel, context_length_needed
 from int_verl.generate.prompts import load_prompts
 from int_verl.generate.thinking import answer_in, steps_begin
-from int_verl.grading import Grader
+from int_verl.grading import BaseGrader, Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
 from int_verl.problems.sets import Problem
+from int_verl.run_files import TABLES
 from int_verl.settings.generation import (
     GeneratorSettings,
     GuideSettings,
@@ -31,7 +32,7 @@ from int_verl.settings.generation import (
     SelectSettings,
     StepSettings,
 )
-from int_verl.stages.generate import TABLES
+from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps
 from tests.quickstart_files import QUICKSTART
 from tests.test_steps import BPE, QWEN_PIECES
@@ -90,7 +91,7 @@ def run(
     solution: Say = "A solution.",
     settings: GeneratorSettings = SETTINGS,
     cut_off: tuple[int, ...] = (),
-    grader: Grader | RewardFunction | None = None,
+    grader: BaseGrader | None = None,
     problems: tuple[Problem, ...] = (PROBLEM,),
 ) -> tuple[list[ProblemRows], dict[str, dict[str, Any]]]:
     """Rows of the problems and their counts, with an engine that says what each stage is given to say.

@@ -131,10 +131,10 @@ def test_another_proposer(asked: Callable[..., list[list[str]]], model_folder: P
     (call,) = asked("int_qwen3_4b/run_qwen3_4b_vllm_30b_proposer.sh", **variables)
     run = Run(compose(Path(call[call.index("--config") + 1]), call[call.index("--config") + 2 :]), Console())
     assert run.proposer is not None
-    assert run.proposer.model_folder == model_folder
-    theirs, ours = run.proposer.engine_settings, run.engine_settings
+    assert run.proposer.model.folder == model_folder
+    theirs, ours = run.proposer.settings, run.settings.engine
     assert (theirs.name, theirs.base_urls) == ("openai", ("http://a:8000/v1", "http://b:8000/v1"))
-    assert (ours.name, ours.gpus_per_node, run.sft.gpus_per_node) == ("verl", 4, 8)
+    assert (ours.name, ours.gpus_per_node, run.settings.sft.gpus_per_node) == ("verl", 4, 8)
 
 
 @pytest.mark.verl

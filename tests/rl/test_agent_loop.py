@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.process import read_metrics
-from int_verl.trainers.rl import RLLaunch, run
+from int_verl.trainers.launch import train
+from int_verl.trainers.verl_folder import read_metrics
+from tests.trainers.launches import rl_launch
 
 pytestmark = pytest.mark.verl
 
@@ -124,10 +125,9 @@ def test_prefixes_are_continued_graded_and_not_trained_on(tmp_path: Path, make_m
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rl.parquet")
     (tmp_path / "reward.py").write_text(REWARD)
-    cfg = RLLaunch(
+    cfg = rl_launch(
         make_model(True),
-        (tmp_path / "rl.parquet",),
-        (tmp_path / "rl.parquet",),
+        tmp_path / "rl.parquet",
         tmp_path / "out",
         reward_path=str(tmp_path / "reward.py"),
         prompts_per_step=4,
@@ -137,17 +137,17 @@ def test_prefixes_are_continued_graded_and_not_trained_on(tmp_path: Path, make_m
         total_steps=1,
         max_prompt_length=64,
         max_response_length=MAX_RESPONSE,
-        val_before_train=False,
-        test_freq=-1,
         save_freq=1,
-        rollout_data_dir=tmp_path / "rollouts",
-        platform="cpu",
+        dump_rollouts=True,
+        prefix="intervention",
+        stall_minutes=5,
         overrides=(
+            "trainer.val_before_train=false",
+            "trainer.test_freq=-1",
             "algorithm.rollout_correction.bypass_mode=false",
-            "actor_rollout_ref.rollout.agent.default_agent_loop=int_prefix",
         ),
     )
-    run(cfg, hang_seconds=300)
+    train(cfg.command())
 
     rewarded = [json.loads(line) for line in (tmp_path / "rewarded.jsonl").open()]
     assert len(rewarded) == 16

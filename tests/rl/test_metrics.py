@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from int_verl.evaluate.figures import zero_advantage_ratio
+from int_verl.evaluate import zero_advantage_ratio
 from int_verl.rl.metrics import group_metrics
 
 

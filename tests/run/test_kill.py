@@ -16,7 +16,7 @@ import pytest
 
 from int_verl.cli import main
 from int_verl.generate.journal import Journal
-from int_verl.stages.generate import TABLES
+from int_verl.run_files import TABLES
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
 pytestmark = pytest.mark.slow

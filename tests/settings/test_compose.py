@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import is_dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 from rich.console import Console
 
 from int_verl.errors import UserError
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose, flatten, section
+from int_verl.settings.describe import describe
 from int_verl.settings.generation import GuideSettings, SampleSettings
+from int_verl.settings.sections import KINDS
 from tests.quickstart_files import QUICKSTART
 
 NEEDED = ["model.path=m", "problems.train=t", "problems.heldout=h"]
@@ -89,6 +93,49 @@ def test_a_recipe_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
         compose(tmp_path / "recipe.yaml", NEEDED)
     with pytest.raises(UserError, match="no such file"):
         compose(tmp_path / "none.yaml", NEEDED)
+
+
+def test_the_printed_settings_are_a_recipe(tmp_path: Path) -> None:
+    (tmp_path / "saved.yaml").write_text(describe())
+    assert compose(tmp_path / "saved.yaml", NEEDED) == compose(None, NEEDED)
+    changed = [*NEEDED, "sampling.top_k=5", "run.shard=1/4"]
+    assert compose(tmp_path / "saved.yaml", changed) == compose(None, changed)
+
+
+def test_every_section_is_printed_with_its_sentences() -> None:
+    text = describe()
+    assert list(yaml.safe_load(text)) == list(KINDS)
+    assert max(map(len, text.splitlines())) <= 120
+    assert "\n\n# auto, cpu or gpu. auto: gpu where an NVIDIA device is present.\nplatform: auto\n\nmodel:\n" in text
+    assert describe("select") in text
+    assert describe("select") == (
+        "select:\n  # all or one_per_problem.\n  interventions: all\n"
+        "  # Keep only interventions with at least one correct guided rollout.\n  need_success: true\n"
+    )
+    with pytest.raises(UserError, match=r"^gide: no such section; is it guide\? `int-verl settings` lists them$"):
+        describe("gide")
+
+
+def test_defaults_are_within_their_bounds() -> None:
+    config = compose(None, NEEDED)
+    for name, kind in KINDS.items():
+        if is_dataclass(kind):
+            section(config, name, kind)
+
+
+def test_a_recipe_has_keys_of_its_own_where_they_are_the_users(tmp_path: Path) -> None:
+    recipe = {
+        "problems": {"columns": {"reference_solution": "solution"}},
+        "proposer": {"engine": {"name": "openai", "base_urls": ["http://node2:8000/v1"]}},
+        "grader": {"reward_kwargs": {"limits": {"tokens": 5}}},
+    }
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    config = compose(tmp_path / "recipe.yaml", [*NEEDED, "problems.columns.answer=gold"])
+    assert config.problems.columns == {"reference_solution": "solution", "answer": "gold"}
+    assert config.proposer.engine == recipe["proposer"]["engine"]
+    assert config.grader.reward_kwargs == recipe["grader"]["reward_kwargs"]
+    with pytest.raises(AttributeError, match=r"sample\.atempts"):
+        _ = config.sample.atempts
 
 
 def test_lists_can_be_set() -> None:

@@ -14,7 +14,7 @@ import pytest
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.dataflow import Generator
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
 from int_verl.grading import Grader
@@ -27,7 +27,8 @@ from int_verl.settings.generation import (
     SampleSettings,
     SelectSettings,
 )
-from int_verl.sft.suffix import write_with_suffix
+from int_verl.settings.sampling import Sampling
+from int_verl.sft.suffix_rows import write_with_suffix
 from tests.quickstart_files import QUICKSTART
 from tests.sft.chat_models import FAMILIES, Family, save_tokenizer
 

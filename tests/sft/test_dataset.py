@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.process import checkpointed_step, read_metrics
-from int_verl.trainers.sft import SFTLaunch, plan, run
+from int_verl.trainers.launch import TrainedModel, train
+from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
+from tests.trainers.launches import sft_launch
 
 pytestmark = pytest.mark.verl
 
@@ -209,15 +209,20 @@ def test_the_stock_trainer(tmp_path: Path, make_model: Callable[[bool], Path]) -
     """One run: its first loss is the one computed by hand, on the validation file that of weighted rows; resumed at an
     epoch's end it trains every epoch."""
     model, rows = make_model(True), rows_of_a_model(8)
-    train, validation = tmp_path / "train.parquet", tmp_path / "validation.parquet"
-    write(train, rows)
+    file, validation = tmp_path / "train.parquet", tmp_path / "validation.parquet"
+    write(file, rows)
     weighted = [{**row, "weight": 0.25 + index} for index, row in enumerate(rows)]
     write(validation, weighted)
     out = tmp_path / "out"
-    cfg = SFTLaunch(model, train, validation, out, epochs=1, batch_size=8, learning_rate=1e-2, max_length=64,
-                    micro_batch_tokens=64, platform="cpu", warmup_ratio=0.0)  # fmt: skip
-    assert plan(cfg).expected_step == 1
-    finished = run(cfg, hang_seconds=300)
+
+    def train_epochs(epochs: int) -> TrainedModel:
+        launch = sft_launch(model, file, out, val_file=validation, epochs=epochs, batch_size=8, learning_rate=1e-2,
+                            max_length=64, warmup_ratio=0.0, stall_minutes=5)  # fmt: skip
+        command = launch.command(launch.training_rows())
+        assert command.expected_step == epochs
+        return train(command)
+
+    finished = train_epochs(1)
     metrics = read_metrics(out)
     assert metrics[0]["train/loss"] == pytest.approx(mean_loss(model, rows), rel=1e-5)
     assert metrics[0]["val/loss"] == pytest.approx(mean_loss(finished.model_path, weighted), rel=1e-4)
@@ -225,17 +230,17 @@ def test_the_stock_trainer(tmp_path: Path, make_model: Callable[[bool], Path]) -
     assert mean_loss(finished.model_path, weighted) != pytest.approx(mean_loss(finished.model_path, rows), rel=1e-3)
 
     # Two epochs more, from a checkpoint that lies at an epoch's end: verl alone would skip the next one.
-    assert run(replace(cfg, epochs=3), hang_seconds=300).steps == 3
+    assert train_epochs(3).steps == 3
     assert checkpointed_step(out) == 3
     assert [row["step"] for row in read_metrics(out)] == [1, 2, 3]
 
 
 def test_bad_rows_are_found_before_the_trainer_starts(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
-    train = tmp_path / "train.parquet"
-    write(train, [*[ROW] * 8, {**ROW, "prefix_ids": [5_000]}])
-    cfg = SFTLaunch(make_model(True), train, None, tmp_path / "out", epochs=1, batch_size=8, platform="cpu")
+    file = tmp_path / "train.parquet"
+    write(file, [*[ROW] * 8, {**ROW, "prefix_ids": [5_000]}])
+    launch = sft_launch(make_model(True), file, tmp_path / "out", epochs=1, batch_size=8)
     with pytest.raises(UserError, match=r"train\.parquet row 8: a token id"):
-        run(cfg)
+        launch.training_rows()
     assert not (tmp_path / "out").exists()
 
 

@@ -15,10 +15,10 @@ from int_verl.records import read_rows, write_rows
 from int_verl.rl.helped_rows import guided_prefixes, helped_rows
 from int_verl.rl.hints import hint
 from int_verl.rl.rows import RL_WITH_PREFIX
-from int_verl.run import schedule
 from int_verl.run.run import Run
-from int_verl.run.shared import take_over
+from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
+from int_verl.stages.assemble import Stages, schedule_of
 from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
 
 
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A generator run of twelve problems with a scripted engine."""
     folder = tmp_path_factory.mktemp("baselines")
     write_problem_sets(folder, train=12, heldout=3)
-    schedule.execute(open_run(folder), "guide")
+    schedule_of(open_run(folder), "guide").execute()
     return folder
 
 
@@ -48,7 +48,7 @@ def open_run(folder: Path, *overrides: str) -> Run:
 def made(folder: Path, *overrides: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
     """The kept interventions, the rows in their place, and the stage's counts."""
     run = open_run(folder, *overrides)
-    schedule.execute(run, "sft_data")
+    schedule_of(run, "sft_data").execute()
     manifest = run.folder.manifest("sft_data")
     assert manifest is not None
     rows = list(read_rows(run.folder / "sft_data/sft.parquet"))
@@ -61,7 +61,7 @@ def key(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def test_the_reference_in_the_place_of_every_intervention(folder: Path, codec: ChatCodec) -> None:
     kept, rows, counts = made(folder, "sft_data.kind=reference")
-    references = {problem.id: problem.reference_solution for problem in open_run(folder).train}
+    references = {problem.id: problem.reference_solution for problem in open_run(folder).problems.train}
     assert [key(row) for row in rows] == [key(row) for row in kept]
     assert counts == {"kept_interventions": len(kept), "rows": len(kept), "left_out": 0}
     for row, old in zip(rows, kept, strict=True):
@@ -76,7 +76,7 @@ def test_the_attempt_rewritten_by_the_model(folder: Path, codec: ChatCodec) -> N
     """With the right values in view the scripted model writes them in its own style; nothing is drawn twice."""
     kept, rows, _ = made(folder, "sft_data.kind=self_reflection")
     assert [key(row) for row in rows] == [key(row) for row in kept]
-    answers = {problem.id: problem.answer for problem in open_run(folder).train}
+    answers = {problem.id: problem.answer for problem in open_run(folder).problems.train}
     for row in rows:
         text = codec.decode(row["intervention_ids"])
         assert text.startswith("Step 1: ")
@@ -121,17 +121,17 @@ def test_unshifted_rows_are_those_of_the_generator(folder: Path) -> None:
     run = open_run(folder)
     attempts = {(row["problem_id"], row["attempt"]): row for row in read_rows(folder / "run/sample/attempts.parquet")}
     for row in read_rows(folder / "run/guide/sft.parquet"):
-        same = shifted_row(row, attempts[row["problem_id"], row["attempt"]], 0, run.codec, "blank_line")
+        same = shifted_row(row, attempts[row["problem_id"], row["attempt"]], 0, run.model.codec, "blank_line")
         assert same == row
 
 
 def test_sft_reads_what_was_made_and_only_then(folder: Path) -> None:
-    stages = [stage.name for stage in schedule.wanted(open_run(folder), "sft")]
+    stages = [stage.name for stage in schedule_of(open_run(folder), "sft").stages]
     assert stages == ["sample", "propose", "guide", "sft"]
     run = open_run(folder, "sft_data.kind=reference")
-    assert [stage.name for stage in schedule.wanted(run, "sft")] == ["sample", "propose", "guide", "sft_data", "sft"]
-    schedule.execute(run, "sft_data")
-    (plan,) = schedule.BY_NAME["sft"].plan(run)
+    assert [stage.name for stage in schedule_of(run, "sft").stages] == ["sample", "propose", "guide", "sft_data", "sft"]
+    schedule_of(run, "sft_data").execute()
+    (plan,) = Stages(run).sft.plan()
     assert "sft_data/sft.parquet" in plan
 
 
@@ -150,7 +150,7 @@ def test_hints() -> None:
 
 
 def test_help_comes_beside_the_plain_problem(folder: Path, tmp_path: Path, codec: ChatCodec) -> None:
-    problems = list(open_run(folder).train)
+    problems = list(open_run(folder).problems.train)
     prefixes = guided_prefixes(
         *(folder / "run" / name for name in ("guide/sft.parquet", "sample/attempts.parquet", "guide/guided.parquet")),
         longest=95,
@@ -192,10 +192,10 @@ def test_a_run_over_what_another_has_generated(folder: Path, tmp_path: Path) -> 
     take_over(folder / "run", tmp_path / "run")
     before = (folder / "run/guide/sft.parquet").read_bytes()
     other = open_run(folder, f"run.dir={tmp_path / 'run'}", "select.interventions=one_per_problem")
-    reasons = {step.stage.name: step for step in schedule.plan(other, "guide")}
+    reasons = {step.stage.name: step for step in schedule_of(other, "guide").plan()}
     assert [reasons[name].action for name in ("sample", "propose")] == ["skip", "skip"]
     assert "select.interventions" in reasons["guide"].reason
-    schedule.execute(other, "guide")
+    schedule_of(other, "guide").execute()
     manifest = other.folder.manifest("guide")
     assert manifest is not None
     assert manifest.counts["requests"]["drawn"] == 0

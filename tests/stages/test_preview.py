@@ -10,19 +10,10 @@ from pathlib import Path
 import pytest
 
 from int_verl.cli import main
-from int_verl.generate.engines.base import Sampling
 from int_verl.records import read_rows
-from int_verl.settings.generation import GuideSettings, ProposeSettings, SampleSettings
-from int_verl.stages.estimate import (
-    EstimateSettings,
-    Known,
-    Line,
-    Rates,
-    assumptions,
-    estimate,
-    estimate_table,
-    known_from,
-)
+from int_verl.settings.generation import EstimateSettings, GuideSettings, ProposeSettings, SampleSettings
+from int_verl.settings.sampling import Sampling
+from int_verl.stages.estimate import Known, Line, Rates, assumptions, estimate, estimate_table, known_from
 from int_verl.steps import split_steps
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
-from int_verl.stages.rl import RLStage, training_problems
+from int_verl.stages.assemble import Stages
 from tests.quickstart_files import QUICKSTART
 
 
@@ -21,13 +21,14 @@ def test_rl_problems(generated: Path, problem_sets: Path) -> None:
         return Run(compose(QUICKSTART / "quickstart.yaml", overrides), Console())
 
     ids = {
-        choice: [problem.id for problem in training_problems(run(choice))]
+        choice: [problem.id for problem in Stages(run(choice)).rl.training_problems()]
         for choice in ("all", "unsolved", "with_intervention")
     }
     kept = set(pq.read_table(generated / "guide/sft.parquet")["problem_id"].to_pylist())
     assert 0 < len(kept) < len(ids["all"])
     assert ids["with_intervention"] == [problem for problem in ids["all"] if problem in kept]  # each once, in order
     assert set(ids["unsolved"]) != kept
-    baseline = RLStage("rl_baseline", "", reads=("sample",))
-    assert "interventions" in baseline.inputs(run("with_intervention"))  # other interventions: RL runs again
-    assert "interventions" not in baseline.inputs(run("all"))
+    assert (
+        "interventions" in Stages(run("with_intervention")).rl_baseline.inputs()
+    )  # other interventions: RL runs again
+    assert "interventions" not in Stages(run("all")).rl_baseline.inputs()

@@ -10,7 +10,8 @@ from shutil import copytree, rmtree
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.export import BestCheckpoint, check_export, export_model, validation_scores
+from int_verl.trainers.export import BestCheckpoint, check_export, export_model
+from tests.trainers.test_verl_folder import log
 
 pytestmark = pytest.mark.verl
 
@@ -21,22 +22,6 @@ def checkpoint(folder: Path, step: int, model: Path) -> Path:
     (made / "step.txt").write_text(str(step))
     (folder / "latest_checkpointed_iteration.txt").write_text(str(step))
     return made
-
-
-def log(folder: Path, step: int, **scores: float) -> None:
-    """A line of verl's file logger."""
-    data = {f"val-core/{source}/acc/mean@8": score for source, score in scores.items()}
-    data |= {f"val-core/{source}/acc/best@8/mean": 1.0 for source in scores} | {"critic/rewards/mean": 0.9}
-    (folder / "metrics").mkdir(parents=True, exist_ok=True)
-    with (folder / "metrics" / "000.jsonl").open("a") as file:
-        file.write(json.dumps({"step": step, "data": data}) + "\n")
-
-
-def test_the_score_is_the_mean_over_the_data_sources(tmp_path: Path) -> None:
-    log(tmp_path, 0, sums=0.25, products=0.75)
-    log(tmp_path, 1)
-    log(tmp_path, 2, sums=1.0, products=0.5)
-    assert validation_scores(tmp_path) == {0: 0.5, 2: 0.75}
 
 
 def test_an_exported_model_outlives_its_checkpoint(make_model: Callable[[bool], Path], tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ REAL = {
         """
         from hydra import compose, initialize_config_module
         with initialize_config_module("int_verl.config", version_base=None):
-            compose("int_run", overrides=["sft.epoch=3"])
+            compose(None, overrides=["sft.epoch=3"])
         """,
         r"an override names no key of verl: .*\(sft.epoch\)",
     ),

@@ -13,11 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.launch import quote
+from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.rl import RLLaunch
-from int_verl.trainers.rl import plan as plan_rl
-from int_verl.trainers.sft import SFTLaunch, forget_finished_epoch
-from int_verl.trainers.sft import plan as plan_sft
+from tests.trainers.launches import rl_launch, sft_launch
 
 pytestmark = pytest.mark.verl
 
@@ -27,15 +25,15 @@ def model(tmp_path: Path, make_model: Callable[[bool], Path]) -> Path:
     return Path(copytree(make_model(True), tmp_path / "model"))
 
 
-def sft(model: Path, rows: int = 100, length: int = 5, **settings: Any) -> SFTLaunch:
+def sft(model: Path, rows: int = 100, length: int = 5, **changes: Any) -> TrainerCommand:
     file = model.parent / "sft.parquet"
     parts = {"prompt_ids": [1], "prefix_ids": [2] * (length - 2), "intervention_ids": [3]}
     pq.write_table(pa.Table.from_pylist([parts] * rows), file)
-    cfg = SFTLaunch(model, file, None, model.parent / "out", batch_size=32, max_length=64, platform="cpu")
-    return replace(cfg, **settings)
+    launch = sft_launch(model, file, model.parent / "out", **{"batch_size": 32, "max_length": 64, **changes})
+    return launch.command(launch.training_rows())
 
 
-def rl(model: Path, rows: int = 64, **settings: Any) -> RLLaunch:
+def rl(model: Path, rows: int = 64, **changes: Any) -> RLLaunch:
     file = model.parent / "rl.parquet"
     row = {
         "data_source": "x",
@@ -45,22 +43,22 @@ def rl(model: Path, rows: int = 64, **settings: Any) -> RLLaunch:
         "extra_info": {"index": 0},
     }
     pq.write_table(pa.Table.from_pylist([row] * rows), file)
-    return replace(RLLaunch(model, (file,), (file,), model.parent / "out", platform="cpu"), **settings)
+    return rl_launch(model, file, model.parent / "out", **changes)
 
 
 def test_sft_command(model: Path) -> None:
-    command = plan_sft(sft(model))
+    command = sft(model)
     assert command.expected_step == 100 // 32 * 4
     assert "verl.trainer.sft_trainer" in command.argv
     assert "+int=cpu_sft" in command.argv
     assert "optim.lr=1e-06" in command.argv
     assert command.env["VERL_PLATFORM"] == "cpu"
-    assert "+int=cpu_sft" not in plan_sft(sft(model, platform="gpu")).argv
-    assert plan_sft(sft(model, gpus_per_node=2)).expected_step == 50 // 16 * 4
+    assert "+int=cpu_sft" not in sft(model, platform="gpu").argv
+    assert sft(model, gpus_per_node=2).expected_step == 50 // 16 * 4
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("changes", "message"),
     [
         ({"rows": 31}, "31 rows are fewer than one batch of 32"),
         ({"length": 65}, "row 0: 65 tokens are more than max_length=64"),
@@ -77,23 +75,24 @@ def test_sft_command(model: Path) -> None:
         ({"overrides": ("custom_reward_function.path=a.py",)}, r"use reward.custom_reward_function.path$"),
     ],
 )
-def test_sft_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
+def test_sft_refusals(model: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        plan_sft(sft(model, **settings))
+        sft(model, **changes)
     assert "\n" not in str(caught.value)
 
 
 def test_rl_command(model: Path) -> None:
-    command = plan_rl(rl(model, total_steps=7))
+    launch = rl(model, total_steps=7)
+    command = launch.command()
     assert command.expected_step == 7
     assert "verl.trainer.main_ppo" in command.argv
     assert "actor_rollout_ref.rollout.n=8" in command.argv
     assert "actor_rollout_ref.rollout.max_model_len=18432" in command.argv
-    assert command.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
+    assert launch.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    ("changes", "message"),
     [
         ({"rows": 31}, "31 rows are fewer than one batch of 32"),
         ({"prompts_per_step": 24}, "no multiple of rl.mini_batch=16"),
@@ -108,9 +107,9 @@ def test_rl_command(model: Path) -> None:
         ({"overrides": ("actor_rollout_ref.model.path=x",)}, "set model.path instead"),
     ],
 )
-def test_rl_refusals(model: Path, settings: dict[str, Any], message: str) -> None:
+def test_rl_refusals(model: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        plan_rl(rl(model, **settings))
+        rl(model, **changes).command()
     assert "\n" not in str(caught.value)
 
 
@@ -123,40 +122,20 @@ def test_servers_of_their_own_never_sample_from_random_weights() -> None:
 
 
 def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:
-    """Here it is still the base; tests/verl/test_checkpoint.py has the other ways to be unfit."""
+    """Here it is still the base; test_checkpoint.py has the other ways to be unfit."""
     base = Path(copytree(model, model.parent / "base"))
     with pytest.raises(UserError, match="weights are those of"):
-        plan_rl(rl(model, base_model=base))
-    assert plan_rl(rl(model)).expected_step == 400
+        rl(model, base_model=base).command()
+    assert rl(model).command().expected_step == 400
 
 
 def test_rl_files_must_have_equal_columns(model: Path) -> None:
-    cfg = rl(model)
+    launch = rl(model)
     other = model.parent / "other.parquet"
-    table = pq.read_table(cfg.train_files[0])
+    table = pq.read_table(launch.train_files[0])
     pq.write_table(table.append_column("more", pa.array([1] * len(table))), other)
     with pytest.raises(UserError, match="columns differ"):
-        plan_rl(replace(cfg, val_files=(other,)))
+        replace(launch, val_files=(other,)).command()
     pq.write_table(table.drop_columns(["reward_model"]), other)
     with pytest.raises(UserError, match="column reward_model is missing"):
-        plan_rl(replace(cfg, val_files=(other,)))
-
-
-@pytest.mark.parametrize(
-    "name", ["plain", "with space", "it's", "a=b", "a,b", "{x}", "$(x)", "é", "数学", "~x", "#&!;<>`"]
-)
-def test_paths_survive_hydras_grammar(name: str) -> None:
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-
-    parsed = OverridesParser.create().parse_override(f"key={quote(Path('/tmp') / name)}")
-    assert str(parsed.value()) == f"/tmp/{name}"
-
-
-def test_the_loader_state_of_a_finished_epoch_is_set_aside(tmp_path: Path) -> None:
-    for step, expected in ((4, "data_0.pt"), (6, "data_0.pt.epoch_end")):
-        folder = tmp_path / f"global_step_{step}"
-        folder.mkdir()
-        (folder / "data_0.pt").touch()
-        (tmp_path / "latest_checkpointed_iteration.txt").write_text(str(step))
-        forget_finished_epoch(tmp_path, 3)
-        assert [file.name for file in folder.iterdir()] == [expected]
+        replace(launch, val_files=(other,)).command()

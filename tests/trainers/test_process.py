@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from int_verl.errors import TrainerError
-from int_verl.trainers.process import News, Progress, TrainerCommand, checkpointed_step, mend_tracker, read_metrics, run
+from int_verl.trainers.process import FinishedStep, News, TrainerCommand, run_trainer
+from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 
 pytestmark = pytest.mark.slow
 
@@ -39,10 +40,9 @@ time.sleep(600)
 """
 
 
-def command(folder: Path, script: str, *arguments: object, steps: int = 3) -> TrainerCommand:
-    return TrainerCommand(
-        [sys.executable, "-c", script, *map(str, arguments)], {}, folder, steps, folder, "huggingface"
-    )
+def command(folder: Path, script: str, *arguments: object, steps: int = 3, hang_seconds: float = 60) -> TrainerCommand:
+    argv = [sys.executable, "-c", script, *map(str, arguments)]
+    return TrainerCommand(argv, {}, folder, steps, None, hang_seconds, folder, "huggingface")
 
 
 def processes_with(mark: str) -> list[int]:
@@ -67,9 +67,9 @@ def wait_for(condition, seconds: float = 20) -> bool:
 
 
 def test_progress_and_metrics(tmp_path: Path) -> None:
-    seen: list[Progress] = []
-    run(command(tmp_path, TRAIN, tmp_path, 3), seen.append)
-    assert [(progress.step, progress.total) for progress in seen] == [(1, 3), (2, 3), (3, 3)]
+    seen: list[FinishedStep] = []
+    run_trainer(command(tmp_path, TRAIN, tmp_path, 3), seen.append)
+    assert [(finished.step, finished.total) for finished in seen] == [(1, 3), (2, 3), (3, 3)]
     assert seen[1].metrics == {"train/loss": 0.5}
     assert checkpointed_step(tmp_path) == 3
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
@@ -77,7 +77,7 @@ def test_progress_and_metrics(tmp_path: Path) -> None:
 
 def test_metrics_of_two_starts_are_joined(tmp_path: Path) -> None:
     for step in (1, 2):
-        run(
+        run_trainer(
             command(tmp_path, TRAIN.replace("range(1,", f"range({step},"), tmp_path, step, steps=step),
         )
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2]
@@ -86,13 +86,13 @@ def test_metrics_of_two_starts_are_joined(tmp_path: Path) -> None:
 
 def test_ending_early_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(TrainerError, match="step 2 of 3"):
-        run(command(tmp_path, TRAIN, tmp_path, 2))
+        run_trainer(command(tmp_path, TRAIN, tmp_path, 2))
 
 
 def failing(folder: Path, script: str, *arguments: object) -> str:
     """The one line that is said of a trainer that runs this script and fails."""
     with pytest.raises(TrainerError) as caught:
-        run(command(folder, script, *arguments))
+        run_trainer(command(folder, script, *arguments))
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(f"; see {folder / 'trainer.log'}")
     return str(caught.value)
@@ -107,13 +107,13 @@ def test_a_failure_of_no_known_kind_is_quoted(tmp_path: Path) -> None:
 
 def test_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(TrainerError):
-        run(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, tmp_path, "huggingface"))
+        run_trainer(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, None, 60, tmp_path, "huggingface"))
 
 
 def test_a_hung_trainer_is_stopped(tmp_path: Path) -> None:
     mark = f"hang-{tmp_path.name}-{os.getpid()}"
     with pytest.raises(TrainerError, match=r"after step 0 of 3 .* said nothing new for 0.025 min"):
-        run(command(tmp_path, FAMILY, mark), hang_seconds=1.5)
+        run_trainer(command(tmp_path, FAMILY, mark, hang_seconds=1.5))
     assert wait_for(lambda: not processes_with(mark))
 
 
@@ -128,7 +128,7 @@ for number in itertools.count():
 def test_saying_the_same_for_ever_is_hanging(tmp_path: Path) -> None:
     """vLLM's waiting side says so every minute while a weight update hangs."""
     with pytest.raises(TrainerError, match="said nothing new"):
-        run(command(tmp_path, WAITING), hang_seconds=1.5)
+        run_trainer(command(tmp_path, WAITING, hang_seconds=1.5))
 
 
 def test_news_are_lines_that_differ_in_more_than_numbers(tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
-        run(command(tmp_path, FAMILY, mark))
+        run_trainer(command(tmp_path, FAMILY, mark))
     assert not processes_with(mark)
 
 
@@ -172,9 +172,8 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
         [
             sys.executable,
             "-c",
-            "import sys, pathlib\nfrom int_verl.trainers.process import TrainerCommand, run\n"
-            "out = pathlib.Path(sys.argv[3])\n"
-            "run(TrainerCommand([sys.executable, '-c', sys.argv[1], sys.argv[2]], {}, out, 1, out, 'huggingface'))",
+            "import sys, pathlib\nfrom tests.trainers.test_process import command, run_trainer\n"
+            "run_trainer(command(pathlib.Path(sys.argv[3]), sys.argv[1], sys.argv[2]))",
             FAMILY,
             mark,
             str(tmp_path),
@@ -185,15 +184,3 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     assert wait_for(lambda: not processes_with(mark))
-
-
-def test_a_broken_tracker_is_removed(tmp_path: Path) -> None:
-    tracker = tmp_path / "latest_checkpointed_iteration.txt"
-    for content in ("", "7"):
-        tracker.write_text(content)
-        mend_tracker(tmp_path)
-        assert not tracker.exists()
-    (tmp_path / "global_step_7").mkdir()
-    tracker.write_text("7")
-    mend_tracker(tmp_path)
-    assert checkpointed_step(tmp_path) == 7

@@ -12,17 +12,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from int_verl.trainers.process import checkpointed_step, read_metrics
-from int_verl.trainers.sft import SFTLaunch, run
+from int_verl.trainers.launch import TrainedModel, train
+from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
+from tests.trainers.launches import sft_launch
 
 START = """
 import sys
 from pathlib import Path
-from int_verl.trainers.sft import SFTLaunch, run
-model, train, out = map(Path, sys.argv[1:4])
-run(SFTLaunch(model, train, None, out, epochs=3, batch_size=8, learning_rate=1e-3, max_length=64,
-              platform="cpu", overrides=("trainer.save_freq=1",)))
+from tests.trainers.test_resume import train_sft
+train_sft(*map(Path, sys.argv[1:4]), "trainer.save_freq=1")
 """
+
+
+def train_sft(model: Path, rows: Path, out: Path, *overrides: str) -> TrainedModel:
+    settings = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "max_length": 64, "stall_minutes": 5}
+    launch = sft_launch(model, rows, out, overrides=overrides, **settings)
+    return train(launch.command(launch.training_rows()))
 
 
 @pytest.mark.verl
@@ -31,7 +36,7 @@ def test_killed_and_started_again(tmp_path: Path, make_model: Callable[[bool], P
     import torch
     from safetensors.torch import load_file
 
-    model, train = make_model(True), tmp_path / "train.parquet"
+    model, file = make_model(True), tmp_path / "train.parquet"
     rows = [
         {
             "prompt_ids": [1, *range(10, 20 + index)],
@@ -41,14 +46,12 @@ def test_killed_and_started_again(tmp_path: Path, make_model: Callable[[bool], P
         for index in range(24)
     ]
     schema = pa.schema([(name, pa.list_(pa.int32())) for name in rows[0]])
-    pq.write_table(pa.Table.from_pylist(rows, schema=schema), train)
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
 
-    undisturbed = SFTLaunch(model, train, None, tmp_path / "undisturbed", epochs=3, batch_size=8, learning_rate=1e-3,
-                            max_length=64, platform="cpu")  # fmt: skip
-    expected = load_file(run(undisturbed, hang_seconds=300).model_path / "model.safetensors")
+    expected = load_file(train_sft(model, file, tmp_path / "undisturbed").model_path / "model.safetensors")
 
     out = tmp_path / "killed"
-    parent = subprocess.Popen([sys.executable, "-c", START, str(model), str(train), str(out)])
+    parent = subprocess.Popen([sys.executable, "-c", START, str(model), str(file), str(out)])
     deadline = time.monotonic() + 300
     while (checkpointed_step(out) or 0) < 4 and time.monotonic() < deadline:
         assert parent.poll() is None
@@ -58,9 +61,7 @@ def test_killed_and_started_again(tmp_path: Path, make_model: Callable[[bool], P
     time.sleep(2)
     assert 4 <= (checkpointed_step(out) or 0) < 9
 
-    again = SFTLaunch(**{**{name: getattr(undisturbed, name) for name in undisturbed.__slots__},
-                         "output_dir": out, "overrides": ("trainer.save_freq=1",)})  # fmt: skip
-    finished = load_file(run(again, hang_seconds=300).model_path / "model.safetensors")
+    finished = load_file(train_sft(model, file, out, "trainer.save_freq=1").model_path / "model.safetensors")
     assert [row["step"] for row in read_metrics(out)] == list(range(1, 10))
     for name, tensor in expected.items():
         assert torch.allclose(finished[name], tensor, rtol=1e-4, atol=1e-6), name

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from int_verl.trainers.process import read_metrics
-from int_verl.trainers.rl import RLLaunch, plan, run
+from int_verl.trainers.launch import train
+from int_verl.trainers.rl import RLLaunch
+from int_verl.trainers.verl_folder import read_metrics
+from tests.trainers.launches import rl_launch
 
 pytestmark = pytest.mark.verl
 
@@ -22,7 +23,7 @@ def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kw
 """
 
 
-def launch(folder: Path, model: Path, **settings: object) -> RLLaunch:
+def launch(folder: Path, model: Path, *overrides: str, **changes: object) -> RLLaunch:
     rows = [
         {
             "data_source": "test",
@@ -35,28 +36,20 @@ def launch(folder: Path, model: Path, **settings: object) -> RLLaunch:
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "rl.parquet")
     (folder / "reward.py").write_text(REWARD)
-    cfg = RLLaunch(
-        model,
-        (folder / "rl.parquet",),
-        (folder / "rl.parquet",),
-        folder / "out",
-        reward_path=str(folder / "reward.py"),
-        prompts_per_step=4,
-        rollouts=4,
-        mini_batch=2,
-        learning_rate=1e-2,
-        total_steps=2,
-        max_prompt_length=64,
-        max_response_length=24,
-        val_rollouts=2,
-        val_before_train=False,
-        test_freq=-1,
-        save_freq=2,
-        validation_data_dir=folder / "validation",
-        platform="cpu",
-        overrides=("algorithm.rollout_correction.bypass_mode=false",),
-    )
-    return replace(cfg, **settings)  # type: ignore[arg-type]
+    settings = {
+        "reward_path": str(folder / "reward.py"),
+        "prompts_per_step": 4,
+        "rollouts": 4,
+        "mini_batch": 2,
+        "learning_rate": 1e-2,
+        "total_steps": 2,
+        "max_prompt_length": 64,
+        "max_response_length": 24,
+        "save_freq": 2,
+        "stall_minutes": 7,
+        "overrides": ("trainer.val_before_train=false", "algorithm.rollout_correction.bypass_mode=false", *overrides),
+    }
+    return rl_launch(model, folder / "rl.parquet", folder / "out", samples=2, **{**settings, **changes})
 
 
 @pytest.mark.timeout(900)
@@ -65,12 +58,9 @@ def test_rollout_and_actor_agree_after_a_weight_update(
     tmp_path: Path, make_model: Callable[[bool], Path], tied: bool
 ) -> None:
     """Step 1 samples from the first weights that were sent, step 2 from weights that two optimizer steps changed."""
-    cfg = launch(tmp_path, make_model(tied))
-    if tied:
-        cfg = replace(cfg, test_freq=2)
-    else:
-        cfg = replace(cfg, overrides=(*cfg.overrides, "actor_rollout_ref.actor.use_kl_loss=true"))
-    finished = run(cfg, hang_seconds=400)
+    untied = ("trainer.test_freq=-1", "actor_rollout_ref.actor.use_kl_loss=true")
+    cfg = launch(tmp_path, make_model(tied), *(() if tied else untied))
+    finished = train(cfg.command())
     assert list(finished.model_path.glob("*.safetensors"))
     metrics = read_metrics(cfg.output_dir)
     assert [row["step"] for row in metrics] == [1, 2]
@@ -84,8 +74,8 @@ def test_rollout_and_actor_agree_after_a_weight_update(
         return
     assert (tmp_path / "validation" / "2.jsonl").read_text().count("\n") == 8 * 2
     # The same stage with one step more goes on from the checkpoint.
-    longer = replace(cfg, total_steps=3, save_freq=1)
-    assert run(longer, hang_seconds=400).steps == 3
+    longer = launch(tmp_path, cfg.model_path, "trainer.test_freq=2", total_steps=3, save_freq=1)
+    assert train(longer.command()).steps == 3
     assert [row["step"] for row in read_metrics(cfg.output_dir)] == [1, 2, 3]
     assert len(list((cfg.output_dir / "metrics").iterdir())) == 2
 
@@ -101,6 +91,6 @@ def test_a_finished_stage_is_not_run_again(tmp_path: Path, make_model: Callable[
     weights = load_file(finished / "model.safetensors")
     save_file({name: tensor + 1 for name, tensor in weights.items()}, finished / "model.safetensors")
     (cfg.output_dir / "latest_checkpointed_iteration.txt").write_text("2")
-    assert run(cfg).model_path == finished
+    assert train(cfg.command()).model_path == finished
     assert not (cfg.output_dir / "trainer.log").exists()
-    assert plan(cfg).expected_step == 2
+    assert cfg.command().expected_step == 2

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import count
 
-from int_verl.generate.engines.base import Ordering
+from int_verl.settings.engine import Ordering
 
 
 class Admission:

@@ -6,25 +6,9 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
 
-from int_verl.settings.ranges import NotNegative, PositiveInt, PositiveShare, TopK
+from int_verl.settings.sampling import Sampling
 
 FinishReason = Literal["stop", "length"]
-Ordering = Literal["depth_first", "arrival"]
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """How one completion is drawn.
-
-    Example: ``Sampling(max_tokens=16_384, temperature=0.7, top_p=0.8, top_k=20)``, the paper's setting.
-    """
-
-    max_tokens: PositiveInt
-    "New tokens at most, the end token included."
-    temperature: NotNegative = 1.0
-    top_p: PositiveShare = 1.0
-    top_k: TopK = -1
-    "-1: all tokens."
 
 
 @dataclass(frozen=True, slots=True)

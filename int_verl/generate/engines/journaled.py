@@ -8,8 +8,9 @@ from itertools import count
 
 from int_verl.errors import EngineError, TransientEngineError
 from int_verl.generate.engines.admission import Admission
-from int_verl.generate.engines.base import Completion, Engine, Ordering, Request
+from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.engine import Ordering
 
 _LONGEST_WAIT = 60.0
 

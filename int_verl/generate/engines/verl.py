@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
-from int_verl.trainers.launch import quote
+from int_verl.hydra_overrides import quote
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",

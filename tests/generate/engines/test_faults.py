@@ -15,12 +15,13 @@ import pytest
 from aiohttp import web
 
 from int_verl.errors import EngineError, TransientEngineError, UserError
-from int_verl.generate.engines.base import Completion, Request, Sampling
+from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoints
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.openai import OpenAIEngine
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.sampling import Sampling
 
 SAMPLING = Sampling(max_tokens=8)
 REQUESTS = [Request((1, 2, seed), SAMPLING, seed, (seed // 4, 0, seed)) for seed in range(1, 41)]

@@ -14,13 +14,15 @@ from rich.console import Console
 
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Request, Sampling
+from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.openai import OpenAIEngine
 from int_verl.generate.journal import Journal
 from int_verl.progress import StageProgress
 from int_verl.run.run import Run
+from int_verl.run_files import TABLES
 from int_verl.settings.compose import compose
-from int_verl.stages.generate import GENERATION, TABLES
+from int_verl.settings.sampling import Sampling
+from int_verl.stages.assemble import Stages
 from tests.generate.engines.vllm_servers import VLLMServers, free_port
 from tests.quickstart_files import QUICKSTART
 
@@ -90,7 +92,7 @@ def generated(folder: Path, problems: Path, engine: list[str], then: dict[tuple[
     ]
     run = Run(compose(QUICKSTART / "quickstart.yaml", settings), Console(quiet=True))
     with Watched(then) as progress:
-        GENERATION[-1].execute(run, progress)
+        Stages(run).guide.execute(progress)
         assert not then, "the run ended before what was to happen in it"
     files = {table: file for tables in TABLES.values() for table, (file, _) in tables.items()}
     return {table: pq.read_table(folder / file).to_pylist() for table, file in files.items()}

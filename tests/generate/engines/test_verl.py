@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from int_verl.errors import EngineError, UserError
-from int_verl.generate.engines.base import Engine, Request, Sampling
+from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.engines.router import LeastBusyRouter
 from int_verl.generate.engines.verl import VerlEngine
+from int_verl.settings.sampling import Sampling
 
 
 @pytest.mark.verl

@@ -1,0 +1,144 @@
+"""A model's folder: found by path or hub name, told apart by hashes, and what the generator must know of it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from int_verl.errors import UserError
+
+if TYPE_CHECKING:
+    from int_verl.generate.chat import ChatCodec
+
+_HASHED_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """A model by the name that the settings give it. All else is found out when first asked for.
+
+    Raises:
+        UserError: by every property, where the folder is not there or not fit.
+    """
+
+    name: str
+    "A folder, or a name at the hub."
+    key: str = "model.path"
+    "The setting that names it, for errors."
+    longest: int | None = None
+    "`engine.context_length`; None: what the model allows."
+
+    @cached_property
+    def folder(self) -> Path:
+        return local_model(self.name, key=self.key)
+
+    @property
+    def folder_in_plan(self) -> Path:
+        """`folder`, but the hub name of a model that is not on this machine: a plan downloads nothing."""
+        return local_model(self.name, download=False, key=self.key)
+
+    @cached_property
+    def parts(self) -> dict[str, str]:
+        """Hashes of the weights, the configuration and the tokenizer."""
+        return model_parts(self.folder)
+
+    @cached_property
+    def revision(self) -> str:
+        """One short hash of all parts."""
+        return revision_of(self.parts)
+
+    @cached_property
+    def codec(self) -> ChatCodec:
+        from int_verl.generate.chat import ChatCodec
+
+        return ChatCodec(self.folder)
+
+    @cached_property
+    def context_length(self) -> int:
+        """Prompt and completion tokens at most."""
+        file = self.folder / "config.json"
+        try:
+            from_model = json.loads(file.read_text()).get("max_position_embeddings")
+        except ValueError as error:
+            raise UserError(f"{file}: not JSON ({error})") from error
+        limits = [limit for limit in (self.longest, from_model) if limit]
+        if not limits:
+            raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
+        return int(min(limits))
+
+
+def local_model(name: str, download: bool = True, key: str = "model.path") -> Path:
+    """The folder of a model given by path or by hub name.
+
+    Args:
+        key: the setting that names it, for errors.
+        download: a model of the hub that is not on this machine yet; otherwise its name stands for its folder.
+
+    Raises:
+        UserError: neither a folder with a config.json nor a name that the hub or its cache knows.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not (folder / "config.json").is_file():
+            raise UserError(f"{key}={name}: the folder has no config.json; give a Hugging Face checkpoint")
+        return folder.resolve()
+    if name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise UserError(f"{key}={name}: no such folder; give a checkpoint's folder or a hub name")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(name, local_files_only=not download))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        if not download:
+            return Path(name)
+        raise UserError(
+            f"{key}={name}: no such folder here, and the hub does not answer for it "
+            f"({type(error).__name__}); give a local folder"
+        ) from error
+
+
+_PARTS = {
+    "weights": ("*.safetensors", "*.bin"),
+    "configuration": ("config.json", "generation_config.json"),
+    "tokenizer": ("tokenizer*", "chat_template*", "vocab*", "merges*", "special_tokens_map*", "added_tokens*"),
+}
+
+
+def model_parts(folder: Path) -> dict[str, str]:
+    """A hash of each of `weights`, `configuration` and `tokenizer`, which changes when that part changes.
+
+    Of a large file of weights the size, the first and the last MiB and 64 KiB at each of 62 places between them count:
+    reading all of it would take minutes, and whatever is trained changes more than a few tensors.
+    """
+    hashes = {}
+    for part, patterns in _PARTS.items():
+        digest = hashlib.sha256()
+        for file in sorted({file for pattern in patterns for file in folder.glob(pattern)}):
+            size = file.stat().st_size
+            digest.update(f"{file.name}\0{size}\0".encode())
+            with file.open("rb") as stream:
+                if part == "weights" and size > 8 * _HASHED_BYTES:
+                    digest.update(stream.read(_HASHED_BYTES))
+                    for place in range(1, 63):
+                        stream.seek(size * place // 63)
+                        digest.update(stream.read(_HASHED_BYTES // 16))
+                    stream.seek(size - _HASHED_BYTES)
+                digest.update(stream.read())
+        hashes[part] = digest.hexdigest()
+    return hashes
+
+
+def revision_of(parts: Mapping[str, str]) -> str:
+    """One short hash of all parts of a model."""
+    return hashlib.sha256("\0".join(parts[part] for part in _PARTS).encode()).hexdigest()[:16]
+
+
+def model_revision(folder: Path) -> str:
+    """A short hash that changes when the weights, the configuration or the tokenizer change."""
+    return revision_of(model_parts(folder))

@@ -1,0 +1,39 @@
+"""`key=value` in the grammar of Hydra's command line, in which verl takes its settings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+_UNQUOTED = re.compile(r"[A-Za-z0-9_/.+%@?*-]+")
+"What a value may be without quotes."
+
+
+def hydra_overrides(settings: Mapping[str, object]) -> list[str]:
+    """Settings as overrides, in their order."""
+    return [f"{key}={quote(value)}" for key, value in settings.items()]
+
+
+def quote(value: object) -> str:
+    """A value as Hydra reads it back; a path may have any name."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ",".join(map(quote, value)) + "]"
+    text = str(value)
+    if isinstance(value, Path) and not _UNQUOTED.fullmatch(text):
+        return "'" + text.replace("'", "\\'") + "'"
+    return text
+
+
+def key_and_value(override: str) -> tuple[str, str]:
+    """An override's key without the signs that add or remove it, and its value.
+
+    >>> key_and_value("++trainer.nnodes=2")
+    ('trainer.nnodes', '2')
+    """
+    key, _, value = override.lstrip("+~").partition("=")
+    return key, value

@@ -1,0 +1,72 @@
+"""The problem sets of a run: training problems, of which a shard takes a share, held-out problems and hard ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import TypeVar
+
+from int_verl.errors import UserError
+from int_verl.problems.sets import Problem, ProblemSet
+from int_verl.records import read_rows
+from int_verl.run.shards import Shard
+from int_verl.settings.inputs import ProblemSettings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ProblemSets:
+    """Read when first asked for.
+
+    Args:
+        shard: the share of the training problems that the generator takes; None: all of them.
+    """
+
+    settings: ProblemSettings
+    shard: Shard | None = None
+
+    @cached_property
+    def train(self) -> ProblemSet:
+        """All training problems, whatever the shard."""
+        return self._open(self.settings.train, self.settings.train_limit, need_reference=True)
+
+    @cached_property
+    def heldout(self) -> ProblemSet:
+        """Raises UserError if a held-out problem is also a training problem."""
+        heldout = self._open(self.settings.heldout, self.settings.heldout_limit, need_reference=False)
+        row = heldout.row_also_in(self.train)
+        if row is not None:
+            problem = next(islice(heldout, row - 1, None))
+            raise UserError(f"{self.settings.heldout}: row {row} ({problem.id}) is also a training problem; remove it")
+        return heldout
+
+    def _open(self, file: str, limit: int | None, need_reference: bool) -> ProblemSet:
+        columns = {str(ours): theirs for ours, theirs in self.settings.columns.items()}
+        return ProblemSet(file, columns, limit, need_reference)
+
+    @property
+    def share_size(self) -> int:
+        """How many training problems the generator takes."""
+        return self.shard.size(len(self.train)) if self.shard else len(self.train)
+
+    def share(self, problems: Iterable[T]) -> Iterable[T]:
+        """Of the training problems, or a number for each, those that the generator takes."""
+        return self.shard.share(problems) if self.shard else problems
+
+    def unsolved(self, attempts: Path) -> Iterator[Problem]:
+        """Training problems that none of the attempts in a table solved."""
+        rows = read_rows(attempts, ["problem_id", "correct"])
+        by_problem = groupby(rows, key=itemgetter("problem_id"))  # attempts are in the order of the problems
+        for problem, (problem_id, drawn) in zip(self.train, by_problem, strict=True):
+            assert problem.id == problem_id
+            if not any(row["correct"] for row in drawn):
+                yield problem
+
+    def hard(self, attempts: Path, limit: int) -> list[Problem]:
+        """The hard set of the evaluation: the first `limit` unsolved training problems."""
+        return list(islice(self.unsolved(attempts), limit))

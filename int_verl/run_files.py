@@ -1,0 +1,58 @@
+"""Where the files of a run lie: paths relative to its folder, and the schemas of the generator's tables."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from int_verl.records import ATTEMPT, GUIDED, GUIDED_SOLUTION, INTERVENTION, PROPOSAL, SFT
+
+CONFIG = "config.yaml"
+JOURNAL = "journal.sqlite"
+REPORT = "report.html"
+SPOOL = "rows.spool"
+"Rows of finished problems, until they can be written in the order of the problems."
+
+TRAIN_PROBLEMS = "problems/train.parquet"
+HELDOUT_PROBLEMS = "problems/heldout.parquet"
+CHECKED_PROBLEMS = "problems/checked.txt"
+"A hash of what the problems were checked with."
+
+ATTEMPTS = "sample/attempts.parquet"
+GUIDED_SOLUTIONS = "propose/guided_solutions.parquet"
+PROPOSALS = "propose/proposals.parquet"
+GUIDED_ROLLOUTS = "guide/guided.parquet"
+INTERVENTIONS = "guide/interventions.parquet"
+KEPT = "guide/sft.parquet"
+"The kept interventions as rows for SFT."
+RL_ROWS = "guide/rl.parquet"
+CARD = "guide/README.md"
+
+BASELINE_ROWS = "sft_data/sft.parquet"
+"Rows for SFT in the place of `KEPT`."
+ROWS_WITH_SUFFIX = "sft/with_suffix.parquet"
+SFT_CHECKPOINTS = "sft/checkpoints"
+SFT_METRICS = "sft/metrics.jsonl"
+SFT_MODEL = "sft/model.txt"
+"Holds the path of the finished model, in Hugging Face format."
+
+SCORES = "eval/scores.parquet"
+RESULTS = "eval/results.json"
+
+TABLES: dict[str, dict[str, tuple[str, pa.Schema]]] = {
+    "sample": {"attempts": (ATTEMPTS, ATTEMPT)},
+    "propose": {
+        "guided_solutions": (GUIDED_SOLUTIONS, GUIDED_SOLUTION),
+        "proposals": (PROPOSALS, PROPOSAL),
+    },
+    "guide": {
+        "guided": (GUIDED_ROLLOUTS, GUIDED),
+        "interventions": (INTERVENTIONS, INTERVENTION),
+        "sft": (KEPT, SFT),
+    },
+}
+"""Generator stage -> table -> (file, schema). A table has the name of its field in `ProblemRows`."""
+
+
+def validation_dump(arm: str, step: int) -> str:
+    """verl's validation rollouts of an RL stage at a step."""
+    return f"{arm}/validation/{step}.jsonl"

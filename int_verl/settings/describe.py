@@ -1,0 +1,63 @@
+"""The settings as `int-verl settings` prints them: YAML with a sentence above each, to be saved as a recipe."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from textwrap import wrap
+from typing import Any
+
+from int_verl.errors import UserError
+from int_verl.settings.compose import is_it
+from int_verl.settings.sections import KINDS, Settings, defaults
+
+_WIDTH = 120
+
+
+def describe(section: str | None = None) -> str:
+    """All settings with their meaning and default, or those of one section.
+
+    Raises:
+        UserError: there is no such section.
+    """
+    tree = defaults()
+    if section is None:
+        heading = "".join(f"# {line}\n" for line in inspect.cleandoc(Settings.__doc__ or "").splitlines())
+        return "\n".join([heading, *(_text(name, tree) for name in tree)])
+    if section not in tree:
+        raise UserError(f"{section}: no such section; {is_it(section, tree)}`int-verl settings` lists them")
+    return _text(section, tree)
+
+
+def _text(section: str, tree: Mapping[str, Any]) -> str:
+    return "".join(f"{line}\n" for line in _lines({section: tree[section]}, Settings))
+
+
+def _lines(tree: Mapping[str, Any], kind: type | None, indent: str = "") -> Iterator[str]:
+    """Of a part of the tree and the class that it is made of; None: a stage's sampling, which `sampling` explains."""
+    for name, value in tree.items():
+        sentence = _sentences(kind).get(name, "") if kind else ""
+        for line in wrap(sentence, _WIDTH - len(indent) - 2, break_on_hyphens=False, break_long_words=False):
+            yield f"{indent}# {line}"
+        if isinstance(value, dict) and value:
+            yield f"{indent}{name}:"
+            yield from _lines(value, KINDS[name] if kind is Settings else None, indent + "  ")
+        else:
+            yield f"{indent}{name}: {_written(value)}"
+
+
+@cache
+def _sentences(kind: type) -> dict[str, str]:
+    """The strings under the fields of a class."""
+    from pydantic import ConfigDict, TypeAdapter, with_config
+
+    schema = TypeAdapter(with_config(ConfigDict(use_attribute_docstrings=True))(kind)).json_schema()
+    return {name: about.get("description", "") for name, about in schema["properties"].items()}
+
+
+def _written(value: Any) -> str:
+    from yaml import safe_dump
+
+    return safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("...\n").rstrip()

@@ -1,0 +1,55 @@
+"""Who samples and who proposes: the sections `engine` and `proposer`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare
+
+Ordering = Literal["depth_first", "arrival"]
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    name: Literal["verl", "openai", "scripted"] = "verl"
+    """verl: stock rollout servers on this machine or your Ray cluster. openai: servers that run already, by URL.
+    scripted: a Python function, for tests."""
+    in_flight: PositiveInt = 512
+    "Requests in flight at most, and whenever there is so much to do."
+    ordering: Ordering = "depth_first"
+    """Which request goes next. depth_first: older problems and deeper stages first, neighbours share a prefix.
+    arrival."""
+    timeout: PositiveFloat | None = 3600.0
+    """Seconds a request may take in the engine, and how often one that failed or timed out is made again; null: for
+    ever."""
+    retries: Count = 5
+    context_length: PositiveInt | None = 32_768
+    "Prompt and completion tokens at most; null: what the model allows."
+    nnodes: PositiveInt = 1
+    gpus_per_node: PositiveInt = 1
+    tensor_parallel: PositiveInt = 1
+    gpu_memory_utilization: PositiveShare = 0.85
+    overrides: tuple[str, ...] = ()
+    "More overrides for verl's actor_rollout_ref.rollout configuration, as in a verl command line."
+    base_urls: tuple[str, ...] = ()
+    "openai: servers that serve the model of model.path, such as [http://node1:8000/v1, http://node2:8000/v1]."
+    model: str | None = None
+    "Their name for it; null: model.path."
+    api_key_env: str | None = None
+    "The environment variable that holds the API key, if they want one."
+    concurrency: PositiveInt | None = None
+    "Requests in flight on each server at most; null: their share of in_flight."
+    give_up_after: NotNegative = 600.0
+    "Stop, resumably, when no server has been well for so many seconds."
+    script: str | None = None
+    "scripted: path/to/file.py:function, and seconds a completion takes."
+    delay: NotNegative = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProposerSettings:
+    path: Name | None = None
+    "Folder or hub name; null: the model proposes itself (the paper's method)."
+    engine: dict[str, Any] = field(default_factory=dict)
+    "Keys of engine that are others for it, for example {name: openai, base_urls: [http://node2:8000/v1]}."

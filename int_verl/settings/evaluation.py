@@ -1,0 +1,31 @@
+"""How answers are judged and models evaluated: the sections `grader` and `eval`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from int_verl.settings.ranges import Count, NotNegative, PositiveFloat, PositiveInt, PositiveShare, TopK
+
+
+@dataclass(frozen=True, slots=True)
+class GraderSettings:
+    workers: PositiveInt = 1
+    timeout: PositiveFloat = 5.0
+    "Seconds a comparison, or a call of the reward function, may take."
+    reward_path: str | None = None
+    """A reward function in verl's signature in place of the built-in grader: path/to/file.py or pkg://module, its name
+    and more keyword arguments. To grade as RL rewards, give it what rl.reward_path has."""
+    reward_name: str = "compute_score"
+    reward_kwargs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EvalSettings:
+    samples: PositiveInt = 8
+    "Samples a problem, and how they are drawn."
+    temperature: NotNegative = 1.0
+    top_p: PositiveShare = 1.0
+    top_k: TopK = -1
+    hard_limit: Count = 100
+    "How many of the training problems that no attempt solved are evaluated as the hard set."

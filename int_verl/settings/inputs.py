@@ -1,0 +1,52 @@
+"""What a run is made of and where it stands: the sections `run`, `model`, `problems` and `prompts`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from int_verl.settings.ranges import Count, Name, PositiveInt
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    name: Name = "default"
+    "Name of the run and its folder."
+    dir: Name = "runs/${run.name}${shard_suffix:${run.shard}}"
+    shard: str | None = None
+    """i/n, from 0/n to n-1/n: generate for every n-th problem only, in a folder of its own; `int-verl merge` joins
+    them."""
+    seed: Count = 0
+    "Every request of the generator, SFT and RL derive their seeds from it."
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    path: Name
+    "Folder or hub name of the base model, in Hugging Face format."
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemSettings:
+    train: Name
+    "Training problems and held-out problems: .parquet, .jsonl, .csv or a `datasets` name (name:split)."
+    heldout: Name
+    columns: dict[Literal["problem", "answer", "reference_solution", "id", "source"], Name] = field(
+        default_factory=dict
+    )
+    "Our column name -> the file's, for example {reference_solution: solution}."
+    train_limit: PositiveInt | None = None
+    "Keep the first so many."
+    heldout_limit: PositiveInt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSettings:
+    solve: Name = "math/solve"
+    "Built-in templates by name, or paths of your own that end in .jinja."
+    guided_solution: Name = "math/guided_solution"
+    verify: Name = "math/verify"
+    hint: Name = "baselines/hint"
+    """Of the baselines: an RL prompt with a hint (rl.hint_share), and the model's rewriting of its attempt
+    (sft_data)."""
+    self_reflection: Name = "baselines/self_reflection"

@@ -1,0 +1,81 @@
+"""All settings: the sections in their order, and the tree of defaults that is made of them.
+
+To add a setting, add a field with its bound and default to its section's class, and a sentence under it: the
+configuration, the checks and `int-verl settings` follow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import MISSING, Field, asdict, dataclass, fields
+from typing import Any, Literal, get_type_hints
+
+from int_verl.settings.engine import EngineSettings, ProposerSettings
+from int_verl.settings.evaluation import EvalSettings, GraderSettings
+from int_verl.settings.generation import (
+    EstimateSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    SelectSettings,
+    StepSettings,
+)
+from int_verl.settings.inputs import ModelSettings, ProblemSettings, PromptSettings, RunSettings
+from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
+from int_verl.settings.training import BaselineSettings, RLSettings, SFTDataSettings, SFTSettings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The schedule: sample, propose, guide, sft, rl, eval, report. `int-verl run key=value ...` overrides any key.
+    Defaults are the paper's settings (arXiv 2601.14209); docs/paper-to-code.md maps them.
+    """
+
+    run: RunSettings
+    platform: Literal["auto", "cpu", "gpu"] = "auto"
+    "auto, cpu or gpu. auto: gpu where an NVIDIA device is present."
+    model: ModelSettings
+    problems: ProblemSettings
+    prompts: PromptSettings
+    engine: EngineSettings
+    proposer: ProposerSettings
+    """Another model that writes the guided solutions and the verifications; its interventions are text, so its
+    tokenizer may be another."""
+    grader: GraderSettings
+    sampling: Sampling = SHARED_SAMPLING
+    "Used by every generator stage unless the stage says otherwise."
+    steps: StepSettings
+    sample: SampleSettings
+    propose: ProposeSettings
+    guide: GuideSettings
+    select: SelectSettings
+    sft_data: SFTDataSettings
+    "What SFT trains on in the place of the kept interventions, one row for each of them: baselines and an ablation."
+    sft: SFTSettings
+    rl: RLSettings
+    baseline: BaselineSettings
+    eval: EvalSettings
+    estimate: EstimateSettings
+    "What --dry-run counts with."
+
+
+KINDS: dict[str, Any] = get_type_hints(Settings)
+"The class of each section, in their order; `platform` is a value."
+
+
+def defaults() -> dict[str, Any]:
+    """Every setting's default: `???` where the user has to say, `${sampling...}` where a stage samples as all do."""
+    tree: dict[str, Any] = {}
+    for section in fields(Settings):
+        if section.default is MISSING:
+            tree[section.name] = {setting.name: _default(setting) for setting in fields(KINDS[section.name])}
+        else:
+            tree[section.name] = section.default
+    return tree | {"sampling": asdict(SHARED_SAMPLING)}
+
+
+def _default(setting: Field[Any]) -> Any:
+    if setting.default_factory is not MISSING:
+        return setting.default_factory()
+    if setting.default is SHARED_SAMPLING:
+        return {key.name: f"${{sampling.{key.name}}}" for key in fields(Sampling)}
+    return "???" if setting.default is MISSING else setting.default

@@ -1,0 +1,98 @@
+"""What is trained on and how: the sections `sft_data`, `sft`, `rl` and `baseline`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from int_verl.settings.ranges import GroupSize, PositiveFloat, PositiveInt, PositiveShare, Share
+from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
+
+
+@dataclass(frozen=True, slots=True)
+class SFTDataSettings:
+    kind: Literal["interventions", "reference", "self_reflection"] = "interventions"
+    """interventions (the paper's), reference (the reference solution), self_reflection (the attempt rewritten as a
+    whole)."""
+    location_shift: int = 0
+    "Cut the attempt so many steps later than at the intervention's location; negative: earlier."
+    sampling: Sampling = SHARED_SAMPLING
+    "Of the rewritten attempts."
+
+    @property
+    def is_made(self) -> bool:
+        """Whether SFT trains on something else than `guide/sft.parquet`."""
+        return self.kind != "interventions" or self.location_shift != 0
+
+
+@dataclass(frozen=True, slots=True)
+class SFTSettings:
+    epochs: PositiveInt = 4
+    batch_size: PositiveInt = 64
+    learning_rate: PositiveFloat = 1e-6
+    warmup_ratio: Share = 0.1
+    min_lr_ratio: Share = 0.1
+    "The cosine ends at this share of the rate."
+    max_length: PositiveInt = 16_384
+    "Tokens of a row at most; longer rows stop the run (overlong: error) or are left out (drop)."
+    overlong: Literal["error", "drop"] = "error"
+    loss_on: Literal["prefix_and_intervention", "intervention"] = "prefix_and_intervention"
+    "prefix_and_intervention, or intervention (ablation)."
+    suffix: bool = False
+    "Train on each intervention's first correct guided rollout as well, to its end token (ablation)."
+    stall_minutes: PositiveFloat = 60.0
+    "Stop, resumably, a trainer that has finished no step and said nothing new for so long."
+    nnodes: PositiveInt = 1
+    gpus_per_node: PositiveInt = 1
+    overrides: tuple[str, ...] = ()
+    "More overrides for verl.trainer.sft_trainer, as in a verl command line."
+
+
+@dataclass(frozen=True, slots=True)
+class RLSettings:
+    problems: Literal["all", "unsolved", "with_intervention"] = "all"
+    """all: every training problem. unsolved: those that no attempt solved. with_intervention: those of the SFT rows
+    (the paper's)."""
+    hint_share: Share = 0.0
+    """This share of these problems stands in the data a second time, with a hint in the prompt: the first steps of its
+    reference solution, that fraction rounded up, and none that gives the answer away. Hints that do not fit into
+    max_prompt_length are left out."""
+    hint_fraction: PositiveShare = 0.5
+    prefix: Literal["none", "intervention"] = "none"
+    """intervention: problems with a kept intervention stand in the data a second time, continued from their guided
+    prefix."""
+    reward_path: str = "pkg://int_verl.reward_fns.math_answer"
+    "path/to/file.py or pkg://module, and the function's name."
+    reward_name: str = "compute_score"
+    total_steps: PositiveInt = 400
+    prompts_per_step: PositiveInt = 32
+    rollouts: GroupSize = 8
+    mini_batch: PositiveInt = 16
+    "Prompts of one optimizer step."
+    learning_rate: PositiveFloat = 1e-6
+    temperature: PositiveFloat = 1.0
+    max_prompt_length: PositiveInt = 2048
+    max_response_length: PositiveInt = 16_384
+    test_freq: PositiveInt | None = None
+    """Validate on the held-out and the hard problems every so many steps, beside before and after; null: only
+    these."""
+    save_freq: PositiveInt = 50
+    "Save a checkpoint every so many steps, beside the last."
+    export: Literal["last", "best"] = "last"
+    """The model that is left in rl/model: last, or best by validation (docs/sft.md; needs test_freq, and save_freq to
+    divide it)."""
+    dump_rollouts: bool = False
+    "Keep every training rollout as jsonl, for the report's zero-advantage curve; large at the paper's scale."
+    stall_minutes: PositiveFloat = 60.0
+    "As in sft: a weight update that hangs raises no error of its own."
+    nnodes: PositiveInt = 1
+    gpus_per_node: PositiveInt = 1
+    tensor_parallel: PositiveInt = 1
+    overrides: tuple[str, ...] = ()
+    "More overrides for verl.trainer.main_ppo, as in a verl command line."
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineSettings:
+    rl: bool = False
+    "Also run RL from the base model, with the same problems and budget."

@@ -1,0 +1,187 @@
+"""All stages in the order of work, each made of the parts of the run that it uses; and which of them are wanted."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from int_verl.errors import UserError
+from int_verl.generate.prompts import Prompt, load_prompt
+from int_verl.run.run import Run
+from int_verl.run.schedule import Schedule, recorded_settings
+from int_verl.run.stage import Stage
+from int_verl.run_files import BASELINE_ROWS, KEPT
+from int_verl.settings.generation import UNTIL, Until
+from int_verl.stages.evaluate import EvaluationStage
+from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
+from int_verl.stages.report import ReportStage
+from int_verl.stages.rl import RLStage
+from int_verl.stages.sft import SFTStage
+from int_verl.stages.sft_data import SFTDataStage
+
+NAMES = ("sample", "propose", "guide", "sft_data", "sft", "rl", "rl_baseline", "eval", "report")
+
+
+class Stages:
+    """The stages of a run; each is made when it is first asked for, so that a report needs no model.
+
+    Args:
+        until: the last generator stage that is wanted; the dataflow runs up to it at once.
+    """
+
+    def __init__(self, run: Run, until: Until = "guide") -> None:
+        self.run, self.until = run, until
+
+    def __getitem__(self, name: str) -> Stage:
+        if name not in NAMES:
+            raise KeyError(name)
+        stage: Stage = getattr(self, name)
+        return stage
+
+    @cached_property
+    def dataflow(self) -> Dataflow:
+        run, recorded = self.run, dict[str, Any]()
+        for stage in (SampleStage, ProposeStage, GuideStage):
+            recorded |= recorded_settings(stage, run.config)
+        return Dataflow(
+            folder=run.folder,
+            console=run.console,
+            problems=run.problems,
+            policy=run.policy,
+            proposer=run.proposer,
+            prompts=run.prompts,
+            new_grader=run.grader,
+            grader=run.settings.grader,
+            seed=run.settings.run.seed,
+            sample=run.settings.sample,
+            propose=run.settings.propose,
+            guide=run.settings.guide,
+            select=run.settings.select,
+            steps=run.settings.steps,
+            estimate=run.settings.estimate,
+            until=self.until,
+            recorded=recorded,
+        )
+
+    @cached_property
+    def sample(self) -> SampleStage:
+        return SampleStage(self.dataflow)
+
+    @cached_property
+    def propose(self) -> ProposeStage:
+        return ProposeStage(self.dataflow)
+
+    @cached_property
+    def guide(self) -> GuideStage:
+        return GuideStage(self.dataflow)
+
+    @cached_property
+    def sft_data(self) -> SFTDataStage:
+        run = self.run
+        return SFTDataStage(
+            folder=run.folder,
+            problems=run.problems,
+            policy=run.policy,
+            settings=run.settings.sft_data,
+            prompt=self._prompt("self_reflection"),
+            solve_version=run.prompts.solve_version,
+            steps_by=run.settings.steps.by,
+            need_success=run.settings.select.need_success,
+            with_suffix=run.settings.sft.suffix,
+            new_grader=run.grader,
+            seed=run.settings.run.seed,
+        )
+
+    @cached_property
+    def sft(self) -> SFTStage:
+        run = self.run
+        rows = BASELINE_ROWS if run.settings.sft_data.is_made else KEPT
+        return SFTStage(run.folder, run.model, run.settings.sft, rows, run.settings.run.seed, run.platform)
+
+    @cached_property
+    def rl(self) -> RLStage:
+        return self._rl("rl", "GRPO from the SFT checkpoint (stock verl.trainer.main_ppo)")
+
+    @cached_property
+    def rl_baseline(self) -> RLStage:
+        return self._rl("rl_baseline", "the same GRPO from the base model, to compare with")
+
+    def _rl(self, name: str, does: str) -> RLStage:
+        run = self.run
+        return RLStage(
+            name=name,
+            does=does,
+            folder=run.folder,
+            model=run.model,
+            problems=run.problems,
+            prompts=run.prompts,
+            hint=self._prompt("hint"),
+            settings=run.settings.rl,
+            evaluation=run.settings.eval,
+            seed=run.settings.run.seed,
+            platform=run.platform,
+        )
+
+    @cached_property
+    def eval(self) -> EvaluationStage:
+        run = self.run
+        return EvaluationStage(
+            folder=run.folder,
+            console=run.console,
+            problems=run.problems,
+            policy=run.policy,
+            prompts=run.prompts,
+            new_grader=run.grader,
+            settings=run.settings.eval,
+            rl=run.settings.rl,
+            with_baseline=run.settings.baseline.rl,
+            with_controls=bool(run.settings.guide.controls),
+            seed=run.settings.run.seed,
+        )
+
+    @cached_property
+    def report(self) -> ReportStage:
+        return ReportStage(self.run.folder, self.run.console)
+
+    def _prompt(self, name: str) -> Prompt:
+        return load_prompt(name, getattr(self.run.settings.prompts, name))
+
+
+def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
+    """All stages, or `target` and the stages it reads from, their settings checked. Of a shard, those of the generator.
+
+    Args:
+        force: run `target` (without one: every stage) again even if it is done.
+
+    Raises:
+        UserError: a shard is asked for a stage that needs all problems, or a stage refuses its settings.
+    """
+    names = _wanted(run, target)
+    made = Stages(run, next((name for name in reversed(UNTIL) if name in names), UNTIL[-1]))
+    stages = tuple(made[name] for name in NAMES if name in names)
+    for stage in stages:
+        stage.check()
+    forced = frozenset(NAMES if target is None else [target]) if force else frozenset[str]()
+    return Schedule(run.folder, run.config, run.console, stages, forced)
+
+
+def _wanted(run: Run, target: str | None) -> set[str]:
+    shard = run.problems.shard
+    if shard is not None and target not in (None, *UNTIL, "report"):
+        raise UserError(
+            f"run.shard={shard}: {target} needs all problems; `int-verl merge RUN_FOLDER... --into FOLDER` joins "
+            f"the shards, then run {target} in that folder, without run.shard"
+        )
+    everything = NAMES if shard is None else UNTIL
+    names = set(everything) if target is None else _upstream(Stages(run), target)
+    if run.settings.baseline.rl and "eval" in names:
+        names.add("rl_baseline")
+    elif target != "rl_baseline":
+        names.discard("rl_baseline")
+    if not run.settings.sft_data.is_made:
+        names.discard("sft_data")
+    return names
+
+
+def _upstream(stages: Stages, name: str) -> set[str]:
+    return {name}.union(*(_upstream(stages, earlier) for earlier in stages[name].reads))

@@ -1,0 +1,10 @@
+"""An attempt as steps, and the exact tokens of its beginning.
+
+A step is a blank-line separated piece of an attempt; by another rule, what a heading begins, or a sentence. Steps are
+counted from 1.
+"""
+
+from int_verl.steps.cut import Steps, cut_steps, split_steps
+from int_verl.steps.tokens import Prefix, TokenCodec, prefix_tokens
+
+__all__ = ["Prefix", "Steps", "TokenCodec", "cut_steps", "prefix_tokens", "split_steps"]
