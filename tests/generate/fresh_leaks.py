@@ -245,7 +245,10 @@ SAFE: list[tuple[str, str]] = [
     (r"a \le -1", r"The vertex lies at $x=-a$."),
     (r"0 < r < \frac{1}{2}", r"Suppose $0<r<1$ at first."),
     # matrices, bases, ratios, times
-    (r"\begin{pmatrix} 1 & 2 \\ 0 & 1 \end{pmatrix}", r"Start from $\begin{pmatrix}1&1\\0&1\end{pmatrix}$ and square it."),
+    (
+        r"\begin{pmatrix} 1 & 2 \\ 0 & 1 \end{pmatrix}",
+        r"Start from $\begin{pmatrix}1&1\\0&1\end{pmatrix}$ and square it.",
+    ),
     (r"\begin{pmatrix} 3 \\ -4 \end{pmatrix}", r"Project $\begin{pmatrix} 7 \\ 1 \end{pmatrix}$ onto the line."),
     ("1101_2", r"Convert $13$ to binary."),
     ("243_5", r"Add $124_5$ and $114_5$ digit by digit."),

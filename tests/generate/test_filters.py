@@ -139,5 +139,5 @@ def test_a_set_that_the_rules_were_not_made_for() -> None:
     """Its errors as they were when it was measured, once; a change of the rules may only lower them."""
     missed = [case for case in fresh_leaks.LEAKS if not leaks_answer(case[1], case[0])]
     flagged = [case for case in fresh_leaks.SAFE if leaks_answer(case[1], case[0])]
-    assert len(missed) <= 129
-    assert len(flagged) <= 121
+    assert len(missed) <= 6
+    assert len(flagged) <= 4
