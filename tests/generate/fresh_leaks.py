@@ -1,4 +1,3 @@
-# ruff: noqa: E501
 """A second set of labelled cases for the leak test: (answer, content). Written in one go and measured once; the rules
 were never changed because of it, so that its error counts say what the rules do with texts that they were not made for.
 
