@@ -80,7 +80,7 @@ _judging = threading.Lock()
 
 def warm_up() -> None:
     """Import and exercise the engine now rather than at the first small pair."""
-    from int_verl.maths import verdicts as judge
+    from int_verl.maths import thorough_comparison as judge
 
     with _judging:
         judge.warm_up_engine()
@@ -88,8 +88,8 @@ def warm_up() -> None:
 
 def judge_small(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict and means; None where a worker is needed after all, or another thread is here."""
-    from int_verl.maths import values as numeric
-    from int_verl.maths import verdicts as judge
+    from int_verl.maths import evaluator as numeric
+    from int_verl.maths import thorough_comparison as judge
 
     if not _judging.acquire(blocking=False):
         return None

@@ -80,7 +80,7 @@ def serve(control_fd: int, memory_mb: int) -> None:
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sys.setrecursionlimit(5_000)
-    from int_verl.maths import verdicts as judge
+    from int_verl.maths import thorough_comparison as judge
 
     judge.warm_up_engine()
     children: set[int] = set()
@@ -167,7 +167,7 @@ def _work(channel: socket.socket, memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.addaudithook(_refuse)
-    from int_verl.maths import verdicts as judge
+    from int_verl.maths import thorough_comparison as judge
 
     while True:
         request = receive(channel)

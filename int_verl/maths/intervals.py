@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.maths import values as numeric
-from int_verl.maths.answers import INFINITY, NEG_INFINITY, Piece
-from int_verl.maths.expressions import Node, Unsupported
+from int_verl.maths import evaluator as numeric
+from int_verl.maths.answer_items import INFINITY, NEG_INFINITY, Piece
+from int_verl.maths.parse_expression import Node, Unsupported
 from int_verl.maths.size_limits import TooLarge
 
 

@@ -11,14 +11,12 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from int_verl.maths import values as numeric
-from int_verl.maths.answers import INFINITY, NEG_INFINITY, Item, Piece
+from int_verl.maths import evaluator as numeric
+from int_verl.maths.answer_items import INFINITY, NEG_INFINITY, Item, Piece
 from int_verl.maths.brackets import bracketed, cut, single
-from int_verl.maths.expressions import Node, Unsupported, features, parse, variables
 from int_verl.maths.intervals import infinite, sorted_points
-from int_verl.maths.numerals import quantity
-from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
-from int_verl.maths.words import (
+from int_verl.maths.parse_expression import Node, Unsupported, features, parse, variables
+from int_verl.maths.prose import (
     COMMANDS,
     TRAILING_UNIT,
     TRAILING_WORDS,
@@ -28,6 +26,8 @@ from int_verl.maths.words import (
     plain_words,
     without_unit,
 )
+from int_verl.maths.quick_comparison import quantity
+from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 
 _CONNECTIVE = re.compile(
     r"\\(?:text|mathrm|textrm|mbox|textbf|textit)\s*\{\s*[,;]?\s*(?:and|or|or else|and also)\s*[,;]?\s*\}|"

@@ -13,12 +13,12 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from int_verl.maths import values as numeric
-from int_verl.maths.answers import Item, Piece, Undecided
-from int_verl.maths.expressions import Node, Unsupported, features, parse, variables
+from int_verl.maths import evaluator as numeric
+from int_verl.maths.answer_items import Item, Piece, Undecided
 from int_verl.maths.intervals import infinite, same_region
-from int_verl.maths.numerals import Quantity, agrees, quantities_agree
-from int_verl.maths.words import plain_words, unit
+from int_verl.maths.parse_expression import Node, Unsupported, features, parse, variables
+from int_verl.maths.prose import plain_words, unit
+from int_verl.maths.quick_comparison import Quantity, agrees, quantities_agree
 
 
 def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from int_verl.grading import Grader
 from int_verl.grading.inline import Turnstile, is_small, judge_small
-from int_verl.maths import verdicts as judge
-from int_verl.maths.spelling import normalise
+from int_verl.maths import thorough_comparison as judge
+from int_verl.maths.normal_form import normalise
 
 number = st.integers(0, 99_999).map(str)
 letter = st.sampled_from("nkxyei")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from int_verl.maths.expressions import FUNCTIONS
+from int_verl.maths.parse_expression import FUNCTIONS
 
 _UNIT_GROUP = (
     r"\\(?:text|mathrm|mbox|textrm|rm|textbf|textit|operatorname|mathit|hbox)\s*\{(?P<unit>[^{}]*)\}\s*"

@@ -20,7 +20,7 @@ from typing import Any
 
 import mpmath
 
-from int_verl.maths.expressions import Node, Unsupported, features, variables, walk
+from int_verl.maths.parse_expression import Node, Unsupported, features, variables, walk
 from int_verl.maths.size_limits import MAX_EXACT_BITS, MAX_PRECISION_BITS, MAX_TERMS, TooLarge
 
 mp = mpmath.MPContext()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from int_verl.maths.expressions import Node
-from int_verl.maths.numerals import Quantity
+from int_verl.maths.parse_expression import Node
+from int_verl.maths.quick_comparison import Quantity
 
 INFINITY: Node = ("const", "inf")
 

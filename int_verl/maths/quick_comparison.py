@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from int_verl.maths.spelling import key, normalise, rational
+from int_verl.maths.normal_form import key, normalise, rational
 
 MIN_SIGNIFICANT_DIGITS = 3
 """A decimal gold with fewer significant digits than this is taken as exact."""
