@@ -12,9 +12,11 @@ from typing import Any
 from int_verl.grading.inline import Turnstile, is_small, judge_small, warm_up
 from int_verl.grading.pool import STILL_IMPORTING, PoolError, WorkerPool
 from int_verl.maths.boxes import extract_answer
+from int_verl.maths.brackets import nesting
 from int_verl.maths.normal_form import normalise
-from int_verl.maths.quick_comparison import as_plain_integer, decide, quantity
-from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING, nesting
+from int_verl.maths.quantities import quantity
+from int_verl.maths.quick_comparison import as_plain_integer, decide
+from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING
 
 VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error")
 _CACHE_SIZE = 65_536

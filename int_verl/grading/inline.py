@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from int_verl.maths.size_limits import nesting
+from int_verl.maths.brackets import nesting
 
 MAX_CHARS = 200
 """Longest small answer."""
@@ -88,15 +88,15 @@ def warm_up() -> None:
 
 def judge_small(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict and means; None where a worker is needed after all, or another thread is here."""
-    from int_verl.maths import evaluator as numeric
     from int_verl.maths import thorough_comparison as judge
+    from int_verl.maths.size_limits import Costly, cheaply
 
     if not _judging.acquire(blocking=False):
         return None
     try:
-        with numeric.cheaply(MAX_BITS):
+        with cheaply(MAX_BITS):
             return judge.judge_by_engine(gold, answer)
-    except numeric.Costly:
+    except Costly:
         return None
     finally:
         _judging.release()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from int_verl.maths.parse_expression import Node
-from int_verl.maths.quick_comparison import Quantity
+from int_verl.maths.expression_tree import Node
+from int_verl.maths.quantities import Quantity
 
 INFINITY: Node = ("const", "inf")
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from int_verl.maths.expression_tree import Unsupported
+
 _SCAN = re.compile(
     r"\\\{|\\\}|\\lfloor|\\rfloor|\\lceil|\\rceil|\\langle|\\rangle|\\begin\s*\{[a-zA-Z]*\*?\}|\\end\s*\{[a-zA-Z]*\*?\}|"
     r"\\[a-zA-Z]+|\\.|[()\[\]{}]|[,;:=<>]|.",
@@ -63,3 +65,39 @@ def bracketed(text: str) -> tuple[str, str] | None:
         elif depth == 0 and not token.isspace():
             return None
     return None
+
+
+def nesting(text: str) -> int:
+    """Depth of the deepest group in ``text``; one linear pass over its bracket characters."""
+    depth = deepest = 0
+    for character in text:
+        if character in "({[":
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+        elif character in ")}]" and depth:
+            depth -= 1
+    return deepest
+
+
+def group_end(text: str, start: int) -> int:
+    """Index of the brace that closes the one at ``start``.
+
+    Raises:
+        Unsupported: it is never closed.
+    """
+    depth = 0
+    position = start
+    while position < len(text):
+        character = text[position]
+        if character == "\\":
+            position += 2
+            continue
+        if character == "{":
+            depth += 1
+        elif character == "}":
+            depth -= 1
+            if depth == 0:
+                return position
+        position += 1
+    raise Unsupported("unbalanced braces")

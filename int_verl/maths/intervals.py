@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.maths import evaluator as numeric
 from int_verl.maths.answer_items import INFINITY, NEG_INFINITY, Piece
-from int_verl.maths.parse_expression import Node, Unsupported
+from int_verl.maths.equality import constant, equal
+from int_verl.maths.expression_tree import Node, Unsupported
+from int_verl.maths.numbers_of_any_precision import _mp, _real, mp
 from int_verl.maths.size_limits import TooLarge
 
 
@@ -16,13 +17,13 @@ def infinite(node: Node) -> bool:
 
 def _position(node: Node) -> Any:
     if node == INFINITY:
-        return numeric.mp.inf
+        return mp.inf
     if node == NEG_INFINITY:
-        return -numeric.mp.inf
-    value = numeric.constant(node)
+        return -mp.inf
+    value = constant(node)
     if isinstance(value, tuple):
         raise Unsupported("matrix")
-    return numeric._real(numeric._mp(value))
+    return _real(_mp(value))
 
 
 def _merged(pieces: tuple[Piece, ...]) -> list[Piece] | None:
@@ -68,7 +69,7 @@ def same_region(gold: tuple[Piece, ...], answer: tuple[Piece, ...]) -> bool:
 def _same_bound(a: Node, b: Node) -> bool:
     if infinite(a) or infinite(b):
         return a == b
-    return numeric.equal(a, b)
+    return equal(a, b)
 
 
 def sorted_points(pieces: tuple[Piece, ...]) -> list[Node] | None:

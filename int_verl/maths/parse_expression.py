@@ -1,41 +1,18 @@
 """From a normalised LaTeX expression to a tree, by recursive descent.
 
-A node is a tuple whose first element names it:
-
-    ("num", Fraction)  ("var", name)  ("const", "pi" | "e" | "i" | "inf")
-    ("add", a, b)  ("sub", a, b)  ("mul", a, b)  ("div", a, b)  ("pow", a, b)  ("neg", a)  ("pm", a)  ("mp", a)
-    ("fact", a, steps)  ("fn", name, (args...))  ("apply", name, args)  ("matrix", rows)
-    ("sum" | "prod", variable, low, high, body)  ("degree", a)  ("percent", a)
-
 Whatever is not understood completely raises `Unsupported`; nothing is skipped and nothing is guessed.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
 
-from int_verl.maths.size_limits import MAX_DIGITS, MAX_NESTING, TooLarge
+from int_verl.maths.expression_tree import Node, Unsupported
+from int_verl.maths.size_limits import MAX_NESTING, TooLarge
+from int_verl.maths.tokens import FUNCTIONS, MANY, tokenise
 
-Node = tuple[Any, ...]
-
-
-class Unsupported(Exception):
-    """The expression uses something that this parser or the evaluator does not know."""
-
-
-FUNCTIONS = frozenset(
-    [
-        "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arcsin", "arccos",
-        "arctan", "arccot", "arcsec", "arccsc", "asin", "acos", "atan", "arcsinh", "arccosh", "arctanh", "arsinh",
-        "arcosh", "artanh", "ln", "log", "lg", "exp", "sgn", "sign", "det", "Re", "Im",
-    ]
-)  # fmt: skip
-_MANY = frozenset(["gcd", "lcm", "min", "max"])
-_WORDS = FUNCTIONS | _MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
 _GREEK = frozenset(
     [
         "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota",
@@ -44,108 +21,17 @@ _GREEK = frozenset(
         "Omega", "ell", "hbar", "aleph", "mho", "nabla", "partial", "Re", "Im", "wp", "imath", "jmath",
     ]
 )  # fmt: skip
-_TEXT = frozenset(
-    [
-        "text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "mathrm", "mathbf", "mathit",
-        "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "operatorname", "mbox", "hbox", "emph", "underline",
-        "mathscr", "boldsymbol",
-    ]
-)  # fmt: skip
+
+
 _ACCENTS = frozenset(
     ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
 )
+
+
 _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "vmatrix", "Vmatrix", "array", "smallmatrix"])
+
+
 UNKNOWN_FUNCTIONS = frozenset("fghFGH")
-
-_TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<num>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)|\\(?P<cmd>[A-Za-z]+)\*?|(?P<word>[A-Za-z]+)|"
-    r"(?P<esc>\\[{}%$#&_|\\])|(?P<sym>.)",
-    re.DOTALL,
-)
-_WORD_SPLIT = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)) + "|.")
-_NUMERAL_TEXT = re.compile(r"[-+0-9.,/ ]+")
-
-
-def group_end(text: str, start: int) -> int:
-    """Index of the brace that closes the one at ``start``.
-
-    Raises:
-        Unsupported: it is never closed.
-    """
-    depth = 0
-    position = start
-    while position < len(text):
-        character = text[position]
-        if character == "\\":
-            position += 2
-            continue
-        if character == "{":
-            depth += 1
-        elif character == "}":
-            depth -= 1
-            if depth == 0:
-                return position
-        position += 1
-    raise Unsupported("unbalanced braces")
-
-
-def tokenise(text: str) -> list[tuple[str, str, bool]]:
-    """``text`` as (kind, text, whether white space came before); kinds are num, cmd, let, text, sym."""
-    tokens: list[tuple[str, str, bool]] = []
-    position, space = 0, False
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None
-        position = match.end()
-        kind = match.lastgroup
-        content = match.group(kind) if kind else ""
-        if kind == "space":
-            space = True
-            continue
-        if kind == "num":
-            if len(content) > MAX_DIGITS:
-                raise TooLarge("digits")
-            tokens.append(("num", content, space))
-        elif kind == "cmd":
-            if content in _TEXT:
-                while position < len(text) and text[position] == " ":
-                    position += 1
-                if position >= len(text):
-                    raise Unsupported(content)
-                if text[position] == "{":
-                    end = group_end(text, position)
-                    inner, position = text[position + 1 : end], end + 1
-                else:
-                    inner, position = text[position], position + 1
-                tokens.extend(_text_tokens(content, inner, space))
-            else:
-                tokens.append(("cmd", content, space))
-        elif kind == "word":
-            for piece in _WORD_SPLIT.findall(content):
-                if len(piece) > 1:
-                    tokens.append(("cmd", piece, space))
-                else:
-                    tokens.append(("let", piece, space))
-                space = False
-        elif kind == "esc":
-            tokens.append(("sym", content, space))
-        else:
-            tokens.append(("sym", content, space))
-        space = False
-    return tokens
-
-
-def _text_tokens(command: str, inner: str, space: bool) -> list[tuple[str, str, bool]]:
-    stripped = inner.replace("~", " ").strip()
-    if command == "mathbb":
-        return [("text", "mathbb:" + stripped, space)]
-    if stripped.lstrip("\\") in _WORDS:
-        return [("cmd", stripped.lstrip("\\"), space)]
-    if len(stripped) == 1 and stripped.isalpha():
-        return [("let", stripped, space)]
-    if stripped and (_NUMERAL_TEXT.fullmatch(stripped) or (not command.startswith("text") and "\\" in stripped)):
-        return tokenise(stripped)
-    return [("text", " ".join(stripped.split()), space)]
 
 
 def parse(text: str) -> Node:
@@ -472,7 +358,7 @@ class _Parser:
             return ("fn", name[1:], (node,))
         if name in ("floor", "ceil", "abs"):
             return ("fn", name, self.parenthesised())
-        if name in _MANY:
+        if name in MANY:
             if not self.at("("):
                 raise Unsupported(name)
             return ("fn", name, self.parenthesised())
@@ -637,41 +523,3 @@ def _rename_imaginary(node: Any, variable: str) -> Any:
     if isinstance(node, tuple):
         return tuple(_rename_imaginary(part, variable) for part in node)
     return node
-
-
-def walk(node: Any) -> Iterator[Node]:
-    """Every node of a tree, in no particular order."""
-    pending = [node]
-    while pending:
-        current = pending.pop()
-        if current and isinstance(current[0], str):
-            yield current
-        pending.extend(part for part in current if isinstance(part, tuple))
-
-
-@lru_cache(maxsize=4096)
-def features(tree: Node) -> frozenset[str]:
-    """Kinds of a tree's nodes, and names of its constants and functions: ``{"add", "const", "pi", "fn", "ln"}``."""
-    return frozenset(name for node in walk(tree) for name in (node[:2] if node[0] in ("fn", "const") else node[:1]))
-
-
-@lru_cache(maxsize=8192)
-def variables(node: Node) -> frozenset[str]:
-    """Names of the free variables."""
-    kind = node[0]
-    if kind == "var":
-        return frozenset((node[1],))
-    if kind in ("num", "const"):
-        return frozenset()
-    if kind in ("sum", "prod"):
-        return variables(node[2]) | variables(node[3]) | (variables(node[4]) - {node[1]})
-    found = _variables_of_parts(node[1:])
-    return found | {node[1]} if kind == "apply" else found
-
-
-def _variables_of_parts(parts: tuple[Any, ...]) -> frozenset[str]:
-    found: frozenset[str] = frozenset()
-    for part in parts:
-        if isinstance(part, tuple) and part:
-            found |= variables(part) if isinstance(part[0], str) else _variables_of_parts(part)
-    return found

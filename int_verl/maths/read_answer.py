@@ -11,23 +11,17 @@ import re
 from functools import lru_cache
 from typing import Any
 
-from int_verl.maths import evaluator as numeric
 from int_verl.maths.answer_items import INFINITY, NEG_INFINITY, Item, Piece
 from int_verl.maths.brackets import bracketed, cut, single
+from int_verl.maths.equality import constant, equal
+from int_verl.maths.expression_tree import Node, Unsupported, features, variables
 from int_verl.maths.intervals import infinite, sorted_points
-from int_verl.maths.parse_expression import Node, Unsupported, features, parse, variables
-from int_verl.maths.prose import (
-    COMMANDS,
-    TRAILING_UNIT,
-    TRAILING_WORDS,
-    WORD_VALUES,
-    ends_in_unit,
-    is_prose,
-    plain_words,
-    without_unit,
-)
-from int_verl.maths.quick_comparison import quantity
+from int_verl.maths.numbers_of_any_precision import _mp, mp
+from int_verl.maths.parse_expression import parse
+from int_verl.maths.prose import COMMANDS, WORD_VALUES, is_prose, plain_words
+from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
+from int_verl.maths.units import TRAILING_UNIT, TRAILING_WORDS, ends_in_unit, without_unit
 
 _CONNECTIVE = re.compile(
     r"\\(?:text|mathrm|textrm|mbox|textbf|textit)\s*\{\s*[,;]?\s*(?:and|or|or else|and also)\s*[,;]?\s*\}|"
@@ -423,7 +417,7 @@ def _contradicts(sides: list[str]) -> bool:
             tree = parse(side)
             if variables(tree) or features(tree) & {"pm", "mp"}:
                 continue
-            if known is not None and not numeric.equal(known, tree):
+            if known is not None and not equal(known, tree):
                 if _close(known, tree):
                     continue
                 return True
@@ -436,9 +430,9 @@ def _contradicts(sides: list[str]) -> bool:
 def _close(a: Node, b: Node) -> bool:
     """An equality between an exact value and its rounding, as people write it: ``\\frac{2}{3} = 0.667``."""
     try:
-        x, y = numeric._mp(numeric.constant(a)), numeric._mp(numeric.constant(b))
+        x, y = _mp(constant(a)), _mp(constant(b))
         return (
-            bool(abs(x - y) <= abs(x) * numeric.mp.mpf("0.01"))
+            bool(abs(x - y) <= abs(x) * mp.mpf("0.01"))
             and "num" in (a[0], b[0])
             and any(tree[0] == "num" and tree[1].denominator != 1 for tree in (a, b))
         )

@@ -13,12 +13,17 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from int_verl.maths import evaluator as numeric
+from mpmath.libmp import to_rational
+
 from int_verl.maths.answer_items import Item, Piece, Undecided
+from int_verl.maths.equality import constant, equal, proportional
+from int_verl.maths.expression_tree import Node, Unsupported, features, variables
 from int_verl.maths.intervals import infinite, same_region
-from int_verl.maths.parse_expression import Node, Unsupported, features, parse, variables
-from int_verl.maths.prose import plain_words, unit
-from int_verl.maths.quick_comparison import Quantity, agrees, quantities_agree
+from int_verl.maths.numbers_of_any_precision import _magnitude, _mp, mp
+from int_verl.maths.parse_expression import parse
+from int_verl.maths.prose import plain_words
+from int_verl.maths.quantities import Quantity, agrees, quantities_agree
+from int_verl.maths.units import unit
 
 
 def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
@@ -208,7 +213,7 @@ def _same_expr(gold: Item, answer: Item) -> bool:
         # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
         a, b = _degrees_dropped(a), _degrees_dropped(b)
     try:
-        if numeric.equal(a, b):
+        if equal(a, b):
             return True
         return _percent_as_unit(gold, answer)
     except ArithmeticError:
@@ -221,7 +226,7 @@ def _same_expr(gold: Item, answer: Item) -> bool:
 
 def _percent_as_unit(gold: Item, answer: Item) -> bool:
     """``7.5\\%`` against 7.5, where the gold carries the sign."""
-    return gold.tree[0] == "percent" and answer.tree[0] != "percent" and numeric.equal(gold.tree[1], answer.tree)
+    return gold.tree[0] == "percent" and answer.tree[0] != "percent" and equal(gold.tree[1], answer.tree)
 
 
 def _function_name(name: str) -> str:
@@ -251,18 +256,18 @@ def _degrees_dropped(node: Node) -> Node:
 
 def _same_decimal(gold: Quantity, tree: Node) -> bool:
     try:
-        value = numeric.constant(_degrees_dropped(tree))
+        value = constant(_degrees_dropped(tree))
     except (Unsupported, ArithmeticError):
         raise Undecided("value") from None
     if isinstance(value, tuple):
         return False
     if type(value) is not Fraction:
-        value = numeric._mp(value)
-        if isinstance(value, numeric.mp.mpc):
+        value = _mp(value)
+        if isinstance(value, mp.mpc):
             if abs(value.imag) > 1e-30:
                 return False
             value = value.real
-        if not -4000 < numeric._magnitude(value) < 4000:
+        if not -4000 < _magnitude(value) < 4000:
             return False
         value = Fraction(*_as_ratio(value))
     goal = gold.value / 100 if gold.mark == "%" else gold.value
@@ -271,14 +276,14 @@ def _same_decimal(gold: Quantity, tree: Node) -> bool:
 
 
 def _as_ratio(value: Any) -> tuple[int, int]:
-    numerator, denominator = numeric.mpmath.libmp.to_rational(value._mpf_)
+    numerator, denominator = to_rational(value._mpf_)
     return int(numerator), int(denominator)
 
 
 def _same_equation(gold: Item, answer: Item) -> bool:
     (a, b), (c, d) = _sides(gold), _sides(answer)
     try:
-        return numeric.proportional(("sub", a, b), ("sub", c, d)) is not None
+        return proportional(("sub", a, b), ("sub", c, d)) is not None
     except Unsupported as problem:
         raise Undecided(str(problem)) from problem
 
@@ -313,7 +318,7 @@ def _same_inequality(gold: Item, answer: Item) -> bool:
     if a is None or b is None or a[1] != b[1]:
         return False
     try:
-        sign = numeric.proportional(a[0], b[0])
+        sign = proportional(a[0], b[0])
     except Unsupported as problem:
         raise Undecided(str(problem)) from problem
     return sign is not None and (sign > 0 or a[1] == "\\ne")
@@ -386,7 +391,7 @@ def _tuple_and_expr(gold: Item, answer: Item) -> bool:
     if len(cells) != len(entries) or (len(tree[1]) > 1 and len(tree[1][0]) > 1):
         return False
     try:
-        return all(numeric.equal(entry.tree, cell) for entry, cell in zip(entries, cells, strict=True))
+        return all(equal(entry.tree, cell) for entry, cell in zip(entries, cells, strict=True))
     except Unsupported as problem:
         raise Undecided(str(problem)) from problem
 
@@ -403,8 +408,8 @@ def _same_ratio(gold: Item, answer: Item) -> bool:
     try:
         (a, *rest), (b, *others) = gold.tree, answer.tree
         if _CLOCK.search(gold.text) or _CLOCK.search(answer.text):
-            return all(numeric.equal(x, y) for x, y in zip(gold.tree, answer.tree, strict=True))
-        return all(numeric.equal(("mul", a, y), ("mul", b, x)) for x, y in zip(rest, others, strict=True))
+            return all(equal(x, y) for x, y in zip(gold.tree, answer.tree, strict=True))
+        return all(equal(("mul", a, y), ("mul", b, x)) for x, y in zip(rest, others, strict=True))
     except ArithmeticError:
         return False
     except Unsupported as problem:
@@ -416,7 +421,7 @@ def _ratio_and_expr(gold: Item, answer: Item) -> bool:
     if len(ratio.tree) != 2:
         return False
     try:
-        return numeric.equal(("div", *ratio.tree), other.tree)
+        return equal(("div", *ratio.tree), other.tree)
     except ArithmeticError:
         return False
     except Unsupported as problem:

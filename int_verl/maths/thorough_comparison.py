@@ -5,7 +5,7 @@ from __future__ import annotations
 from int_verl.maths import ask_math_verify as symbolic
 from int_verl.maths import read_answer as reading
 from int_verl.maths.answer_items import Undecided
-from int_verl.maths.parse_expression import Unsupported
+from int_verl.maths.expression_tree import Unsupported
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
 
