@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from int_verl.maths.expression_tree import Unsupported
+from int_verl.maths.undecided import Unsupported
 
 _SCAN = re.compile(
     r"\\\{|\\\}|\\lfloor|\\rfloor|\\lceil|\\rceil|\\langle|\\rangle|\\begin\s*\{[a-zA-Z]*\*?\}|\\end\s*\{[a-zA-Z]*\*?\}|"
@@ -36,10 +36,6 @@ def cut(text: str, separators: frozenset[str]) -> list[tuple[str, str]]:
             before, start = token, match.end()
     pieces.append((before, text[start:]))
     return pieces
-
-
-def single(text: str) -> bool:
-    return len(cut(text, frozenset(",;"))) == 1
 
 
 def bracketed(text: str) -> tuple[str, str] | None:

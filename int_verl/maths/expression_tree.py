@@ -1,59 +1,242 @@
-"""An expression as a tree, and what every reader of one asks of it.
+"""An expression as a tree.
 
-A node is a tuple whose first element names it:
+    Number(Fraction(3, 2))   Variable("x")   Constant("pi")
+    Negative(a)   Degrees(a)   Percent(a)   PlusMinus(a, sign=1)   Factorial(a, steps=1)
+    Add(a, b)   Subtract(a, b)   Multiply(a, b)   Divide(a, b)   Power(a, b)
+    Call("sin", (a,))   UnknownCall("f", (a,))   Matrix(((a, b), (c, d)))   Series("sum", "k", low, high, body)
 
-    ("num", Fraction)  ("var", name)  ("const", "pi" | "e" | "i" | "inf")
-    ("add", a, b)  ("sub", a, b)  ("mul", a, b)  ("div", a, b)  ("pow", a, b)  ("neg", a)  ("pm", a)  ("mp", a)
-    ("fact", a, steps)  ("fn", name, (args...))  ("apply", name, args)  ("matrix", rows)
-    ("sum" | "prod", variable, low, high, body)  ("degree", a)  ("percent", a)
+Like the nodes of Python's own `ast`, these are equal to nothing but themselves, and `same_tree` compares what they
+say. So a cache keyed by trees costs the same for trees of all sizes, and no comparison recurses into a sum of a
+thousand terms, which is a tree of a thousand floors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from functools import lru_cache
-from typing import Any
-
-Node = tuple[Any, ...]
+from typing import Literal, TypeAlias
 
 
-class Unsupported(Exception):
-    """The expression uses something that this parser or the evaluator does not know."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Number:
+    value: Fraction
 
 
-def walk(node: Any) -> Iterator[Node]:
-    """Every node of a tree, in no particular order."""
-    pending = [node]
+@dataclass(frozen=True, slots=True, eq=False)
+class Variable:
+    name: str
+    """As written, with its index: ``x``, ``x_1``, ``\\alpha``, ``f'``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Constant:
+    name: Literal["pi", "e", "i", "inf"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unary:
+    operand: Node
+
+
+class Negative(Unary):
+    __slots__ = ()
+
+
+class Degrees(Unary):
+    __slots__ = ()
+
+
+class Percent(Unary):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PlusMinus(Unary):
+    sign: Literal[1, -1]
+    """1 for ``\\pm``, -1 for ``\\mp``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Factorial(Unary):
+    steps: int
+    """1 for ``n!``, 2 for ``n!!``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Binary:
+    left: Node
+    right: Node
+
+
+class Add(Binary):
+    __slots__ = ()
+
+
+class Subtract(Binary):
+    __slots__ = ()
+
+
+class Multiply(Binary):
+    __slots__ = ()
+
+
+class Divide(Binary):
+    __slots__ = ()
+
+
+class Power(Binary):
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """A function that is known by name, or one of: sqrt, abs, floor, ceil, binom, gcd, lcm, mod, min, max."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class UnknownCall:
+    """``f(x)`` and ``a_{n-1}``, whose name is ``a_``."""
+
+    name: str
+    arguments: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    rows: tuple[tuple[Node, ...], ...]
+    """All of one length, and at least one."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Series:
+    name: Literal["sum", "prod"]
+    variable: str
+    low: Node
+    high: Node
+    body: Node
+
+
+Leaf: TypeAlias = Number | Variable | Constant
+Node: TypeAlias = (
+    Leaf
+    | Negative | Degrees | Percent | PlusMinus | Factorial
+    | Add | Subtract | Multiply | Divide | Power
+    | Call | UnknownCall | Matrix | Series
+)  # fmt: skip
+
+INFINITY = Constant("inf")
+NEG_INFINITY = Negative(INFINITY)
+
+
+def infinite(node: Node) -> bool:
+    """Whether ``node`` is infinity or its negative."""
+    bare = node.operand if isinstance(node, Negative) else node
+    return isinstance(bare, Constant) and bare.name == "inf"
+
+
+def parts(node: Node) -> tuple[Node, ...]:
+    """The trees directly below a node."""
+    match node:
+        case Binary():
+            return node.left, node.right
+        case Unary():
+            return (node.operand,)
+        case Call() | UnknownCall():
+            return node.arguments
+        case Matrix():
+            return tuple(entry for row in node.rows for entry in row)
+        case Series():
+            return node.low, node.high, node.body
+        case Number() | Variable() | Constant():
+            return ()
+
+
+def _label(node: Node) -> object:
+    """What a node says beside its class and its parts."""
+    match node:
+        case Number():
+            return node.value
+        case Variable() | Constant() | Call() | UnknownCall():
+            return node.name
+        case PlusMinus():
+            return node.sign
+        case Factorial():
+            return node.steps
+        case Series():
+            return node.name, node.variable
+        case Matrix():
+            return len(node.rows)
+        case _:
+            return None
+
+
+def same_tree(a: Node, b: Node) -> bool:
+    """Whether two trees say the same, node by node."""
+    pending = [(a, b)]
     while pending:
-        current = pending.pop()
-        if current and isinstance(current[0], str):
-            yield current
-        pending.extend(part for part in current if isinstance(part, tuple))
+        x, y = pending.pop()
+        if x is y:
+            continue
+        below, beside = parts(x), parts(y)
+        if type(x) is not type(y) or len(below) != len(beside) or _label(x) != _label(y):
+            return False
+        pending.extend(zip(below, beside, strict=True))
+    return True
+
+
+def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
+    """``node`` over its changed parts."""
+    match node:
+        case Binary():
+            return replace(node, left=change(node.left), right=change(node.right))
+        case Unary():
+            return replace(node, operand=change(node.operand))
+        case Call() | UnknownCall():
+            return replace(node, arguments=tuple(map(change, node.arguments)))
+        case Matrix():
+            return Matrix(tuple(tuple(map(change, row)) for row in node.rows))
+        case Series():
+            return replace(node, low=change(node.low), high=change(node.high), body=change(node.body))
+        case Number() | Variable() | Constant():
+            return node
+
+
+def replaced(node: Node, old: Leaf, new: Leaf) -> Node:
+    """The tree with ``new`` wherever ``old`` stands."""
+    return new if same_tree(node, old) else with_parts(node, lambda part: replaced(part, old, new))
+
+
+def walk(tree: Node) -> Iterator[Node]:
+    """Every node of a tree, in no particular order."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(parts(node))
 
 
 @lru_cache(maxsize=4096)
-def features(tree: Node) -> frozenset[str]:
-    """Kinds of a tree's nodes, and names of its constants and functions: ``{"add", "const", "pi", "fn", "ln"}``."""
-    return frozenset(name for node in walk(tree) for name in (node[:2] if node[0] in ("fn", "const") else node[:1]))
+def features(tree: Node) -> frozenset[type[Node] | str]:
+    """Classes of a tree's nodes, and names of its constants and known functions: ``{Add, Constant, "pi"}``."""
+    found: set[type[Node] | str] = set()
+    for node in walk(tree):
+        found.add(type(node))
+        if isinstance(node, (Call, Constant)):
+            found.add(node.name)
+    return frozenset(found)
 
 
 @lru_cache(maxsize=8192)
 def variables(node: Node) -> frozenset[str]:
-    """Names of the free variables."""
-    kind = node[0]
-    if kind == "var":
-        return frozenset((node[1],))
-    if kind in ("num", "const"):
-        return frozenset()
-    if kind in ("sum", "prod"):
-        return variables(node[2]) | variables(node[3]) | (variables(node[4]) - {node[1]})
-    found = _variables_of_parts(node[1:])
-    return found | {node[1]} if kind == "apply" else found
-
-
-def _variables_of_parts(parts: tuple[Any, ...]) -> frozenset[str]:
-    found: frozenset[str] = frozenset()
-    for part in parts:
-        if isinstance(part, tuple) and part:
-            found |= variables(part) if isinstance(part[0], str) else _variables_of_parts(part)
-    return found
+    """Names of the free variables and of the unknown functions."""
+    if isinstance(node, Variable):
+        return frozenset((node.name,))
+    if isinstance(node, Series):
+        return variables(node.low) | variables(node.high) | (variables(node.body) - {node.variable})
+    named = frozenset((node.name,)) if isinstance(node, UnknownCall) else frozenset()
+    return named.union(*map(variables, parts(node)))

@@ -58,7 +58,7 @@ def agrees(gold: Fraction, decimals: int | None, value: Fraction) -> bool:
     """
     if value == gold:
         return True
-    if decimals is None or (decimals <= 0 and gold.denominator == 1 and decimals == 0):
+    if not decimals:
         return False
     unit = Fraction(10) ** -decimals
     if abs(gold) < unit * 10 ** (MIN_SIGNIFICANT_DIGITS - 1):
@@ -73,11 +73,10 @@ def quantities_agree(gold: Quantity, answer: Quantity) -> bool:
     if the gold carries it, or if the gold is at least 1. Degree and currency signs count for nothing, but a
     currency is no percentage and no angle.
     """
-    if gold.mark == answer.mark or "%" not in (gold.mark, answer.mark):
-        marks = {gold.mark, answer.mark} - {""}
-        return len(marks) < 2 and agrees(gold.value, gold.decimals, answer.value)
-    if gold.mark not in ("", "%") or answer.mark not in ("", "%"):
+    if gold.mark and answer.mark and gold.mark != answer.mark:
         return False
+    if gold.mark == answer.mark or "%" not in (gold.mark, answer.mark):
+        return agrees(gold.value, gold.decimals, answer.value)
     if gold.mark == "%":
         decimals = None if gold.decimals is None else gold.decimals + 2
         return agrees(gold.value / 100, decimals, answer.value) or agrees(gold.value, gold.decimals, answer.value)
@@ -86,16 +85,10 @@ def quantities_agree(gold: Quantity, answer: Quantity) -> bool:
     return abs(gold.value) >= 1 and agrees(gold.value, gold.decimals, answer.value)
 
 
-_INTEGER = re.compile(r"[+-]?\s?[0-9]+")
-
-
 _NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")
 
 
-_GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:,[0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
-
-
-_SPACED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?: [0-9]{3})+)(?:\.(?P<dec>[0-9]+))?")
+_GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+))(?:\.(?P<dec>[0-9]+))?")
 
 
 _FRACTION = re.compile(
@@ -125,9 +118,7 @@ def rational(normal: str) -> tuple[Fraction, int | None] | None:
     """
     if len(normal) > _MAX_RATIONAL_CHARS:
         return None
-    if _INTEGER.fullmatch(normal):
-        return Fraction(int(normal.replace(" ", ""))), None
-    match = _NUMBER.fullmatch(normal) or _GROUPED.fullmatch(normal) or _SPACED.fullmatch(normal)
+    match = _NUMBER.fullmatch(normal) or _GROUPED.fullmatch(normal)
     if match:
         whole = match["int"].replace(",", "").replace(" ", "")
         decimals = match["dec"] or ""

@@ -5,8 +5,20 @@ from __future__ import annotations
 from fractions import Fraction
 
 from int_verl.maths.evaluator import Evaluator
-from int_verl.maths.expression_tree import Node, Unsupported
-from int_verl.maths.size_limits import TooLarge
+from int_verl.maths.expression_tree import (
+    Add,
+    Call,
+    Divide,
+    Factorial,
+    Multiply,
+    Negative,
+    Node,
+    Number,
+    PlusMinus,
+    Power,
+    Subtract,
+)
+from int_verl.maths.undecided import NO_VALUE
 
 _PRIMES = (2305843009213693951, 2305843009213693921, 1152921504606846883)
 
@@ -15,51 +27,51 @@ class _NoResidue(Exception):
     """The constant is not a quotient of integers that can be followed modulo a prime."""
 
 
-def residue(node: Node, prime: int, sign: int = 1) -> int:
-    """A constant modulo ``prime``, without ever writing it down.
+def same_residues(a: Node, b: Node) -> bool | None:
+    """Whether two constants agree modulo some large primes; None if one has a part (a root, pi) without a residue."""
+    try:
+        return all(_residue(a, prime) == _residue(b, prime) for prime in _PRIMES)
+    except (_NoResidue, ValueError):
+        return None
 
-    Raises:
-        _NoResidue: it has a part (a root, pi, a long exponent) without a residue.
-    """
-    kind = node[0]
-    if kind == "num":
-        return node[1].numerator % prime * pow(node[1].denominator, -1, prime) % prime
-    if kind in ("add", "sub", "mul", "div"):
-        x, y = residue(node[1], prime, sign), residue(node[2], prime, sign)
-        if kind == "add":
-            return (x + y) % prime
-        if kind == "sub":
-            return (x - y) % prime
-        if kind == "mul":
-            return x * y % prime
-        if y == 0:
-            raise _NoResidue
-        return x * pow(y, -1, prime) % prime
-    if kind == "neg":
-        return -residue(node[1], prime, sign) % prime
-    if kind in ("pm", "mp"):
-        return (sign if kind == "pm" else -sign) * residue(node[1], prime, sign) % prime
-    if kind == "pow":
-        exponent = _small_integer(node[2])
-        base = residue(node[1], prime, sign)
-        if base == 0:
-            raise _NoResidue
-        return pow(base, exponent % (prime - 1), prime)
-    if kind in ("fact", "fn"):
-        try:
-            value = Evaluator({}, sign)(node)
-        except (Unsupported, TooLarge, ArithmeticError) as problem:
-            raise _NoResidue from problem
-        if type(value) is Fraction:
-            return value.numerator % prime * pow(value.denominator, -1, prime) % prime
+
+def _residue(node: Node, prime: int) -> int:
+    """A constant modulo ``prime``, without ever writing it down."""
+    match node:
+        case Number():
+            return _of_fraction(node.value, prime)
+        case Add():
+            return (_residue(node.left, prime) + _residue(node.right, prime)) % prime
+        case Subtract():
+            return (_residue(node.left, prime) - _residue(node.right, prime)) % prime
+        case Multiply():
+            return _residue(node.left, prime) * _residue(node.right, prime) % prime
+        case Divide():
+            return _residue(node.left, prime) * pow(_residue(node.right, prime), -1, prime) % prime
+        case Negative():
+            return -_residue(node.operand, prime) % prime
+        case PlusMinus():
+            return node.sign * _residue(node.operand, prime) % prime
+        case Power():
+            exponent = _exact(node.right)
+            base = _residue(node.left, prime)
+            if base == 0 or exponent.denominator != 1:
+                raise _NoResidue
+            return pow(base, exponent.numerator % (prime - 1), prime)
+        case Factorial() | Call():
+            return _of_fraction(_exact(node), prime)
     raise _NoResidue
 
 
-def _small_integer(node: Node) -> int:
+def _of_fraction(value: Fraction, prime: int) -> int:
+    return value.numerator % prime * pow(value.denominator, -1, prime) % prime
+
+
+def _exact(node: Node) -> Fraction:
     try:
         value = Evaluator({})(node)
-    except (Unsupported, TooLarge, ArithmeticError, KeyError) as problem:
+    except NO_VALUE as problem:
         raise _NoResidue from problem
-    if type(value) is not Fraction or value.denominator != 1:
+    if type(value) is not Fraction:
         raise _NoResidue
-    return value.numerator
+    return value

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import re
+from typing import Literal, TypeAlias
 
 from int_verl.maths.brackets import group_end
-from int_verl.maths.expression_tree import Unsupported
 from int_verl.maths.size_limits import MAX_DIGITS, TooLarge
+from int_verl.maths.undecided import Unsupported
+
+Token: TypeAlias = tuple[Literal["num", "cmd", "let", "text", "sym", "end"], str, bool]
+"""Kind, text, and whether white space came before."""
 
 FUNCTIONS = frozenset(
     [
@@ -15,14 +19,8 @@ FUNCTIONS = frozenset(
         "arcosh", "artanh", "ln", "log", "lg", "exp", "sgn", "sign", "det", "Re", "Im",
     ]
 )  # fmt: skip
-
-
-MANY = frozenset(["gcd", "lcm", "min", "max"])
-
-
-_WORDS = FUNCTIONS | MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
-
-
+FUNCTIONS_OF_MANY = frozenset(["gcd", "lcm", "min", "max"])
+_WORDS = FUNCTIONS | FUNCTIONS_OF_MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
 _TEXT = frozenset(
     [
         "text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "mathrm", "mathbf", "mathit",
@@ -30,31 +28,28 @@ _TEXT = frozenset(
         "mathscr", "boldsymbol",
     ]
 )  # fmt: skip
-
-
 _TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<num>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)|\\(?P<cmd>[A-Za-z]+)\*?|(?P<word>[A-Za-z]+)|"
-    r"(?P<esc>\\[{}%$#&_|\\])|(?P<sym>.)",
+    r"(?P<sym>\\[{}%$#&_|\\]|.)",
     re.DOTALL,
 )
-
-
 _WORD_SPLIT = re.compile("|".join(sorted(_WORDS, key=len, reverse=True)) + "|.")
-
-
 _NUMERAL_TEXT = re.compile(r"[-+0-9.,/ ]+")
 
 
-def tokenise(text: str) -> list[tuple[str, str, bool]]:
-    """``text`` as (kind, text, whether white space came before); kinds are num, cmd, let, text, sym."""
-    tokens: list[tuple[str, str, bool]] = []
+def tokenise(text: str) -> list[Token]:
+    """The tokens of ``text``.
+
+    Raises:
+        Unsupported: a brace is never closed.
+        TooLarge: a number is too long.
+    """
+    tokens: list[Token] = []
     position, space = 0, False
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        assert match is not None
+    while match := _TOKEN.match(text, position):
         position = match.end()
         kind = match.lastgroup
-        content = match.group(kind) if kind else ""
+        content = match[kind or 0]
         if kind == "space":
             space = True
             continue
@@ -62,36 +57,34 @@ def tokenise(text: str) -> list[tuple[str, str, bool]]:
             if len(content) > MAX_DIGITS:
                 raise TooLarge("digits")
             tokens.append(("num", content, space))
+        elif kind == "cmd" and content in _TEXT:
+            inner, position = _argument(text, position)
+            tokens.extend(_text_tokens(content, inner, space))
         elif kind == "cmd":
-            if content in _TEXT:
-                while position < len(text) and text[position] == " ":
-                    position += 1
-                if position >= len(text):
-                    raise Unsupported(content)
-                if text[position] == "{":
-                    end = group_end(text, position)
-                    inner, position = text[position + 1 : end], end + 1
-                else:
-                    inner, position = text[position], position + 1
-                tokens.extend(_text_tokens(content, inner, space))
-            else:
-                tokens.append(("cmd", content, space))
+            tokens.append(("cmd", content, space))
         elif kind == "word":
             for piece in _WORD_SPLIT.findall(content):
-                if len(piece) > 1:
-                    tokens.append(("cmd", piece, space))
-                else:
-                    tokens.append(("let", piece, space))
+                tokens.append(("cmd" if len(piece) > 1 else "let", piece, space))
                 space = False
-        elif kind == "esc":
-            tokens.append(("sym", content, space))
         else:
             tokens.append(("sym", content, space))
         space = False
     return tokens
 
 
-def _text_tokens(command: str, inner: str, space: bool) -> list[tuple[str, str, bool]]:
+def _argument(text: str, position: int) -> tuple[str, int]:
+    """The argument of a text command that begins at or after ``position``, and where it ends."""
+    while text.startswith(" ", position):
+        position += 1
+    if text.startswith("{", position):
+        end = group_end(text, position)
+        return text[position + 1 : end], end + 1
+    if position >= len(text):
+        raise Unsupported("text without argument")
+    return text[position], position + 1
+
+
+def _text_tokens(command: str, inner: str, space: bool) -> list[Token]:
     stripped = inner.replace("~", " ").strip()
     if command == "mathbb":
         return [("text", "mathbb:" + stripped, space)]
