@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal, TypeAlias
 
-from int_verl.maths.expression_tree import Node
 from int_verl.maths.intervals import Pieces
+from int_verl.maths.nodes import Node
 from int_verl.maths.quantities import Quantity
 
 

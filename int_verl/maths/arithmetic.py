@@ -19,7 +19,7 @@ NOT_FINITE = 1 << 62
 Scalar: TypeAlias = Any
 """A Fraction, or an mpf or mpc of `mp` (which has no types)."""
 Rows: TypeAlias = tuple[tuple[Scalar, ...], ...]
-Value: TypeAlias = Any
+Result: TypeAlias = Any
 """A `Scalar`, or the `Rows` of a matrix."""
 
 
@@ -67,7 +67,7 @@ def _bounded(x: Fraction) -> Scalar:
     return x
 
 
-def plus(x: Value, y: Value) -> Value:
+def plus(x: Result, y: Result) -> Result:
     """Sum of two numbers or two matrices."""
     if isinstance(x, tuple) or isinstance(y, tuple):
         if not (isinstance(x, tuple) and isinstance(y, tuple)) or len(x) != len(y) or len(x[0]) != len(y[0]):
@@ -78,7 +78,7 @@ def plus(x: Value, y: Value) -> Value:
     return to_float(x) + to_float(y)
 
 
-def minus(x: Value, y: Value) -> Value:
+def minus(x: Result, y: Result) -> Result:
     """Difference of two numbers or two matrices."""
     if isinstance(x, tuple) or isinstance(y, tuple):
         return plus(x, times(Fraction(-1), y))
@@ -87,7 +87,7 @@ def minus(x: Value, y: Value) -> Value:
     return to_float(x) - to_float(y)
 
 
-def times(x: Value, y: Value) -> Value:
+def times(x: Result, y: Result) -> Result:
     """Product of numbers and matrices."""
     if isinstance(x, tuple) and isinstance(y, tuple):
         if len(x[0]) != len(y):
@@ -109,7 +109,7 @@ def _dot(xs: tuple[Scalar, ...], ys: tuple[Scalar, ...]) -> Scalar:
     return total
 
 
-def over(x: Value, y: Value) -> Value:
+def over(x: Result, y: Result) -> Result:
     """Quotient of a number or matrix and a number."""
     if isinstance(y, tuple):
         raise Unsupported("division by a matrix")
@@ -122,7 +122,7 @@ def over(x: Value, y: Value) -> Value:
     return to_float(x) / to_float(y)
 
 
-def power(x: Value, y: Value) -> Scalar:
+def power(x: Result, y: Result) -> Scalar:
     """``x`` to the power of ``y``.
 
     Raises:

@@ -30,7 +30,6 @@ _PLACEHOLDER = re.compile(
     r"(?:\\text\s*\{)?\s*[<\[]?\s*(?:(?:your|the|final|my)\s+)*answer(?:\s+here)?\s*[>\]]?\s*\}?|\\[lc]?dots|\.\.\.|…",
     re.I,
 )
-_INNER_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])")
 _STATED = re.compile(
     r"(?:final\s+answer(?:\s+is)?|(?:the\s+)?answer\s+is|answer)\s*(?:\*\*)?\s*[:=]?\s*(?:\*\*)?\s*(?P<said>[^\n]{1,400})|"
     r"####\s*(?P<hash>[^\n]{1,400})",
@@ -101,7 +100,7 @@ def _box_content(text: str, start: int) -> tuple[str | None, int]:
     """Content and end of a box whose argument begins at ``start``; (None, start) where it is not closed."""
     if not text.startswith("{", start):
         bare = _BARE.match(text, start)
-        return (bare.group().rstrip(".,"), bare.end()) if bare and bare.start() == start else (None, start)
+        return (bare.group().rstrip(".,"), bare.end()) if bare else (None, start)
     depth = 0
     for match in _BRACES.finditer(text, start, start + MAX_BOX_CHARS):
         character = match.group()
@@ -152,8 +151,7 @@ def _last_box(text: str) -> str | None:
     enclosing = _enclosing(text, starts, position, closed[-1])
     if enclosing is not None and len(closed) == 1:
         contents = [enclosing.strip()]
-    contents = [strip_boxes(content).strip() if _INNER_BOX.search(content) else content for content in contents]
-    contents = [content for content in contents if content]
+    contents = [bare for content in contents if (bare := strip_boxes(content).strip())]
     if not contents:
         return None
     return contents[0] if len(contents) == 1 else "\\{" + ", ".join(contents) + "\\}"

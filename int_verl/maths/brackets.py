@@ -11,11 +11,7 @@ _SCAN = re.compile(
     r"\\[a-zA-Z]+|\\.|[()\[\]{}]|[,;:=<>]|.",
     re.DOTALL,
 )
-
-
 _OPEN = frozenset(["\\{", "\\lfloor", "\\lceil", "\\langle", "(", "[", "{"])
-
-
 _CLOSE = frozenset(["\\}", "\\rfloor", "\\rceil", "\\rangle", ")", "]", "}"])
 
 

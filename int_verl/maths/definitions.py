@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from int_verl.maths.arithmetic import mp, to_float
 from int_verl.maths.equality import constant, equal
-from int_verl.maths.expression_tree import Node, Number, PlusMinus, features, variables
+from int_verl.maths.nodes import Node, Number, PlusMinus, features, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.prose import is_prose, without_commands
 from int_verl.maths.size_limits import TooLarge

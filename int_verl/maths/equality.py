@@ -12,9 +12,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
-from int_verl.maths.arithmetic import Scalar, Value, mp, to_float
+from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
 from int_verl.maths.evaluator import Evaluator
-from int_verl.maths.expression_tree import Call, Node, Number, features, same_tree, variables, walk
+from int_verl.maths.nodes import Call, Node, Number, features, same_tree, variables, walk
 from int_verl.maths.residues import same_residues
 from int_verl.maths.sample_points import integer_variables, points
 from int_verl.maths.size_limits import MAX_PRECISION_BITS, Costly, TooLarge, most_bits
@@ -107,7 +107,7 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
     return same, _is_real(values[1][0]) and _is_real(values[1][1])
 
 
-def _compare(x: Value, y: Value, peak: int) -> bool | None:
+def _compare(x: Result, y: Result, peak: int) -> bool | None:
     """True or False where that is clear at the base precision; None where more digits are needed."""
     if isinstance(x, tuple) != isinstance(y, tuple):
         return False
@@ -122,7 +122,7 @@ def _compare(x: Value, y: Value, peak: int) -> bool | None:
     return False if abs(to_float(x) - to_float(y)) > mp.ldexp(1, peak - 60) else None
 
 
-def _converges(first: tuple[Value, Value], second: tuple[Value, Value], bits: int) -> bool:
+def _converges(first: tuple[Result, Result], second: tuple[Result, Result], bits: int) -> bool:
     """Whether a difference computed with ``bits`` and with ``2 * bits`` of precision tends to zero."""
     if isinstance(first[0], tuple):
         return all(
@@ -141,7 +141,7 @@ def _converges(first: tuple[Value, Value], second: tuple[Value, Value], bits: in
     return bool(after < scale * mp.ldexp(1, -bits) or after < mp.ldexp(1, -bits - 20))
 
 
-def _is_real(x: Value) -> bool:
+def _is_real(x: Result) -> bool:
     if isinstance(x, tuple):
         return all(_is_real(entry) for row in x for entry in row)
     return not isinstance(x, mp.mpc) or bool(abs(x.imag) <= mp.ldexp(max(abs(x), 1), -60))
@@ -185,7 +185,7 @@ def _same_ratio(first: tuple[Scalar, Scalar], second: tuple[Scalar, Scalar]) -> 
     return bool(abs(left - right) <= mp.ldexp(max(abs(left), abs(right)), -_BASE_BITS // 2))
 
 
-def constant(tree: Node) -> Value:
+def constant(tree: Node) -> Result:
     """The value of a constant: a Fraction where it is rational and short, else an mpf or mpc of 160 bits."""
     with mp.workprec(_BASE_BITS):
         return Evaluator({})(tree)

@@ -6,28 +6,10 @@ import math
 from collections.abc import Mapping
 from fractions import Fraction
 
-from int_verl.maths.arithmetic import NOT_FINITE, Undefined, Value, magnitude, minus, mp, over, plus, power, times
-from int_verl.maths.expression_tree import (
-    Add,
-    Call,
-    Constant,
-    Degrees,
-    Divide,
-    Factorial,
-    Matrix,
-    Multiply,
-    Negative,
-    Node,
-    Number,
-    Percent,
-    PlusMinus,
-    Power,
-    Series,
-    Subtract,
-    UnknownCall,
-    Variable,
-)
+from int_verl.maths import nodes
+from int_verl.maths.arithmetic import NOT_FINITE, Result, Undefined, magnitude, minus, mp, over, plus, power, times
 from int_verl.maths.named_functions import called, factorial
+from int_verl.maths.nodes import Node
 from int_verl.maths.sample_points import pseudo_random
 from int_verl.maths.size_limits import MAX_TERMS, TooLarge
 from int_verl.maths.undecided import Unsupported
@@ -48,7 +30,7 @@ class Evaluator:
         self.peak = 0
         """About log2 of the largest value on the way."""
 
-    def __call__(self, node: Node) -> Value:
+    def __call__(self, node: Node) -> Result:
         value = self._value(node)
         if type(value) is not Fraction and not isinstance(value, tuple):
             size = magnitude(value)
@@ -58,52 +40,52 @@ class Evaluator:
                 self.peak = size
         return value
 
-    def _value(self, node: Node) -> Value:
+    def _value(self, node: Node) -> Result:
         match node:
-            case Number():
+            case nodes.Number():
                 return node.value
-            case Variable():
+            case nodes.Variable():
                 if node.name not in self._point:
                     raise Unsupported("unbound variable")
                 return self._point[node.name]
-            case Multiply():
+            case nodes.Multiply():
                 return times(self(node.left), self(node.right))
-            case Add():
+            case nodes.Add():
                 return plus(self(node.left), self(node.right))
-            case Power():
+            case nodes.Power():
                 return power(self(node.left), self(node.right))
-            case Divide():
+            case nodes.Divide():
                 return over(self(node.left), self(node.right))
-            case Subtract():
+            case nodes.Subtract():
                 return minus(self(node.left), self(node.right))
-            case Call():
+            case nodes.Call():
                 return called(node.name, [self(argument) for argument in node.arguments], self._log_base)
-            case Constant():
+            case nodes.Constant():
                 return _constant(node)
-            case Negative():
+            case nodes.Negative():
                 return times(Fraction(-1), self(node.operand))
-            case PlusMinus():
+            case nodes.PlusMinus():
                 return times(Fraction(node.sign), self(node.operand))
-            case Factorial():
+            case nodes.Factorial():
                 return factorial(self(node.operand), node.steps)
-            case Degrees():
+            case nodes.Degrees():
                 return times(self(node.operand), mp.pi / 180)
-            case Percent():
+            case nodes.Percent():
                 return times(self(node.operand), Fraction(1, 100))
-            case UnknownCall():
+            case nodes.UnknownCall():
                 return self._unknown(node)
-            case Matrix():
+            case nodes.Matrix():
                 return tuple(tuple(self(entry) for entry in row) for row in node.rows)
-            case Series():
+            case nodes.Series():
                 return self._series(node)
 
-    def _unknown(self, node: UnknownCall) -> Fraction:
+    def _unknown(self, node: nodes.UnknownCall) -> Fraction:
         """An unknown function: equal arguments give equal, otherwise unrelated, values."""
         values = [self(argument) for argument in node.arguments]
         spelled = ",".join(str(v) if type(v) is Fraction else mp.nstr(v, 25) for v in values)
         return pseudo_random(f"{node.name}({spelled})")
 
-    def _series(self, node: Series) -> Value:
+    def _series(self, node: nodes.Series) -> Result:
         first, last = self(node.low), self(node.high)
         if type(first) is not Fraction or type(last) is not Fraction or first.denominator != 1:
             raise Unsupported("series limits")
@@ -111,7 +93,7 @@ class Evaluator:
         self._terms += max(math.floor(last) - first.numerator, 0)
         if self._terms > MAX_TERMS:
             raise TooLarge("terms")
-        total: Value = Fraction(0 if node.name == "sum" else 1)
+        total: Result = Fraction(0 if node.name == "sum" else 1)
         combine = plus if node.name == "sum" else times
         outside = self._point
         for k in terms:
@@ -121,7 +103,7 @@ class Evaluator:
         return total
 
 
-def _constant(node: Constant) -> Value:
+def _constant(node: nodes.Constant) -> Result:
     match node.name:
         case "pi":
             return mp.pi + 0

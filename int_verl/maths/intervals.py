@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from int_verl.maths.arithmetic import mp, to_real
 from int_verl.maths.equality import constant, equal
-from int_verl.maths.expression_tree import INFINITY, NEG_INFINITY, Negative, Node, infinite, same_tree
+from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Negative, Node, infinite, same_tree
 from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-from int_verl.maths.arithmetic import Scalar, Undefined, Value, exact_root, magnitude, mp, to_float, to_real
+from int_verl.maths.arithmetic import Result, Scalar, Undefined, exact_root, magnitude, mp, to_float, to_real
 from int_verl.maths.size_limits import MAX_EXACT_BITS, TooLarge, at_any_cost
 from int_verl.maths.undecided import Unsupported
 
 _FACTORIAL_EXACT = 2_500
 
 
-def called(name: str, values: list[Value], log_base: int | None) -> Scalar:
+def called(name: str, values: list[Result], log_base: int | None) -> Scalar:
     """The value of a named function.
 
     Args:
@@ -94,7 +94,7 @@ def _binomial(n: Scalar, k: Scalar) -> Scalar:
     return mp.binomial(to_float(n), to_float(k))
 
 
-def factorial(x: Value, steps: int) -> Scalar:
+def factorial(x: Result, steps: int) -> Scalar:
     """``x!`` for one step, ``x!!`` for two."""
     if type(x) is not Fraction:
         raise TooLarge("factorial") if not isinstance(x, tuple) and magnitude(x) > 20 else Unsupported("factorial")

@@ -9,27 +9,8 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
-from int_verl.maths.expression_tree import (
-    Add,
-    Call,
-    Constant,
-    Degrees,
-    Divide,
-    Factorial,
-    Matrix,
-    Multiply,
-    Negative,
-    Node,
-    Number,
-    Percent,
-    PlusMinus,
-    Power,
-    Series,
-    Subtract,
-    UnknownCall,
-    Variable,
-    replaced,
-)
+from int_verl.maths import nodes
+from int_verl.maths.nodes import Node, replaced
 from int_verl.maths.size_limits import MAX_NESTING, TooLarge
 from int_verl.maths.tokens import FUNCTIONS, FUNCTIONS_OF_MANY, Token, tokenise
 from int_verl.maths.undecided import Unsupported
@@ -49,10 +30,6 @@ _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "array", "smal
 _UNKNOWN_FUNCTIONS = frozenset("fghFGH")
 _INDICES = frozenset("nkmij")
 _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
-_ADDITIVE = frozenset(["+", "-", "pm", "mp"])
-_MULTIPLICATIVE = frozenset(["*", "cdot", "times", "bullet", "ast", "/", "div", "bmod", "mod"])
-_POSTFIX = frozenset(["!", "degree", "\\%", "%"])
-_MODULO = frozenset(["bmod", "mod"])
 _STOPS = frozenset(
     [
         "cdot", "times", "bullet", "ast", "div", "pm", "mp", "bmod", "mod", "pmod", "le", "ge", "ne", "lt", "gt",
@@ -104,7 +81,7 @@ class _Parser:
         kind, text, _ = self.tokens[self.position]
         return text in texts and kind in ("sym", "cmd")
 
-    def take(self, texts: frozenset[str]) -> str | None:
+    def take(self, *texts: str) -> str | None:
         """The next token if it is one of these operators, which is then behind us."""
         kind, text, _ = self.tokens[self.position]
         if text in texts and kind in ("sym", "cmd"):
@@ -113,16 +90,14 @@ class _Parser:
         return None
 
     def expect(self, text: str) -> None:
-        if not self.at(text):
+        if not self.take(text):
             raise Unsupported(f"expected {text}, found {self.peek()[1]}")
-        self.position += 1
 
     def skip_to(self, text: str) -> str:
         """What stands before the next ``text``, which is passed as well."""
         skipped = ""
-        while not self.at(text):
+        while not self.take(text):
             skipped += self.next()[1]
-        self.position += 1
         return skipped
 
     # -- grammar
@@ -132,54 +107,54 @@ class _Parser:
         if self.depth > 4 * MAX_NESTING:
             raise TooLarge("nesting")
         left = self.product()
-        while operator := self.take(_ADDITIVE):
+        while operator := self.take("+", "-", "pm", "mp"):
             right = self.product()
             if operator == "+":
-                left = Add(left, right)
+                left = nodes.Add(left, right)
             elif operator == "-":
-                left = Subtract(left, right)
+                left = nodes.Subtract(left, right)
             else:
-                left = Add(left, PlusMinus(right, 1 if operator == "pm" else -1))
+                left = nodes.Add(left, nodes.PlusMinus(right, 1 if operator == "pm" else -1))
         self.depth -= 1
         return left
 
     def product(self) -> Node:
         left = self.signed()
         while True:
-            operator = self.take(_MULTIPLICATIVE)
+            operator = self.take("*", "cdot", "times", "bullet", "ast", "/", "div", "bmod", "mod")
             if operator is None:
                 if not self.starts_factor():
                     return left
                 left = self.mixed_number(left) or self.beside(left)
-            elif operator == "*" and self.at("*"):  # Python's power
-                self.next()
-                left = Power(left, self.signed())
+            elif operator == "*" and self.take("*"):  # Python's power
+                left = nodes.Power(left, self.signed())
             elif operator in ("/", "div"):
-                left = Divide(left, self.signed())
-            elif operator in _MODULO:
-                left = Call("mod", (left, self.signed()))
+                left = nodes.Divide(left, self.signed())
+            elif operator in ("bmod", "mod"):
+                left = nodes.Call("mod", (left, self.signed()))
             else:
-                left = Multiply(left, self.signed())
+                left = nodes.Multiply(left, self.signed())
 
     def beside(self, left: Node) -> Node:
         """A product without a sign."""
-        if isinstance(left, Number) and self.peek()[0] == "num":
+        if isinstance(left, nodes.Number) and self.peek()[0] == "num":
             raise Unsupported("two numbers side by side")
-        return Multiply(left, self.power())
+        return nodes.Multiply(left, self.power())
 
     def mixed_number(self, left: Node) -> Node | None:
         """``3\\frac{1}{2}`` and ``3 1/2``: an integer directly before a proper fraction of integers."""
-        whole = left.operand if isinstance(left, Negative) else left
+        whole = left.operand if isinstance(left, nodes.Negative) else left
         kind, digits, _ = self.tokens[self.position - 1]
-        if not isinstance(whole, Number) or kind != "num" or "." in digits or len(digits) > 6:
+        if not isinstance(whole, nodes.Number) or kind != "num" or "." in digits or len(digits) > 6:
             return None
         if self.position >= 2 and self.tokens[self.position - 2][1] in ("^", "_", "/"):
             return None
         start = self.position
         match self.fraction():
-            case Divide(Number(a), Number(b)) if a.denominator == b.denominator == 1 and 0 < a < b < 10**6:
-                total = Number(whole.value + a / b)
-                return total if whole is left else Negative(total)
+            case nodes.Divide(nodes.Number(a), nodes.Number(b)):
+                if a.denominator == b.denominator == 1 and 0 < a < b < 10**6:
+                    total = nodes.Number(whole.value + a / b)
+                    return total if whole is left else nodes.Negative(total)
         self.position = start
         return None
 
@@ -190,11 +165,10 @@ class _Parser:
         kind, top, space = self.peek()
         if kind == "num" and space:
             self.next()
-            if self.at("/"):
-                self.next()
+            if self.take("/"):
                 kind, bottom, _ = self.next()
                 if kind == "num" and "." not in top + bottom:
-                    return Divide(_number(top), _number(bottom))
+                    return nodes.Divide(_number(top), _number(bottom))
         return None
 
     def starts_factor(self) -> bool:
@@ -206,13 +180,13 @@ class _Parser:
         return kind != "end"
 
     def signed(self) -> Node:
-        operator = self.take(_ADDITIVE)
+        operator = self.take("+", "-", "pm", "mp")
         if operator is None:
             return self.power()
         inner = self.signed()
         if operator == "+":
             return inner
-        return Negative(inner) if operator == "-" else PlusMinus(inner, 1 if operator == "pm" else -1)
+        return nodes.Negative(inner) if operator == "-" else nodes.PlusMinus(inner, 1 if operator == "pm" else -1)
 
     def power(self) -> Node:
         base = self.postfix(self.atom())
@@ -220,20 +194,16 @@ class _Parser:
 
     def raised(self, base: Node) -> Node:
         self.expect("^")
-        return Power(base, self.argument(whole_number=True))
+        return nodes.Power(base, self.argument(whole_number=True))
 
     def postfix(self, node: Node) -> Node:
-        while operator := self.take(_POSTFIX):
+        while operator := self.take("!", "degree", "\\%", "%"):
             if operator == "!":
-                steps = 1
-                while self.at("!"):
-                    self.next()
-                    steps += 1
-                if steps > 2:
+                node = nodes.Factorial(node, 2 if self.take("!") else 1)
+                if self.at("!"):
                     raise Unsupported("!!!")
-                node = Factorial(node, steps)
             else:
-                node = Degrees(node) if operator == "degree" else Percent(node)
+                node = nodes.Degrees(node) if operator == "degree" else nodes.Percent(node)
         return node
 
     def argument(self, *, whole_number: bool = False) -> Node:
@@ -245,7 +215,7 @@ class _Parser:
         if kind == "sym" and text in ("-", "+"):
             self.next()
             inner = self.argument(whole_number=whole_number)
-            return Negative(inner) if text == "-" else inner
+            return nodes.Negative(inner) if text == "-" else inner
         return self.atom()
 
     def group(self, left: str) -> Node:
@@ -277,23 +247,23 @@ class _Parser:
             node = self.sum()
             self.bars -= 1
             self.expect("|")
-            return Call("abs", (node,))
+            return nodes.Call("abs", (node,))
         raise Unsupported(text)
 
     def variable(self, name: str) -> Node:
         if name in ("e", "i") and not self.at("_", "'"):
-            return Constant("e" if name == "e" else "i")
-        while self.at("_", "'"):
-            if self.next()[1] == "'":
+            return nodes.Constant("e" if name == "e" else "i")
+        while mark := self.take("_", "'"):
+            if mark == "'":
                 name += "'"
                 continue
             index = self.subscript()
             if not isinstance(index, str):
-                return UnknownCall(name + "_", (index,))
+                return nodes.UnknownCall(name + "_", (index,))
             name += "_" + index
         if name.rstrip("'") in _UNKNOWN_FUNCTIONS and self.at("("):
-            return UnknownCall(name, self.parenthesised())
-        return Variable(name)
+            return nodes.UnknownCall(name, self.parenthesised())
+        return nodes.Variable(name)
 
     def subscript(self) -> str | Node:
         """A subscript: a string where it is a mere label, a tree where it is computed with (``F_{n-1}``)."""
@@ -301,7 +271,7 @@ class _Parser:
             kind, text, _ = self.next()
             if kind == "sym":
                 raise Unsupported("subscript")
-            return Variable(text) if kind == "let" and text in _INDICES else text
+            return nodes.Variable(text) if kind == "let" and text in _INDICES else text
         end, depth = self.position, 0
         while True:
             if self.tokens[end] is _END:
@@ -321,26 +291,25 @@ class _Parser:
     def parenthesised(self) -> tuple[Node, ...]:
         self.expect("(")
         bars, self.bars = self.bars, 0
-        items = [self.sum()]
-        while self.at(","):
-            self.next()
-            items.append(self.sum())
+        arguments = [self.sum()]
+        while self.take(","):
+            arguments.append(self.sum())
         self.bars = bars
         self.expect(")")
-        return tuple(items)
+        return tuple(arguments)
 
     def command(self, name: str) -> Node:
         if name in ("frac", "binom"):
             top, bottom = self.argument(), self.argument()
-            return Divide(top, bottom) if name == "frac" else Call("binom", (top, bottom))
+            return nodes.Divide(top, bottom) if name == "frac" else nodes.Call("binom", (top, bottom))
         if name == "sqrt":
             return self.root()
         if name in ("pi", "infty", "infinity"):
-            return Constant("pi" if name == "pi" else "inf")
+            return nodes.Constant("pi" if name == "pi" else "inf")
         if name in ("lfloor", "lceil"):
-            return Call(name[1:], (self.enclosed("r" + name[1:]),))
+            return nodes.Call(name[1:], (self.enclosed("r" + name[1:]),))
         if name in ("floor", "ceil", "abs") or name in FUNCTIONS_OF_MANY:
-            return Call(name, self.parenthesised())
+            return nodes.Call(name, self.parenthesised())
         if name in FUNCTIONS:
             return self.function(name)
         if name == "sum" or name == "prod":
@@ -356,42 +325,43 @@ class _Parser:
     def root(self) -> Node:
         index = self.group("[") if self.at("[") else None
         radicand = self.group("(") if self.at("(") else self.argument(whole_number=True)
-        return Call("sqrt", (radicand,)) if index is None else Power(radicand, Divide(_number("1"), index))
+        if index is None:
+            return nodes.Call("sqrt", (radicand,))
+        return nodes.Power(radicand, nodes.Divide(_number("1"), index))
 
     def function(self, name: str) -> Node:
         base: Node | None = None
         power: Node | None = None
-        while self.at("_", "^"):
-            if self.next()[1] == "_":
+        while mark := self.take("_", "^"):
+            if mark == "_":
                 base = self.argument(whole_number=True)
             else:
                 power = self.argument(whole_number=True)
         argument = self.function_argument()
         match power:
-            case Negative(Number(one)) if one == 1 and not name.startswith(("ln", "log", "exp")):
+            case nodes.Negative(nodes.Number(one)) if one == 1 and not name.startswith(("ln", "log", "exp")):
                 name, power = "arc" + name, None
         if name in ("asin", "acos", "atan"):
             name = "arc" + name[1:]
-        node: Node = Call(name, (argument,))
+        node: Node = nodes.Call(name, (argument,))
         if base is not None:
             if name != "log":
                 raise Unsupported("subscripted function")
-            node = Divide(Call("ln", (argument,)), Call("ln", (base,)))
-        return node if power is None else Power(node, power)
+            node = nodes.Divide(nodes.Call("ln", (argument,)), nodes.Call("ln", (base,)))
+        return node if power is None else nodes.Power(node, power)
 
     def function_argument(self) -> Node:
         if self.at("(", "[", "{", "\\{", "|"):
             node = self.atom()
             return self.postfix(self.raised(node) if self.at("^") else node)
-        if self.at("-"):
-            self.next()
-            return Negative(self.function_argument())
+        if self.take("-"):
+            return nodes.Negative(self.function_argument())
         node = self.power()
         while self.starts_factor() and not self.at("(", "["):
             kind, text, _ = self.peek()
             if kind == "text" or (kind == "cmd" and (text in FUNCTIONS or text in ("sum", "prod", "begin"))):
                 break
-            node = Multiply(node, self.power())
+            node = nodes.Multiply(node, self.power())
         return node
 
     def series(self, name: Literal["sum", "prod"]) -> Node:
@@ -399,8 +369,7 @@ class _Parser:
         high: Node | None = None
         variable = ""
         for _ in range(2):
-            if self.at("_"):
-                self.next()
+            if self.take("_"):
                 self.expect("{")
                 kind, variable, _space = self.next()
                 if kind != "let":
@@ -408,16 +377,15 @@ class _Parser:
                 self.expect("=")
                 low = self.sum()
                 self.expect("}")
-            elif self.at("^"):
-                self.next()
+            elif self.take("^"):
                 high = self.argument(whole_number=True)
         if low is None or high is None:
             raise Unsupported("series without limits")
         body = self.product()
         if variable == "i" or variable == "e":
             # Here that letter is the index and not the constant.
-            body = replaced(body, Constant("i" if variable == "i" else "e"), Variable(variable))
-        return Series(name, variable, low, high, body)
+            body = replaced(body, nodes.Constant("i" if variable == "i" else "e"), nodes.Variable(variable))
+        return nodes.Series(name, variable, low, high, body)
 
     def matrix(self) -> Node:
         self.expect("{")
@@ -427,33 +395,29 @@ class _Parser:
         if name == "array" and self.at("{"):
             self.skip_to("}")
         rows: list[list[Node]] = [[]]
-        while not self.at("end"):
-            if self.at("\\\\", "cr"):
-                self.next()
+        while not self.take("end"):
+            if self.take("\\\\", "cr"):
                 rows.append([])
-            elif self.at("\\", "hline", "&"):
-                self.next()
-            else:
+            elif not self.take("\\", "hline", "&"):
                 rows[-1].append(self.sum())
-        self.next()
         self.expect("{")
         self.skip_to("}")
         rows = [row for row in rows if row]
         if len({len(row) for row in rows}) != 1:
             raise Unsupported("ragged matrix")
-        return Matrix(tuple(tuple(row) for row in rows))
+        return nodes.Matrix(tuple(tuple(row) for row in rows))
 
 
 @lru_cache(maxsize=4096)
 def _number(text: str) -> Node:
-    return Number(Fraction(text.rstrip(".")))
+    return nodes.Number(Fraction(text.rstrip(".")))
 
 
 def _spell(node: Node) -> str:
     """A short name for a product of variables, for accents: ``\\overline{AB}``."""
     match node:
-        case Variable() | Constant():
+        case nodes.Variable() | nodes.Constant():
             return node.name
-        case Multiply():
+        case nodes.Multiply():
             return _spell(node.left) + _spell(node.right)
     raise Unsupported("accent")

@@ -15,15 +15,9 @@ WORD_VALUES = {
     "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
     "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
 }  # fmt: skip
-
-
 _TEXT_COMMAND = r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox|emph|operatorname|mathit|boldsymbol)\s*"
 _MARKUP = re.compile(_TEXT_COMMAND + r"(?=\{)|\\[(){}\[\]]|[${}]")
-
-
 _QUOTES = re.compile(r"[\"'`*]+")
-
-
 _AROUND_PUNCTUATION = re.compile(r"\s*([(),.;:!?])\s*")
 
 
@@ -36,11 +30,7 @@ def plain_words(text: str) -> str:
 
 
 _WORD_RUN = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{3,}(?![A-Za-z])")
-
-
 _COMMANDS = re.compile(r"\\(?:begin|end)\s*\{[a-zA-Z*]*\}(?:\s*\{[clr|]*\})?|\\[a-zA-Z]+")
-
-
 _SYMBOLS = re.compile(r"[0-9+=^_/<>-]|\\(?!(?:text|mathrm|textbf|mathbf|mbox))")
 
 

@@ -86,24 +86,16 @@ def quantities_agree(gold: Quantity, answer: Quantity) -> bool:
 
 
 _NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")
-
-
 _GROUPED = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]{1,3}(?:(?:,[0-9]{3})+|(?: [0-9]{3})+))(?:\.(?P<dec>[0-9]+))?")
-
-
 _FRACTION = re.compile(
     r"(?P<sign>[+-]?)\s?(?P<whole>[0-9]+(?= ?\\frac))?\s?"
     r"(?:\\frac\s?(?:\{\s?(?P<s2>[+-]?)\s?(?P<a>[0-9]+)\s?\}|(?P<a1>[0-9]))\s?"
     r"(?:\{\s?(?P<b>[0-9]+)\s?\}|(?P<b1>[0-9]))|(?:(?P<whole2>[0-9]+) )?(?P<c>[0-9]+)\s?/\s?(?P<d>[0-9]+))"
 )
-
-
 _SCIENTIFIC = re.compile(
     r"(?P<m>[+-]?[0-9]+(?:\.[0-9]*)?|[+-]?\.[0-9]+)\s?(?:[eE](?P<e>[+-]?[0-9]{1,4})|"
     r"(?:\\times|\\cdot|\*)\s?10\s?\^\s?(?:\{\s?(?P<e2>[+-]?\s?[0-9]{1,4})\s?\}|(?P<e3>[0-9])))"
 )
-
-
 _MAX_RATIONAL_CHARS = 3_000
 
 

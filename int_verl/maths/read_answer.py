@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from int_verl.maths import nodes, prose
 from int_verl.maths.answer_items import (
     Contradiction,
     Equation,
@@ -29,35 +30,9 @@ from int_verl.maths.answer_items import (
 )
 from int_verl.maths.brackets import bracketed, cut
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
-from int_verl.maths.expression_tree import (
-    INFINITY,
-    NEG_INFINITY,
-    Degrees,
-    Negative,
-    Node,
-    Number,
-    Percent,
-    PlusMinus,
-    Subtract,
-    Variable,
-    features,
-    variables,
-    with_parts,
-)
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
+from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, features, variables, with_parts
 from int_verl.maths.parse_expression import parse
-from int_verl.maths.prose import (
-    WORD_VALUES,
-    after_lead,
-    is_prose,
-    is_words_only,
-    plain_words,
-    stated_value,
-    text_group,
-    with_separators,
-    without_commands,
-    without_remark,
-)
 from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 from int_verl.maths.undecided import Unsupported
@@ -88,14 +63,14 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
         text = _MATH_DOLLARS.sub(" ", text).strip()
-    text = with_separators(text)
-    words = plain_words(text)
-    if words in WORD_VALUES:
-        text = WORD_VALUES[words]
-    elif is_prose(text):
-        value = after_lead(text)
-        if value is None or is_prose(value):
-            value = stated_value(text)
+    text = prose.with_separators(text)
+    words = prose.plain_words(text)
+    if words in prose.WORD_VALUES:
+        text = prose.WORD_VALUES[words]
+    elif prose.is_prose(text):
+        value = prose.after_lead(text)
+        if value is None or prose.is_prose(value):
+            value = prose.stated_value(text)
         if value is None and not may_end_in_unit(text):
             return (Text(text),)
         text = text if value is None else value
@@ -104,10 +79,10 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         raise TooLarge("items")
     if not pieces:
         return (Text(text),)
-    items = [item for piece in pieces for item in _item(piece)]
-    if len(items) == 1 and isinstance(items[0], Set):
-        return items[0].members
-    return _with_names(items)
+    found = [item for piece in pieces for item in _item(piece)]
+    if len(found) == 1 and isinstance(found[0], Set):
+        return found[0].members
+    return _with_names(found)
 
 
 def _pieces(text: str) -> list[str]:
@@ -115,23 +90,23 @@ def _pieces(text: str) -> list[str]:
     return [piece.strip() for _, piece in cut(text, _SEPARATORS)]
 
 
-def _with_names(items: list[Item]) -> tuple[Item, ...]:
+def _with_names(found: list[Item]) -> tuple[Item, ...]:
     """``p=5, q=2, p=7, q=2`` as two named groups, and the name of ``x = 1, 2`` for both of its values."""
-    named = [item for item in items if isinstance(item, Value) and item.name]
+    named = [item for item in found if isinstance(item, Value) and item.name]
     names = {item.name for item in named}
-    if len(names) == 1 and items[0].name:
+    if len(names) == 1 and found[0].name:
         return tuple(
-            replace(item, name=named[0].name) if isinstance(item, Value) and not item.name else item for item in items
+            replace(item, name=named[0].name) if isinstance(item, Value) and not item.name else item for item in found
         )
-    if len(names) < 2 or len(named) != len(items):
-        return tuple(items)
+    if len(names) < 2 or len(named) != len(found):
+        return tuple(found)
     groups: list[dict[str, Value]] = [{}]
     for item in named:
         if item.name in groups[-1]:
             groups.append({})
         groups[-1][item.name] = item
     if any(len(group) != len(groups[0]) for group in groups):
-        return tuple(items)
+        return tuple(found)
     return tuple(NamedGroup(", ".join(item.text for item in group.values()), tuple(group.values())) for group in groups)
 
 
@@ -150,7 +125,7 @@ _MODULUS = re.compile(
 
 def _item(text: str) -> Sequence[Item]:
     """One piece between commas; several items where it holds a ``\\pm`` or is a set."""
-    text = without_remark(after_lead(text.strip()) or text.strip())
+    text = prose.without_remark(prose.after_lead(text.strip()) or text.strip())
     modulus = _MODULUS.search(text)
     if modulus:
         text = text[: modulus.start()].replace("\\equiv", "=")
@@ -172,14 +147,14 @@ _SUCH_THAT = frozenset(["|", "\\mid", ":"])
 
 def _value(text: str, name: str = "") -> Sequence[Item]:
     text = text.strip()
-    if text == "\\ldots" or (is_words_only(text) and plain_words(text) not in WORD_VALUES):
+    if text == "\\ldots" or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
         return [Text(text, name=name)]
     text = _unwrapped(text.rstrip(".").strip())
     number = quantity(text)
     if number is not None:
-        tree: Node = Number(number.value)
+        tree: Node = nodes.Number(number.value)
         if number.mark in ("%", "degree"):
-            tree = Percent(tree) if number.mark == "%" else Degrees(tree)
+            tree = nodes.Percent(tree) if number.mark == "%" else nodes.Degrees(tree)
         return [Value(text, tree, number, name=name)]
     base = _BASE.fullmatch(text)
     if base:
@@ -200,7 +175,7 @@ def _value(text: str, name: str = "") -> Sequence[Item]:
 
 
 def _not_parsed(text: str, name: str = "") -> Text | NotUnderstood:
-    return Text(text, name=name) if is_prose(text) else NotUnderstood(text, name=name)
+    return Text(text, name=name) if prose.is_prose(text) else NotUnderstood(text, name=name)
 
 
 def _enclosed(text: str, name: str) -> Item | None:
@@ -230,7 +205,7 @@ def _enclosed(text: str, name: str) -> Item | None:
 def _unwrapped(text: str) -> str:
     """Without the braces, parentheses or text command around all of it."""
     for _ in range(8):
-        group = text_group(text)
+        group = prose.text_group(text)
         enclosed = bracketed(group or text)
         if enclosed is None or enclosed[0] not in ("{}", "()"):
             return text
@@ -248,7 +223,7 @@ def _expression(text: str, name: str) -> Sequence[Item]:
     for _ in range(4):
         tree = _parsed(core)
         if tree is not None and not ends_in_unit(core):
-            if PlusMinus in features(tree):
+            if nodes.PlusMinus in features(tree):
                 return [Value(text, _with_sign(tree, sign), name=name) for sign in (1, -1)]
             return [Value(text, tree, name=name)]
         shorter = without_unit(core)
@@ -257,15 +232,15 @@ def _expression(text: str, name: str) -> Sequence[Item]:
         core = shorter
         number = quantity(core)
         if number is not None:
-            return [Value(text, Number(number.value), number, name=name)]
+            return [Value(text, nodes.Number(number.value), number, name=name)]
         inner = bracketed(core)
         if inner is not None and len(_pieces(inner[1])) > 1:
             return _value(core, name)
     if tree is not None:
         return [Value(text, tree, name=name)]
-    words = plain_words(text)
-    if words in WORD_VALUES:
-        return _value(WORD_VALUES[words], name)
+    words = prose.plain_words(text)
+    if words in prose.WORD_VALUES:
+        return _value(prose.WORD_VALUES[words], name)
     return [Text(text, name=name) if _NOT_MATHS.search(text) else _not_parsed(text, name)]
 
 
@@ -278,9 +253,9 @@ def _parsed(text: str) -> Node | None:
 
 def _with_sign(node: Node, sign: int) -> Node:
     """The tree with ``\\pm`` decided."""
-    if isinstance(node, PlusMinus):
+    if isinstance(node, nodes.PlusMinus):
         inner = _with_sign(node.operand, sign)
-        return inner if node.sign == sign else Negative(inner)
+        return inner if node.sign == sign else nodes.Negative(inner)
     return with_parts(node, lambda part: _with_sign(part, sign))
 
 
@@ -319,8 +294,8 @@ def _simple_region(text: str) -> Pieces | None:
         return (EVERYWHERE,)
     parts = cut(text, _RELATIONS)
     if len(parts) > 1:
-        items = _relation(text, parts)
-        return items[0].pieces if len(items) == 1 and isinstance(items[0], Region) else None
+        found = _relation(text, parts)
+        return found[0].pieces if len(found) == 1 and isinstance(found[0], Region) else None
     enclosed = bracketed(text)
     if enclosed is None:
         return None
@@ -347,7 +322,7 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
         operators.pop()
         sides.pop()
     if operators in (["\\approx"], ["\\simeq"]):
-        if not re.search("[A-Za-z]", without_commands(sides[0])) or not is_name(sides[0]) or quantity(sides[0]):
+        if not re.search("[A-Za-z]", prose.without_commands(sides[0])) or not is_name(sides[0]) or quantity(sides[0]):
             return _value(sides[0])
         operators = ["="]
     arrows = [k for k, operator in enumerate(operators) if operator in _ARROWS]
@@ -410,11 +385,11 @@ def _inequality(text: str, sides: list[str], operators: list[str]) -> Region | I
         return None
     if operators == ["\\ne"]:
         a, b = trees
-        if isinstance(a, Variable) and not variables(b):
+        if isinstance(a, nodes.Variable) and not variables(b):
             return Region(
                 text, (Interval(NEG_INFINITY, False, b, False), Interval(b, False, INFINITY, False)), name=a.name
             )
-        return Inequality(text, Subtract(a, b), "\\ne")
+        return Inequality(text, nodes.Subtract(a, b), "\\ne")
     if set(operators) <= _FALLING:
         trees.reverse()
         operators = operators[::-1]
@@ -422,12 +397,12 @@ def _inequality(text: str, sides: list[str], operators: list[str]) -> Region | I
         return None
     closed = [operator in ("\\le", "\\ge") for operator in operators]
     match trees:
-        case [Variable(name), high] if name not in variables(high):
+        case [nodes.Variable(name), high] if name not in variables(high):
             return Region(text, (Interval.between(NEG_INFINITY, False, high, closed[0]),), name=name)
-        case [low, Variable(name)] if name not in variables(low):
+        case [low, nodes.Variable(name)] if name not in variables(low):
             return Region(text, (Interval.between(low, closed[0], INFINITY, False),), name=name)
         case [low, high]:
-            return Inequality(text, Subtract(high, low), "<=" if closed[0] else "<")
-        case [low, Variable(name), high]:
+            return Inequality(text, nodes.Subtract(high, low), "<=" if closed[0] else "<")
+        case [low, nodes.Variable(name), high]:
             return Region(text, (Interval.between(low, closed[0], high, closed[1]),), name=name)
     return None

@@ -4,20 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from int_verl.maths import nodes
 from int_verl.maths.evaluator import Evaluator
-from int_verl.maths.expression_tree import (
-    Add,
-    Call,
-    Divide,
-    Factorial,
-    Multiply,
-    Negative,
-    Node,
-    Number,
-    PlusMinus,
-    Power,
-    Subtract,
-)
+from int_verl.maths.nodes import Node
 from int_verl.maths.undecided import NO_VALUE
 
 _PRIMES = (2305843009213693951, 2305843009213693921, 1152921504606846883)
@@ -38,27 +27,27 @@ def same_residues(a: Node, b: Node) -> bool | None:
 def _residue(node: Node, prime: int) -> int:
     """A constant modulo ``prime``, without ever writing it down."""
     match node:
-        case Number():
+        case nodes.Number():
             return _of_fraction(node.value, prime)
-        case Add():
+        case nodes.Add():
             return (_residue(node.left, prime) + _residue(node.right, prime)) % prime
-        case Subtract():
+        case nodes.Subtract():
             return (_residue(node.left, prime) - _residue(node.right, prime)) % prime
-        case Multiply():
+        case nodes.Multiply():
             return _residue(node.left, prime) * _residue(node.right, prime) % prime
-        case Divide():
+        case nodes.Divide():
             return _residue(node.left, prime) * pow(_residue(node.right, prime), -1, prime) % prime
-        case Negative():
+        case nodes.Negative():
             return -_residue(node.operand, prime) % prime
-        case PlusMinus():
+        case nodes.PlusMinus():
             return node.sign * _residue(node.operand, prime) % prime
-        case Power():
+        case nodes.Power():
             exponent = _exact(node.right)
             base = _residue(node.left, prime)
             if base == 0 or exponent.denominator != 1:
                 raise _NoResidue
             return pow(base, exponent.numerator % (prime - 1), prime)
-        case Factorial() | Call():
+        case nodes.Factorial() | nodes.Call():
             return _of_fraction(_exact(node), prime)
     raise _NoResidue
 

@@ -28,8 +28,8 @@ from int_verl.maths.answer_items import (
     Value,
 )
 from int_verl.maths.equality import equal
-from int_verl.maths.expression_tree import Divide, Matrix, Multiply
 from int_verl.maths.intervals import Interval, Pieces, same_region
+from int_verl.maths.nodes import Divide, Matrix, Multiply
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_value import same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
@@ -60,13 +60,13 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     return _same_set(gold, answer)
 
 
-def _joined(items: tuple[Item, ...]) -> tuple[Item, ...]:
+def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
     """``x < 0 or x > 2`` as one region; nothing else changes."""
-    regions = [item for item in items if isinstance(item, Region) and item.name]
-    if 1 < len(regions) == len(items) and len({region.name for region in regions}) == 1:
+    regions = [item for item in side if isinstance(item, Region) and item.name]
+    if 1 < len(regions) == len(side) and len({region.name for region in regions}) == 1:
         pieces = tuple(piece for region in regions for piece in region.pieces)
         return (Region(" ; ".join(region.text for region in regions), pieces, name=regions[0].name),)
-    return items
+    return side
 
 
 def _one_and_many(one: Item, many: tuple[Item, ...], *, turned: bool) -> bool | None:
@@ -93,12 +93,12 @@ def _in_order(one: Sequence[Item], other: Sequence[Item], *, turned: bool) -> bo
     return all(same_item(b, a) if turned else same_item(a, b) for a, b in zip(one, other, strict=True))
 
 
-def _as_pieces(items: tuple[Item, ...]) -> Pieces | None:
+def _as_pieces(side: tuple[Item, ...]) -> Pieces | None:
     """A region, or numbers as the single points of one; None for anything else."""
-    if len(items) == 1 and isinstance(items[0], Region):
-        return items[0].pieces
-    values = [item for item in items if isinstance(item, Value)]
-    return tuple(Interval.only(value.tree) for value in values) if len(values) == len(items) else None
+    if len(side) == 1 and isinstance(side[0], Region):
+        return side[0].pieces
+    values = [item for item in side if isinstance(item, Value)]
+    return tuple(Interval.only(value.tree) for value in values) if len(values) == len(side) else None
 
 
 def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:

@@ -7,22 +7,11 @@ from fractions import Fraction
 
 from mpmath.libmp import to_rational
 
+from int_verl.maths import nodes
 from int_verl.maths.answer_items import Equation, Inequality, Region, Value
 from int_verl.maths.arithmetic import magnitude, mp
 from int_verl.maths.equality import constant, equal, proportional
-from int_verl.maths.expression_tree import (
-    Degrees,
-    Node,
-    Percent,
-    Series,
-    Subtract,
-    Variable,
-    features,
-    infinite,
-    replaced,
-    same_tree,
-    variables,
-)
+from int_verl.maths.nodes import Node, features, infinite, replaced, same_tree, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.quantities import Quantity, agrees, quantities_agree
 from int_verl.maths.undecided import Undecided
@@ -58,10 +47,10 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
         b = _with_argument_of(gold.name, answer.name, b)
     present = features(a) | features(b)
     if "inf" in present:
-        if Series in present:
+        if nodes.Series in present:
             raise Undecided("infinite series")
         return same_tree(a, b)
-    if isinstance(a, Degrees) == isinstance(b, Degrees) or "pi" not in present:
+    if isinstance(a, nodes.Degrees) == isinstance(b, nodes.Degrees) or "pi" not in present:
         # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
         a, b = _without_degrees(a), _without_degrees(b)
     try:
@@ -69,7 +58,7 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
             return True
         # 7.5\% against 7.5, where the gold carries the sign
         whole, part = gold.tree, answer.tree
-        return isinstance(whole, Percent) and not isinstance(part, Percent) and equal(whole.operand, part)
+        return isinstance(whole, nodes.Percent) and not isinstance(part, nodes.Percent) and equal(whole.operand, part)
     except ArithmeticError:
         return False
 
@@ -90,13 +79,13 @@ def _with_argument_of(gold_name: str, answer_name: str, tree: Node) -> Node:
     first = re.fullmatch(r".*\((\w)\)", gold_name)
     second = re.fullmatch(r".*\((\w)\)", answer_name)
     if first and second and first[1] != second[1] and first[1] not in variables(tree):
-        return replaced(tree, Variable(second[1]), Variable(first[1]))
+        return replaced(tree, nodes.Variable(second[1]), nodes.Variable(first[1]))
     return tree
 
 
 def _without_degrees(tree: Node) -> Node:
     """An angle's value in degrees: the sign at the end of an answer is a unit, inside a sine it is a factor."""
-    return tree.operand if isinstance(tree, Degrees) else tree
+    return tree.operand if isinstance(tree, nodes.Degrees) else tree
 
 
 def _rounds_to(gold: Quantity, tree: Node) -> bool:
@@ -126,11 +115,11 @@ def same_equation(gold: Equation | Value, answer: Equation | Value) -> bool:
     return first is not None and second is not None and proportional(first, second) is not None
 
 
-def _sides_apart(item: Equation | Value) -> Subtract | None:
+def _sides_apart(item: Equation | Value) -> Node | None:
     """The difference of the sides."""
     if isinstance(item, Equation):
-        return Subtract(item.left, item.right)
-    return Subtract(parse(item.name), item.tree) if item.name else None
+        return nodes.Subtract(item.left, item.right)
+    return nodes.Subtract(parse(item.name), item.tree) if item.name else None
 
 
 def same_inequality(gold: Inequality | Region, answer: Inequality | Region) -> bool:
@@ -148,9 +137,9 @@ def _as_inequality(item: Inequality | Region) -> Inequality | None:
         return item
     if len(item.pieces) != 1 or not item.name:
         return None
-    piece, variable = item.pieces[0], Variable(item.name)
+    piece, variable = item.pieces[0], nodes.Variable(item.name)
     if infinite(piece.low) and not infinite(piece.high):
-        return Inequality(item.text, Subtract(piece.high, variable), "<=" if piece.high_closed else "<")
+        return Inequality(item.text, nodes.Subtract(piece.high, variable), "<=" if piece.high_closed else "<")
     if infinite(piece.high) and not infinite(piece.low):
-        return Inequality(item.text, Subtract(variable, piece.low), "<=" if piece.low_closed else "<")
+        return Inequality(item.text, nodes.Subtract(variable, piece.low), "<=" if piece.low_closed else "<")
     return None

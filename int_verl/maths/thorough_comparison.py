@@ -52,12 +52,16 @@ def judge(gold: str, answer: str) -> tuple[str, str]:
     by_engine = judge_by_engine(gold, answer)
     if by_engine is not None:
         return by_engine
-    if not _warm:
-        raise Cold
-    verdict = ask_math_verify.same(gold, answer)
+    verdict = _by_math_verify(gold, answer)
     if verdict is None:
         return "gold_unparsable", "math-verify"
     return ("correct" if verdict else "incorrect"), "math-verify"
+
+
+def _by_math_verify(gold: str, answer: str) -> bool | None:
+    if not _warm:
+        raise Cold
+    return ask_math_verify.verdict(gold, answer)
 
 
 _LONG_TEXT_WORDS = 6
@@ -78,9 +82,7 @@ def inspect(gold: str) -> tuple[str, str]:
         return "unusable", f"too large ({problem})"
     except _GIVES_UP:
         pass
-    if not _warm:
-        raise Cold
-    verdict = ask_math_verify.same(gold, gold)
+    verdict = _by_math_verify(gold, gold)
     if verdict is None:
         return "unusable", "it cannot be parsed"
     return ("usable", "math-verify") if verdict else ("unusable", "it does not equal itself")

@@ -10,22 +10,14 @@ _UNIT_GROUP = (
     r"\\(?:text|mathrm|mbox|textrm|rm|textbf|textit|operatorname|mathit|hbox)\s*\{(?P<unit>[^{}]*)\}\s*"
     r"(?:\^\s*(?:\{\s*-?\s*[0-9]\s*\}|[0-9]))?"
 )
-
-
 _TRAILING_UNIT = re.compile(r"(?P<core>.*[^\s^_/*+\-=(,])\s*(?:(?:/|\\cdot)\s*)?" + _UNIT_GROUP + r"\s*$", re.DOTALL)
-
-
 _TRAILING_WORDS = re.compile(
     r"(?P<core>(?:.*[0-9}\])!]))\s*(?P<unit>(?:[A-Za-z]{2,}\.?(?:\s*/\s*[A-Za-z]+|\s+[A-Za-z]+)*|[a-z]{1,3}/[a-z]{1,3})(?:\s?\^\s?\{?[0-9]\}?)?)\s*$",
     re.DOTALL,
 )
-
-
 _LOGIC = re.compile(
     r"\b(?:and|or|if|not|no|where|when|for|otherwise|else|unless|with|mod|but|except|either|than|least|most)\b|[0-9]"
 )
-
-
 _KNOWN_UNITS = frozenset(
     [
         "m", "cm", "mm", "km", "nm", "um", "in", "ft", "yd", "mi", "mile", "inch", "inche", "foot", "feet", "yard",
