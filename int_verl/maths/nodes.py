@@ -141,38 +141,30 @@ def infinite(node: Node) -> bool:
 
 def parts(node: Node) -> tuple[Node, ...]:
     """The trees directly below a node."""
-    match node:
-        case Binary():
-            return node.left, node.right
-        case Unary():
-            return (node.operand,)
-        case Call() | UnknownCall():
-            return node.arguments
-        case Matrix():
-            return tuple(entry for row in node.rows for entry in row)
-        case Series():
-            return node.low, node.high, node.body
-        case Number() | Variable() | Constant():
-            return ()
+    return _label_and_parts(node)[1]
 
 
-def _label(node: Node) -> object:
-    """What a node says beside its class and its parts."""
+def _label_and_parts(node: Node) -> tuple[object, tuple[Node, ...]]:
+    """What a node says beside its class, and the trees directly below it."""
     match node:
         case Number():
-            return node.value
-        case Variable() | Constant() | Call() | UnknownCall():
-            return node.name
+            return node.value, ()
+        case Variable() | Constant():
+            return node.name, ()
+        case Binary():
+            return None, (node.left, node.right)
         case PlusMinus():
-            return node.sign
+            return node.sign, (node.operand,)
         case Factorial():
-            return node.steps
-        case Series():
-            return node.name, node.variable
+            return node.steps, (node.operand,)
+        case Unary():
+            return None, (node.operand,)
+        case Call() | UnknownCall():
+            return node.name, node.arguments
         case Matrix():
-            return len(node.rows)
-        case _:
-            return None
+            return len(node.rows), tuple(entry for row in node.rows for entry in row)
+        case Series():
+            return (node.name, node.variable), (node.low, node.high, node.body)
 
 
 def same_tree(a: Node, b: Node) -> bool:
@@ -182,10 +174,12 @@ def same_tree(a: Node, b: Node) -> bool:
         x, y = pending.pop()
         if x is y:
             continue
-        below, beside = parts(x), parts(y)
-        if type(x) is not type(y) or len(below) != len(beside) or _label(x) != _label(y):
+        if type(x) is not type(y):
             return False
-        pending.extend(zip(below, beside, strict=True))
+        (label, below), (other_label, other_below) = _label_and_parts(x), _label_and_parts(y)
+        if label != other_label or len(below) != len(other_below):
+            return False
+        pending.extend(zip(below, other_below, strict=True))
     return True
 
 
@@ -232,11 +226,17 @@ def features(tree: Node) -> frozenset[type[Node] | str]:
 
 
 @lru_cache(maxsize=8192)
-def variables(node: Node) -> frozenset[str]:
+def variables(tree: Node) -> frozenset[str]:
     """Names of the free variables and of the unknown functions."""
-    if isinstance(node, Variable):
-        return frozenset((node.name,))
-    if isinstance(node, Series):
-        return variables(node.low) | variables(node.high) | (variables(node.body) - {node.variable})
-    named = frozenset((node.name,)) if isinstance(node, UnknownCall) else frozenset()
-    return named.union(*map(variables, parts(node)))
+    found: set[str] = set()
+    nothing: frozenset[str] = frozenset()
+    pending = [(tree, nothing)]
+    while pending:
+        node, bound = pending.pop()
+        if isinstance(node, (Variable, UnknownCall)) and node.name not in bound:
+            found.add(node.name)
+        if isinstance(node, Series):
+            pending += [(node.low, bound), (node.high, bound), (node.body, bound | {node.variable})]
+        else:
+            pending += [(part, bound) for part in parts(node)]
+    return frozenset(found)
