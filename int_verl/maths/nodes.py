@@ -183,8 +183,24 @@ def same_tree(a: Node, b: Node) -> bool:
     return True
 
 
-def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
-    """``node`` over its changed parts."""
+def walk(tree: Node) -> Iterator[Node]:
+    """Every node of a tree, in no particular order."""
+    pending = [tree]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending.extend(parts(node))
+
+
+def changed(tree: Node, change: Callable[[Node], Node]) -> Node:
+    """The tree with every node changed, from the leaves to the root."""
+    done: dict[Node, Node] = {}
+    for node in reversed(list(walk(tree))):
+        done[node] = change(_with_parts(node, done.__getitem__))
+    return done[tree]
+
+
+def _with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
     match node:
         case Binary():
             return replace(node, left=change(node.left), right=change(node.right))
@@ -200,18 +216,9 @@ def with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
             return node
 
 
-def replaced(node: Node, old: Leaf, new: Leaf) -> Node:
+def replaced(tree: Node, old: Leaf, new: Leaf) -> Node:
     """The tree with ``new`` wherever ``old`` stands."""
-    return new if same_tree(node, old) else with_parts(node, lambda part: replaced(part, old, new))
-
-
-def walk(tree: Node) -> Iterator[Node]:
-    """Every node of a tree, in no particular order."""
-    pending = [tree]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending.extend(parts(node))
+    return changed(tree, lambda node: new if same_tree(node, old) else node)
 
 
 @lru_cache(maxsize=4096)

@@ -31,7 +31,7 @@ from int_verl.maths.answer_items import (
 from int_verl.maths.brackets import bracketed, cut
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
-from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, features, variables, with_parts
+from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, changed, features, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
@@ -251,12 +251,15 @@ def _parsed(text: str) -> Node | None:
         return None
 
 
-def _with_sign(node: Node, sign: int) -> Node:
+def _with_sign(tree: Node, sign: int) -> Node:
     """The tree with ``\\pm`` decided."""
-    if isinstance(node, nodes.PlusMinus):
-        inner = _with_sign(node.operand, sign)
-        return inner if node.sign == sign else nodes.Negative(inner)
-    return with_parts(node, lambda part: _with_sign(part, sign))
+
+    def decided(node: Node) -> Node:
+        if isinstance(node, nodes.PlusMinus):
+            return node.operand if node.sign == sign else nodes.Negative(node.operand)
+        return node
+
+    return changed(tree, decided)
 
 
 # -- subsets of the line
