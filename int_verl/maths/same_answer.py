@@ -110,9 +110,8 @@ def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         if isinstance(given, Value) and given.bare_number is not None:
             numbers.setdefault(given.bare_number, []).append(k)
     for wanted in gold:
-        alike = (
-            numbers.get(wanted.bare_number, []) if isinstance(wanted, Value) and wanted.bare_number is not None else []
-        )
+        number = wanted.bare_number if isinstance(wanted, Value) else None
+        alike = [] if number is None else numbers.get(number, [])
         if not alike:
             for k, given in enumerate(answer):
                 try:
