@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 
+from int_verl.maths.brackets import closing_brace
 from int_verl.maths.size_limits import MAX_BOX_CHARS, MAX_BOXES
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?[0-9][0-9.,/]*|[A-Za-z]\b")
 _GLUE = re.compile(
     r"(?:[\s,;$&.~]|\\[,;:! ]|\\\\|\\[()\[\]]|\\quad|\\qquad|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|"
@@ -101,16 +101,8 @@ def _box_content(text: str, start: int) -> tuple[str | None, int]:
     if not text.startswith("{", start):
         bare = _BARE.match(text, start)
         return (bare.group().rstrip(".,"), bare.end()) if bare else (None, start)
-    depth = 0
-    for match in _BRACES.finditer(text, start, start + MAX_BOX_CHARS):
-        character = match.group()
-        if character == "{":
-            depth += 1
-        elif character == "}":
-            depth -= 1
-            if depth == 0:
-                return text[start + 1 : match.start()], match.end()
-    return None, start
+    end = closing_brace(text, start, MAX_BOX_CHARS)
+    return (None, start) if end is None else (text[start + 1 : end], end + 1)
 
 
 def _last_box(text: str) -> str | None:
@@ -132,8 +124,8 @@ def _last_box(text: str) -> str | None:
         while closed and closed[-1][0] < end:
             closed.pop()
             enclosures += 1
-        stripped = content.strip()
-        if _is_placeholder(stripped):
+        content = content.strip()
+        if _is_placeholder(content):
             if closed:
                 break
             continue
@@ -147,10 +139,9 @@ def _last_box(text: str) -> str | None:
             break
     if not closed:
         return None
-    contents = list(dict.fromkeys(content.strip() for _, _, content in reversed(closed)))
-    enclosing = _enclosing(text, starts, position, closed[-1])
-    if enclosing is not None and len(closed) == 1:
-        contents = [enclosing.strip()]
+    contents = list(dict.fromkeys(content for _, _, content in reversed(closed)))
+    if len(closed) == 1:
+        contents = [_enclosing(text, starts, position, closed[0]) or contents[0]]
     contents = [bare for content in contents if (bare := strip_boxes(content).strip())]
     if not contents:
         return None

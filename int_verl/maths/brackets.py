@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from int_verl.maths.undecided import Unsupported
-
 _SCAN = re.compile(
     r"\\\{|\\\}|\\lfloor|\\rfloor|\\lceil|\\rceil|\\langle|\\rangle|\\begin\s*\{[a-zA-Z]*\*?\}|\\end\s*\{[a-zA-Z]*\*?\}|"
     r"\\[a-zA-Z]+|\\.|[()\[\]{}]|[,;:=<>]|.",
     re.DOTALL,
 )
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPEN = frozenset(["\\{", "\\lfloor", "\\lceil", "\\langle", "(", "[", "{"])
 _CLOSE = frozenset(["\\}", "\\rfloor", "\\rceil", "\\rangle", ")", "]", "}"])
 
@@ -72,24 +71,14 @@ def nesting(text: str) -> int:
     return deepest
 
 
-def group_end(text: str, start: int) -> int:
-    """Index of the brace that closes the one at ``start``.
-
-    Raises:
-        Unsupported: it is never closed.
-    """
+def closing_brace(text: str, start: int, most: int | None = None) -> int | None:
+    """Index of the brace that closes the one at ``start``; None where none of the ``most`` next characters does."""
     depth = 0
-    position = start
-    while position < len(text):
-        character = text[position]
-        if character == "\\":
-            position += 2
-            continue
-        if character == "{":
+    for match in _BRACES.finditer(text, start, len(text) if most is None else start + most):
+        if match.group() == "{":
             depth += 1
-        elif character == "}":
+        elif match.group() == "}":
             depth -= 1
             if depth == 0:
-                return position
-        position += 1
-    raise Unsupported("unbalanced braces")
+                return match.start()
+    return None

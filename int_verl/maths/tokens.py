@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal, TypeAlias
 
-from int_verl.maths.brackets import group_end
+from int_verl.maths.brackets import closing_brace
 from int_verl.maths.size_limits import MAX_DIGITS, TooLarge
 from int_verl.maths.undecided import Unsupported
 
@@ -77,7 +77,9 @@ def _argument(text: str, position: int) -> tuple[str, int]:
     while text.startswith(" ", position):
         position += 1
     if text.startswith("{", position):
-        end = group_end(text, position)
+        end = closing_brace(text, position)
+        if end is None:
+            raise Unsupported("unbalanced braces")
         return text[position + 1 : end], end + 1
     if position >= len(text):
         raise Unsupported("text without argument")
