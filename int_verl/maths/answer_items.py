@@ -93,7 +93,7 @@ class NumeralInBase(_Item):
 
 @dataclass(frozen=True, slots=True)
 class NamedGroup(_Item):
-    members: tuple[Value, ...]
+    entries: tuple[Value, ...]
     """Each with a name, and no two with the same."""
 
 

@@ -76,20 +76,20 @@ def _one_and_many(one: Item, many: tuple[Item, ...], *, turned: bool) -> bool | 
         turned: ``one`` is the answer, and ``many`` the gold.
     """
     if isinstance(one, NamedGroup) and all(isinstance(item, Value) and not item.name for item in many):
-        if len({member.name.partition("_")[0] for member in one.members}) == 1:
+        if len({member.name.partition("_")[0] for member in one.entries}) == 1:
             # x_1 = 1, x_2 = 2 against 2, 1
-            values = tuple(replace(member, name="") for member in one.members)
+            values = tuple(replace(member, name="") for member in one.entries)
             return _same_set(many, values) if turned else _same_set(values, many)
         # a = 1, b = 2 against 1, 2
-        return _in_order(one.members, many, turned=turned) if len(one.members) == len(many) else None
+        return _in_order(one.entries, many, turned=turned) if len(one.entries) == len(many) else None
     # 1, 2, 3 against (1, 2, 3)
     if isinstance(one, Tuple) and one.shape in ("()", "\\langle\\rangle") and len(one.entries) == len(many) > 2:
         return _in_order(one.entries, many, turned=turned)
     return None
 
 
-def _in_order(one: Sequence[Item], other: Sequence[Item], *, turned: bool) -> bool:
-    """Each item of ``one`` against its counterpart."""
+def _in_order(one: Sequence[Item], other: Sequence[Item], *, turned: bool = False) -> bool:
+    """Whether each item of ``one`` is the same as its counterpart, which is the gold one if they are ``turned``."""
     return all(same_item(b, a) if turned else same_item(a, b) for a, b in zip(one, other, strict=True))
 
 
@@ -171,10 +171,8 @@ def same_item(gold: Item, answer: Item) -> bool:
             return _is_row_or_column(vector, matrix)
         case (Ratio() as ratio, Value() as value) | (Value() as value, Ratio() as ratio):
             return _is_quotient(ratio, value)
-        case NamedGroup(), Tuple():
-            return len(gold.members) == len(answer.entries) and _in_order(gold.members, answer.entries, turned=False)
-        case Tuple(), NamedGroup():
-            return len(gold.entries) == len(answer.members) and _in_order(gold.entries, answer.members, turned=False)
+        case (NamedGroup() | Tuple()) as one, (NamedGroup() | Tuple()) as other:
+            return len(one.entries) == len(other.entries) and _in_order(one.entries, other.entries)
         case (Text(), _) | (_, Text()):
             return _same_text(gold.text, answer.text)
         case (NotUnderstood(), _) | (_, NotUnderstood()):
@@ -264,9 +262,9 @@ def _is_quotient(ratio: Ratio, value: Value) -> bool:
 
 
 def _same_named(gold: NamedGroup, answer: NamedGroup) -> bool:
-    given = {member.name: member for member in answer.members}
-    return {member.name for member in gold.members} == given.keys() and all(
-        same_item(member, given[member.name]) for member in gold.members
+    given = {member.name: member for member in answer.entries}
+    return {member.name for member in gold.entries} == given.keys() and all(
+        same_item(member, given[member.name]) for member in gold.entries
     )
 
 

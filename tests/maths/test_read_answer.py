@@ -37,7 +37,7 @@ def test_names_and_groups() -> None:
     both = read("x = 1, 2")
     assert [item.name for item in both] == ["x", "x"]
     groups = read("p = 5, q = 2, p = 7, q = 3")
-    assert all(isinstance(group, NamedGroup) and [m.name for m in group.members] == ["p", "q"] for group in groups)
+    assert all(isinstance(group, NamedGroup) and [m.name for m in group.entries] == ["p", "q"] for group in groups)
 
 
 def test_thousands_are_values_too() -> None:
