@@ -94,7 +94,7 @@ def _with_names(found: list[Item]) -> tuple[Item, ...]:
     """``p=5, q=2, p=7, q=2`` as two named groups, and the name of ``x = 1, 2`` for both of its values."""
     named = [item for item in found if isinstance(item, Value) and item.name]
     names = {item.name for item in named}
-    if len(names) == 1 and found[0].name:
+    if len(names) == 1 and (found[0].name or isinstance(found[0], (Tuple, Inequality))):
         return tuple(
             replace(item, name=named[0].name) if isinstance(item, Value) and not item.name else item for item in found
         )
