@@ -28,9 +28,9 @@ from int_verl.generate.gold_answer import Gold, form, gold_answer, same
 from int_verl.generate.mentions import Mentions, word_value
 from int_verl.interventions import Intervention
 from int_verl.interventions.verification_log import first_error, wrong_steps
+from int_verl.maths.normal_form import key, normalise
+from int_verl.maths.prose import plain_words
 from int_verl.maths.spans import Side
-from int_verl.maths.spelling import key, normalise
-from int_verl.maths.words import plain_words
 
 LocationRejection = Literal["location_out_of_range", "after_first_error", "wrong_step_in_prefix"]
 Rejection = Literal[

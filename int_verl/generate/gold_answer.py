@@ -11,14 +11,16 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from int_verl.maths.answers import Item
-from int_verl.maths.expressions import FUNCTIONS, Node, features, parse
-from int_verl.maths.numerals import decide, quantity
+from int_verl.maths.answer_items import Contradiction, Item, NamedGroup, NotUnderstood, Ratio, Text, Tuple, Value
+from int_verl.maths.brackets import nesting
+from int_verl.maths.nodes import Call, Degrees, Divide, Factorial, Negative, Node, Number, Percent, Power, features
+from int_verl.maths.quantities import quantity
+from int_verl.maths.quick_comparison import decide
 from int_verl.maths.read_answer import read
 from int_verl.maths.short_arithmetic import MAX_BITS, MAX_CHARS, MAX_DEPTH, compare
-from int_verl.maths.size_limits import nesting
+from int_verl.maths.size_limits import cheaply
 from int_verl.maths.spans import Spans
-from int_verl.maths.values import cheaply
+from int_verl.maths.tokens import FUNCTIONS
 
 Kind = Literal["number", "expression", "other"]
 Form = Literal["literal", "single", "computation"]
@@ -55,17 +57,17 @@ def is_small(text: str) -> bool:
 def gold_answer(text: str) -> Gold:
     """What a normalised answer is."""
     items = _items(text)
-    if len(items) == 1 and items[0].kind == "expr":
-        letters = frozenset().union(*(side.letters for side in Spans(f"${items[0].text}$").sides))
-        if not letters and "inf" not in features(items[0].tree):
-            return Gold(text, "number", is_literal=_form(items[0]) == "literal")
+    if len(items) == 1 and isinstance(value := items[0], Value):
+        letters = frozenset().union(*(side.letters for side in Spans(f"${value.text}$").sides))
+        if not letters and "inf" not in features(value.tree):
+            return Gold(text, "number", is_literal=_form(value) == "literal")
         return Gold(text, "expression", letters, is_understood=not _PROSE.search(text))
-    is_understood = bool(items) and all(item.kind in _UNDERSTOOD for item in items) and not _PROSE.search(text)
+    is_understood = bool(items) and not any(isinstance(item, _NO_MATHS) for item in items) and not _PROSE.search(text)
     return Gold(text, "other", members=_members(items), is_understood=is_understood)
 
 
 _PROSE = re.compile(r"(?<![\\A-Za-z])(?:(?:and|or|OR)\b|(?!" + "|".join(FUNCTIONS) + ")[A-Za-z]{3,})")
-_UNDERSTOOD = ("expr", "tuple", "set", "region", "equation", "inequality", "ratio", "base", "named")
+_NO_MATHS = (Text, Contradiction, NotUnderstood)
 
 
 def _items(text: str) -> tuple[Item, ...]:
@@ -79,11 +81,10 @@ def _items(text: str) -> tuple[Item, ...]:
 
 def _members(items: tuple[Item, ...]) -> tuple[str, ...]:
     """The texts of a list's items, or of a tuple's."""
-    if len(items) == 1 and items[0].kind == "named":
-        items = tuple(item for _, item in items[0].tree)
-    elif len(items) == 1 and items[0].kind == "tuple" and items[0].name not in ("[]", "[)", "(]"):
-        items = items[0].tree
-    is_list = len(items) > 1 and all(item.kind in ("expr", "tuple") for item in items)
+    item = items[0] if len(items) == 1 else None
+    if isinstance(item, NamedGroup) or (isinstance(item, Tuple) and item.brackets not in ("[]", "[)", "(]")):
+        items = item.entries
+    is_list = len(items) > 1 and all(isinstance(item, (Value, Tuple)) for item in items)
     return tuple(item.text for item in items) if is_list else ()
 
 
@@ -96,22 +97,24 @@ def form(text: str) -> Form:
 
 
 def _form(item: Item) -> Form:
-    tree = item.tree
-    if item.number is not None or item.kind == "ratio" or (item.kind == "expr" and _is_numeral(tree)):
+    if isinstance(item, Ratio) or (isinstance(item, Value) and (item.number is not None or _is_numeral(item.tree))):
         return "literal"
-    if item.kind == "expr" and tree[0] in ("pow", "fact", "fn", "neg", "percent", "degree"):
-        return "single"
-    return "computation"
+    is_single = isinstance(item, Value) and isinstance(item.tree, (Power, Factorial, Call, Negative, Percent, Degrees))
+    return "single" if is_single else "computation"
 
 
 def _is_numeral(tree: Node) -> bool:
-    if tree[0] in ("neg", "percent", "degree"):
-        return _is_numeral(tree[1])
-    if tree[0] == "div":
-        return _is_numeral(tree[1]) and _is_numeral(tree[2])
-    if tree[0] == "pow":
-        return bool(tree[1] == parse("10")) and _is_numeral(tree[2])
-    return bool(tree[0] == "num")
+    match tree:
+        case Number():
+            return True
+        case Negative() | Percent() | Degrees():
+            return _is_numeral(tree.operand)
+        case Divide():
+            return _is_numeral(tree.left) and _is_numeral(tree.right)
+        case Power(left=Number(value)):
+            return value == 10 and _is_numeral(tree.right)
+        case _:
+            return False
 
 
 @lru_cache(maxsize=8192)

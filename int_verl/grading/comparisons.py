@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from int_verl.grading.nursery import Answer, Task
-from int_verl.maths import verdicts
+from int_verl.maths.thorough_comparison import Cold, inspect, judge, warm_up, warm_up_engine
 
 # Audit events that nothing in a comparison has a reason to raise.
 _FORBIDDEN = frozenset(
@@ -33,10 +33,10 @@ class Comparisons(Task):
 
     def prepare(self) -> None:
         sys.setrecursionlimit(5_000)
-        verdicts.warm_up_engine()
+        warm_up_engine()
 
     def warm_up(self) -> None:
-        verdicts.warm_up()
+        warm_up()
         gc.collect()
         gc.freeze()
 
@@ -50,8 +50,8 @@ class Comparisons(Task):
 def _compare(pair: tuple[str, str | None]) -> Any:
     gold, answer = pair
     try:
-        return "done", verdicts.judge(gold, answer) if answer is not None else verdicts.inspect(gold)
-    except verdicts.Cold:
+        return "done", judge(gold, answer) if answer is not None else inspect(gold)
+    except Cold:
         return "cold", None
     except MemoryError:
         return "last", ("too_large", "memory")  # the heap may be left in pieces

@@ -14,9 +14,11 @@ from int_verl.grading.nursery_handle import PoolError, WorkerKind
 from int_verl.grading.pool import StillImporting, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.maths.boxes import extract_answer
-from int_verl.maths.numerals import as_plain_integer, decide, quantity
-from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING, nesting
-from int_verl.maths.spelling import normalise
+from int_verl.maths.brackets import nesting
+from int_verl.maths.normal_form import normalise
+from int_verl.maths.quantities import quantity
+from int_verl.maths.quick_comparison import as_plain_integer, decide
+from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING
 
 STILL_IMPORTING = "still importing math-verify"
 "What a timeout means that says nothing about the answer."

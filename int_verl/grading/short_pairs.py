@@ -49,10 +49,10 @@ _judging = threading.Lock()
 
 def warm_up() -> None:
     """Import and exercise the engine now rather than at the first short pair."""
-    from int_verl.maths import verdicts
+    from int_verl.maths import thorough_comparison
 
     with _judging:
-        verdicts.warm_up_engine()
+        thorough_comparison.warm_up_engine()
 
 
 def judge_short(gold: str, answer: str) -> tuple[str, str] | None:

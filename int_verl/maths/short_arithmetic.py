@@ -6,7 +6,8 @@ from __future__ import annotations
 
 import re
 
-from int_verl.maths.size_limits import nesting
+from int_verl.maths.brackets import nesting
+from int_verl.maths.size_limits import Costly, cheaply
 
 MAX_CHARS = 200
 """Longest short answer."""
@@ -42,10 +43,10 @@ def compare(gold: str, answer: str) -> tuple[str, str] | None:
 
     One thread at a time may be here.
     """
-    from int_verl.maths import values, verdicts
+    from int_verl.maths.thorough_comparison import judge_by_engine
 
     try:
-        with values.cheaply(MAX_BITS):
-            return verdicts.judge_by_engine(gold, answer)
-    except values.Costly:
+        with cheaply(MAX_BITS):
+            return judge_by_engine(gold, answer)
+    except Costly:
         return None

@@ -9,8 +9,11 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from int_verl.maths.expressions import FUNCTIONS, Unsupported, parse, variables
-from int_verl.maths.spelling import normalise
+from int_verl.maths.nodes import variables
+from int_verl.maths.normal_form import normalise
+from int_verl.maths.parse_expression import parse
+from int_verl.maths.tokens import FUNCTIONS
+from int_verl.maths.undecided import Unsupported
 
 
 @dataclass(slots=True)

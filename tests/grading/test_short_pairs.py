@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from int_verl.grading import Grader
 from int_verl.grading.short_pairs import Turnstile, judge_short
-from int_verl.maths import verdicts as judge
+from int_verl.maths import thorough_comparison as judge
+from int_verl.maths.normal_form import normalise
 from int_verl.maths.short_arithmetic import compare, is_short
-from int_verl.maths.spelling import normalise
 
 number = st.integers(0, 99_999).map(str)
 letter = st.sampled_from("nkxyei")
