@@ -102,7 +102,7 @@ def leaks_answer(content: str, answer: str) -> bool:
     return leaks or _leaks_stated(mentions, gold)
 
 
-_WORDS = re.compile(r"(?:\\(?:text[a-z]*|math[a-z]+|mbox)\s?|[A-Za-z][A-Za-z'-]+|[{} ,])*")
+_WORDS = re.compile(r"(?:\\(?:text[a-z]*|math[a-z]+|mbox)\s?|(?<![A-Za-z])[A-Za-z][A-Za-z'-]+(?![A-Za-z'-])|[{} ,])*")
 _COMMA_LIST = re.compile(r"[1-9][0-9]{2}(?:,[1-9][0-9]{2})+")
 _LETTER_MARKUP = re.compile(r"\\(?:text[a-z]*|math[a-z]+)|[{}()\s.]")
 
@@ -158,7 +158,7 @@ def _is_result(mentions: Mentions, member: Gold) -> bool:
 
 
 _SAID = re.compile(r"\banswer(?:\s+\w+){0,3}?\s*(?:is|=|:|\*\*)[\s:*]*", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?。]?(?:\s*$|\n)|[.!?](?=\s+[A-Z])|。")
+_SENTENCE_END = re.compile(r"\n|。|[.!?](?=\s+[A-Z]|\s*$)")
 _MAX_SAID = 8
 
 
@@ -188,7 +188,7 @@ def _leaks_words(content: str, words: list[str]) -> bool:
 
 def _leaks_letter(mentions: Mentions, letter: str) -> bool:
     """A choice or a variable: only where it is stated, since letters name everything in mathematics."""
-    bare = r"[\s$*\"'({\\]*(?:text(?:bf)?|mathrm)?[\s{(]*" + letter + r"(?![A-Za-z0-9_^'])"
+    bare = r"[\s$*\"'({\\]{0,12}(?:text(?:bf)?|mathrm)?[\s{(]{0,6}" + letter + r"(?![A-Za-z0-9_^'])"
     patterns = [
         r"\\boxed\s*\{" + bare,
         r"\\text(?:bf|rm)?\s*\{\s*\(?" + letter + r"\)?\s*\}",
