@@ -107,20 +107,17 @@ _COMMA_LIST = re.compile(r"[1-9][0-9]{2}(?:,[1-9][0-9]{2})+")
 _LETTER_MARKUP = re.compile(r"\\(?:text[a-z]*|math[a-z]+)|[{}()\s.]")
 
 
+_MAX_COST = 500
+
+
 def _equals(mentions: Mentions, written: str, gold: Gold) -> bool:
-    """Whether a piece of the content is the answer; of its sums over many terms, the first few are added up."""
-    if "\\sum" in written or "\\prod" in written:
-        mentions.series += 1
-        if mentions.series > _MAX_SERIES:
-            return False
-    return same(gold.text, normalise(written))
-
-
-_MAX_SERIES = 8
+    """Whether a piece of the content is the answer; beyond a cost that no ordinary step has, as text or numeral."""
+    mentions.cost += 60 if "\\sum" in written or "\\prod" in written else 1
+    return same(gold.text, normalise(written), compute=mentions.cost <= _MAX_COST)
 
 
 def _leaks_number(mentions: Mentions, gold: Gold) -> bool:
-    for written, side in mentions.numbers():
+    for written, side in mentions.numbers:
         if _equals(mentions, written, gold):
             shape = form(normalise(written)) if gold.is_literal else "literal"
             if shape == "literal" or (shape == "single" and mentions.is_stated(side)):
@@ -152,7 +149,7 @@ def _is_result(mentions: Mentions, member: Gold) -> bool:
     """Whether one member of a tuple, set or list is given as a result."""
     if member.kind == "number":
         return any(
-            _equals(mentions, written, member) and mentions.is_stated(side) for written, side in mentions.numbers()
+            _equals(mentions, written, member) and mentions.is_stated(side) for written, side in mentions.numbers
         )
     return any(mentions.is_stated(side) and _is_expression(mentions, side, member) for side in mentions.sides)
 

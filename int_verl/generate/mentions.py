@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cached_property
 
 from int_verl.maths.spans import Side, Spans
 from int_verl.maths.text_tokens import Token
@@ -81,8 +82,8 @@ _NOTHING = Token("", "", 0, 0)
 class Mentions(Spans):
     """The spans of a content and the questions that the rules ask about a place in it."""
 
-    series = 0
-    """How many sums and products over an index have been compared."""
+    cost = 0
+    """Of the comparisons with its pieces so far, in ordinary ones."""
 
     def at(self, index: int) -> Token:
         """A token, or one of no kind beyond either end."""
@@ -217,8 +218,10 @@ class Mentions(Spans):
         is_asserted = token.kind == "word" and token.text.lower() in _ASSERTING
         return side.before in ("=", "->") or token.kind == "box" or is_asserted
 
-    def numbers(self) -> Iterator[tuple[str, Side]]:
+    @cached_property
+    def numbers(self) -> list[tuple[str, Side]]:
         """Constants that stand alone, as written; labels, operands and ranges left out."""
+        found: list[tuple[str, Side]] = []
         for side in self.sides:
             if side.letters - {"e", "i"} or not any(t.kind == "num" or t.text == r"\pi" for t in side.tokens):
                 continue
@@ -236,7 +239,8 @@ class Mentions(Spans):
             if side.tokens[0].text in (r"\pm", r"\mp") and start + 1 < end:
                 start, signs = start + 1, ["", "-"]
             percent = "%" if self.word_after(side.end) in ("percent", "per-cent") else ""
-            yield from ((sign + self.written(start, end) + percent, side) for sign in signs)
+            found += ((sign + self.written(start, end) + percent, side) for sign in signs)
+        return found
 
     def number_words(self) -> Iterator[Fraction]:
         """Number words that state a number: not "one can", "the two", "two cases", "two-digit"."""
