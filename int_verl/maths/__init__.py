@@ -16,5 +16,7 @@ An expression in an answer goes through `tokens`, `parse_expression` and `nodes`
 tree. Whether two trees are equal is for `equality` to say: by an `evaluator` (on `arithmetic` and `named_functions`) at
 some `sample_points`, or by `residues` where numbers are too long to write down.
 
+Where mathematics stands in a text of prose is for `spans` to say, by its `text_tokens`.
+
 `size_limits` bounds all of it, and `undecided` has the exceptions of what cannot be told.
 """
