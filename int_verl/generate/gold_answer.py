@@ -6,26 +6,35 @@ Nothing else in `generate` looks into what the reader returns.
 from __future__ import annotations
 
 import re
-import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from int_verl.maths.answer_items import Contradiction, Item, NamedGroup, NotUnderstood, Ratio, Text, Tuple, Value
 from int_verl.maths.brackets import nesting
-from int_verl.maths.nodes import Call, Degrees, Divide, Factorial, Negative, Node, Number, Percent, Power, features
+from int_verl.maths.nodes import (
+    Call,
+    Degrees,
+    Divide,
+    Factorial,
+    Matrix,
+    Negative,
+    Node,
+    Number,
+    Percent,
+    Power,
+    features,
+)
 from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import decide
 from int_verl.maths.read_answer import read
-from int_verl.maths.short_arithmetic import MAX_BITS, MAX_CHARS, MAX_DEPTH, compare
+from int_verl.maths.short_arithmetic import IN_TURN, MAX_BITS, MAX_CHARS, MAX_DEPTH, compare
 from int_verl.maths.size_limits import cheaply
 from int_verl.maths.spans import Spans
 from int_verl.maths.tokens import FUNCTIONS
 
 Kind = Literal["number", "expression", "other"]
 Form = Literal["literal", "single", "computation"]
-
-_computing = threading.Lock()  # the comparison's precision is one for all threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +66,7 @@ def is_small(text: str) -> bool:
 def gold_answer(text: str) -> Gold:
     """What a normalised answer is."""
     items = _items(text)
-    if len(items) == 1 and isinstance(value := items[0], Value):
+    if len(items) == 1 and isinstance(value := items[0], Value) and Matrix not in features(value.tree):
         letters = frozenset().union(*(side.letters for side in Spans(f"${value.text}$").sides))
         if not letters and "inf" not in features(value.tree):
             return Gold(text, "number", is_literal=_form(value) == "literal")
@@ -73,7 +82,7 @@ _NO_MATHS = (Text, Contradiction, NotUnderstood)
 def _items(text: str) -> tuple[Item, ...]:
     """The items of a normalised text; none where it is too large or the reader gives up."""
     try:
-        with _computing, cheaply(MAX_BITS):
+        with IN_TURN, cheaply(MAX_BITS):
             return read(text) if is_small(text) else ()
     except Exception:  # whatever the text: what cannot be read is compared as text
         return ()
@@ -128,7 +137,7 @@ def same(gold: str, text: str, *, compute: bool = True) -> bool:
         decided = decide(gold, text)
         if decided is not None or not (compute and is_small(gold) and is_small(text)):
             return bool(decided)
-        with _computing:
+        with IN_TURN:
             verdict = compare(gold, text)
     except Exception:  # whatever the texts: what cannot be computed is no leak
         return False

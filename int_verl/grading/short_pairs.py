@@ -44,22 +44,19 @@ class Turnstile:
                 self._first.release()
 
 
-_judging = threading.Lock()
-
-
 def warm_up() -> None:
     """Import and exercise the engine now rather than at the first short pair."""
     from int_verl.maths import thorough_comparison
 
-    with _judging:
+    with short_arithmetic.IN_TURN:
         thorough_comparison.warm_up_engine()
 
 
 def judge_short(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict and means; None where a worker is needed, because the pair is not short or another thread is here."""
-    if not short_arithmetic.is_short(gold, answer) or not _judging.acquire(blocking=False):
+    if not short_arithmetic.is_short(gold, answer) or not short_arithmetic.IN_TURN.acquire(blocking=False):
         return None
     try:
         return short_arithmetic.compare(gold, answer)
     finally:
-        _judging.release()
+        short_arithmetic.IN_TURN.release()

@@ -5,6 +5,7 @@ ordinary arithmetic. The engine's own limits (`size_limits`) and a bound on its 
 from __future__ import annotations
 
 import re
+import threading
 
 from int_verl.maths.brackets import nesting
 from int_verl.maths.size_limits import Costly, cheaply
@@ -17,6 +18,9 @@ MAX_DEPTH = 8
 
 MAX_BITS = 8_192
 """Highest working precision of their comparison."""
+
+IN_TURN = threading.Lock()
+"""Held by the thread that computes: the precision is one for all threads of a process."""
 
 # Letters, digits, operators and the commands of ordinary arithmetic; no sums, products, integrals, matrices, gcd.
 _ORDINARY = re.compile(
@@ -41,7 +45,7 @@ def is_short(gold: str, answer: str) -> bool:
 def compare(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict and means for a pair that `is_short`; None where it needs more precision or another reader.
 
-    One thread at a time may be here.
+    The caller holds `IN_TURN`.
     """
     from int_verl.maths.thorough_comparison import judge_by_engine
 
