@@ -19,6 +19,7 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
+from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.grading import Grade
 from int_verl.problems.sets import Problem
@@ -116,7 +117,7 @@ async def dataflow(
             retries=settings.retries,
         )
         of_run = assemble.Stages(run).dataflow.settings
-        generator = Generator(journaled, run.model.codec, run.prompts, grader, of_run, Quiet())
+        generator = Generator(Sampler(journaled, run.model), run.prompts, grader, of_run, Quiet())
         async with journaled:
             await generator.run(problems, spool, until)  # type: ignore[arg-type]
     return journaled

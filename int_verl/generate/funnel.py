@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from int_verl.generate.dataflow import ProblemRows
+    from int_verl.generate.tables import ProblemRows
 
 
 class Funnel:
