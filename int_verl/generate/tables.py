@@ -48,7 +48,7 @@ def write_tables(
             for table, writer in writers.items():
                 for row in getattr(rows, table):
                     writer.write(row)
-    return funnel.counts()
+    return funnel.counts
 
 
 def stages_up_to(until: Until) -> tuple[Until, ...]:

@@ -135,7 +135,7 @@ def run(
     funnel = Funnel()
     for problem_rows in rows:
         funnel.add(problem_rows)
-    return rows, funnel.counts()
+    return rows, funnel.counts
 
 
 def one(codec: ChatCodec, *args: Any, **more: Any) -> ProblemRows:
