@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-from itertools import count
 
 from int_verl.errors import EngineError, TransientEngineError
 from int_verl.generate.engines.admission import Admission
@@ -75,12 +74,10 @@ class JournaledEngine:
         if known is not None:
             self.replayed += 1
             return known
-        task = self._pending.get(key)
-        if task is None:
-            task = asyncio.create_task(self._draw(key, request))
-            self._pending[key] = task
+        if key not in self._pending:
+            self._pending[key] = task = asyncio.create_task(self._draw(key, request))
             task.add_done_callback(lambda _: self._pending.pop(key, None))
-        return await task
+        return await self._pending[key]
 
     async def _draw(self, key: bytes, request: Request) -> Completion:
         if self._opening is None:
@@ -93,18 +90,18 @@ class JournaledEngine:
         return completion
 
     async def _patiently(self, request: Request) -> Completion:
-        for tries in count(1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 async with self._admission.place(request.order):
                     return await asyncio.wait_for(self.engine.generate(request), self.timeout)
-            except asyncio.TimeoutError as error:
-                fault: tuple[str, Exception] = f"did not return within engine.timeout={self.timeout} s", error
-            except TransientEngineError as error:
-                fault = f"failed: {error}", error
-            if tries > self.retries:
-                what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
-                raise EngineError(f"{what} {fault[0]}; tried {tries} times") from fault[1]
+            except (asyncio.TimeoutError, TransientEngineError) as error:
+                if tries > self.retries:
+                    timed_out = f"did not return within engine.timeout={self.timeout} s"
+                    fault = f"failed: {error}" if isinstance(error, TransientEngineError) else timed_out
+                    what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
+                    raise EngineError(f"{what} {fault}; tried {tries} times") from error
             self.repeated += 1
             longest = min(self.first_wait * 2 ** (tries - 1), _LONGEST_WAIT)
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))
-        raise AssertionError("unreachable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 from collections.abc import Sequence
@@ -51,11 +52,10 @@ class OpenAIEngine:
         concurrency: int = 256,
         give_up_after: float = 600.0,
     ) -> None:
-        self.base_urls = [url.rstrip("/") for url in base_urls]
         self.model, self.context_length = model, context_length
         self.api_key, self.api_key_env = api_key, api_key_env
-        self.concurrency, self.give_up_after = concurrency, give_up_after
-        self._session: aiohttp.ClientSession | None = None
+        self._session: aiohttp.ClientSession
+        self._endpoints = Endpoints([url.rstrip("/") for url in base_urls], self._probe, concurrency, give_up_after)
 
     async def __aenter__(self) -> OpenAIEngine:
         """Checks the servers.
@@ -67,8 +67,7 @@ class OpenAIEngine:
         headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
         # A connection for each request: one kept open may be closed by the server just when it is used again.
         connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=_NO_TIMEOUT)
-        self._endpoints = Endpoints(self.base_urls, self._probe, self.concurrency, self.give_up_after)
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers)
         try:
             await self._endpoints.open()
         except BaseException:
@@ -77,10 +76,8 @@ class OpenAIEngine:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._session is not None:
-            await self._endpoints.close()
-            await self._session.close()
-            self._session = None
+        await self._endpoints.close()
+        await self._session.close()
 
     async def generate(self, request: Request) -> Completion:
         """Draws one completion.
@@ -98,7 +95,6 @@ class OpenAIEngine:
 
     async def _ask(self, endpoint: Endpoint, request: Request) -> Completion | None:
         """None: the server did not take the request; ask again, there or elsewhere."""
-        assert self._session is not None
         sampling = request.sampling
         body = {
             "model": self.model,
@@ -115,63 +111,59 @@ class OpenAIEngine:
             "repetition_penalty": 1.0,
         }
         try:
-            async with self._session.post(f"{endpoint.url}/completions", json=body) as response:
-                text = await response.text()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            self._endpoints.failed(endpoint, _say(error))
+            completion = _completion(await self._send(endpoint.url, "/completions", body))
+        except _NotTaken as fault:
+            self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            self._endpoints.failed(endpoint, _say(error))
-            raise TransientEngineError(f"{endpoint.url}: {_say(error)}") from error
+        except TransientEngineError as fault:
+            self._endpoints.failed(endpoint, str(fault))
+            raise TransientEngineError(f"{endpoint.url}: {fault}") from fault
         except asyncio.CancelledError:  # given up, perhaps because the server hangs
             self._endpoints.forget(request)
             raise
-        if response.status == 429:
-            self._endpoints.failed(endpoint, f"429 {_message(text)}", _retry_after(response))
-            return None
-        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
-            self._endpoints.failed(endpoint, f"{response.status} {_message(text)}")
-            raise TransientEngineError(f"{endpoint.url}: {response.status} {_message(text)}")
-        if response.status >= 400:
-            raise self._refused(endpoint.url, response.status, text)
-        try:
-            completion = _completion(json.loads(text))
-        except (ValueError, LookupError, TypeError) as error:
-            self._endpoints.failed(endpoint, f"not a completion: {text[:200]}")
-            raise TransientEngineError(f"{endpoint.url}: not a completion: {text[:200]}") from error
         self._endpoints.answered(endpoint)
         return completion
 
     async def _probe(self, url: str) -> None:
         """Whether the server is up, serves the model and returns token ids."""
-        self._check_model(url, await self._fetch("GET", url, "/models"))
+        self._check_model(url, _object(await self._send(url, "/models", timeout=_PROBE_TIMEOUT)))
         # One token: a server whose engine is dead may still list its models.
         body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
-        answer = await self._fetch("POST", url, "/completions", body)
+        answer = _object(await self._send(url, "/completions", body, _PROBE_TIMEOUT))
         if not answer.get("choices") or answer["choices"][0].get("token_ids") is None:
             raise UserError(
                 f"engine.base_urls: {url} returns no token ids; it has to know `return_token_ids` in /v1/completions, "
                 "as vLLM does from 0.10.2"
             )
 
-    async def _fetch(self, method: str, url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        assert self._session is not None
+    async def _send(
+        self, url: str, path: str, body: dict[str, Any] | None = None, timeout: aiohttp.ClientTimeout = _NO_TIMEOUT
+    ) -> str:
+        """What a server answers to a POST of `body`, or to a GET.
+
+        Raises:
+            TransientEngineError: it failed; `_NotTaken` where another attempt loses nothing.
+            UserError: it refuses.
+        """
         try:
-            async with self._session.request(method, url + path, json=body, timeout=_PROBE_TIMEOUT) as response:
+            method = "GET" if body is None else "POST"
+            async with self._session.request(method, url + path, json=body, timeout=timeout) as response:
                 text = await response.text()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _NotTaken(_say(error)) from error
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise TransientEngineError(_say(error)) from error
-        if response.status >= 500 or response.status in (429, *_FAULTS_OF_THE_MOMENT):
-            raise TransientEngineError(f"{response.status} {_message(text)}")
+        said = f"{response.status} {_message(text)}"
+        if response.status == 429:
+            raise _NotTaken(said, _retry_after(response))
+        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
+            raise TransientEngineError(said)
+        if response.status in (401, 403):
+            key = f"the key in ${self.api_key_env}" if self.api_key else "no key, engine.api_key_env is not set"
+            raise UserError(f"engine.base_urls: {url} refuses {key}: {said}")
         if response.status >= 400:
-            raise self._refused(url, response.status, text)
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
-        return answer
+            raise UserError(f"engine.base_urls: {url} refuses a request: {said}")
+        return text
 
     def _check_model(self, url: str, models: dict[str, Any]) -> None:
         cards = {str(card.get("id")): card for card in models.get("data") or []}
@@ -184,19 +176,30 @@ class OpenAIEngine:
                 f"{self.context_length}; lower that, or start the server with --max-model-len {self.context_length}"
             )
 
-    def _refused(self, url: str, status: int, text: str) -> UserError:
-        if status in (401, 403):
-            key = f"the key in ${self.api_key_env}" if self.api_key else "no key, engine.api_key_env is not set"
-            return UserError(f"engine.base_urls: {url} refuses {key}: {status} {_message(text)}")
-        return UserError(f"engine.base_urls: {url} refuses a request: {status} {_message(text)}")
+
+class _NotTaken(TransientEngineError):
+    """The server did not take the request; `pause`: seconds for which it asks to be left alone."""
+
+    def __init__(self, fault: str, pause: float | None = None) -> None:
+        super().__init__(fault)
+        self.pause = pause
 
 
-def _completion(body: dict[str, Any]) -> Completion:
-    choice = body["choices"][0]
-    reason = choice["finish_reason"]
-    if reason not in ("stop", "length"):
-        raise ValueError(f"finish_reason {reason}")
-    return Completion(tuple(map(int, choice["token_ids"])), reason)
+def _completion(text: str) -> Completion:
+    try:
+        choice = json.loads(text)["choices"][0]
+        if choice["finish_reason"] not in ("stop", "length"):
+            raise ValueError(choice["finish_reason"])
+        return Completion(tuple(map(int, choice["token_ids"])), choice["finish_reason"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise TransientEngineError(f"not a completion: {text[:200]}") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        if isinstance(answer := json.loads(text), dict):
+            return answer
+    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
 
 
 def _message(text: str) -> str:

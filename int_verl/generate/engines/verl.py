@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -45,7 +46,6 @@ class VerlEngine:
         platform: `cpu` starts logical GPUs and vLLM's CPU build.
         nnodes, gpus_per_node, tensor_parallel: `nnodes * gpus_per_node / tensor_parallel` model copies.
         gpu_memory_utilization: vLLM's share of each GPU; on a CPU of the memory of the machine, for checks only.
-        seed: of the servers; every request brings its own.
         overrides: Hydra overrides of verl's `ppo_trainer` config, last and strongest.
     """
 
@@ -60,7 +60,6 @@ class VerlEngine:
         gpus_per_node: int = 1,
         tensor_parallel: int = 1,
         gpu_memory_utilization: float | None = None,
-        seed: int = 0,
         overrides: tuple[str, ...] = (),
     ) -> None:
         for override in overrides:
@@ -80,7 +79,6 @@ class VerlEngine:
         self.platform = platform
         self.nnodes, self.gpus_per_node, self.tensor_parallel = nnodes, gpus_per_node, tensor_parallel
         self.gpu_memory_utilization = gpu_memory_utilization
-        self.seed = seed
         self.overrides = overrides
         self._client: Any = None
         self._manager: Any = None
@@ -165,13 +163,12 @@ class VerlEngine:
             os.environ.setdefault(name, value)
         # Ray's daemons start while this thread imports verl.
         ray_started = self._ray_thread.submit(self._start_ray, {name: os.environ[name] for name in environment})
-        from transformers import AutoConfig, GenerationConfig
         from verl.workers.rollout.llm_server import LLMServerManager
 
         config = self._compose()
         ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
-        self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
+        self._end_ids = _end_ids(self.model_path)
         if self._cancelled:
             raise EngineError("stopped")
         self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
@@ -218,18 +215,15 @@ class VerlEngine:
             f"{rollout}.response_length={self.response_length}",
             f"{rollout}.max_model_len={longest}",
             f"{rollout}.max_num_batched_tokens={max(longest, 8192)}",
-            f"{rollout}.seed={self.seed}",
+            f"{rollout}.seed=0",  # of the servers; every request brings its own
             f"{rollout}.free_cache_engine=false",
             f"++{rollout}.enable_sleep_mode=false",
             f"trainer.nnodes={self.nnodes}",
             f"trainer.n_gpus_per_node={self.gpus_per_node}",
-            *(
-                [f"{rollout}.gpu_memory_utilization={self.gpu_memory_utilization}"]
-                if self.gpu_memory_utilization is not None
-                else []
-            ),
-            *self.overrides,
         ]
+        if self.gpu_memory_utilization is not None:
+            overrides.append(f"{rollout}.gpu_memory_utilization={self.gpu_memory_utilization}")
+        overrides += self.overrides
         outer = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
@@ -259,31 +253,25 @@ class _FinalOnly:
     """
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return _attribute, ("vllm.sampling_params", "RequestOutputKind", "FINAL_ONLY")
+        return _final_only, ()
 
 
-def _attribute(module: str, *names: str) -> Any:
-    import importlib
+def _final_only() -> Any:
+    from vllm.sampling_params import RequestOutputKind
 
-    value: Any = importlib.import_module(module)
-    for name in names:
-        value = getattr(value, name)
-    return value
+    return RequestOutputKind.FINAL_ONLY
 
 
-def _end_ids(model_path: str, config_class: Any, generation_config_class: Any) -> frozenset[int]:
+def _end_ids(model_path: str) -> frozenset[int]:
     """The tokens at which vLLM stops: those of the generation config, else of the config, and the tokenizer's."""
-    ids: set[int] = set()
-    for cls in (config_class, generation_config_class):
-        try:
-            value = cls.from_pretrained(model_path).eos_token_id
-        except OSError:
-            continue
-        ids |= set(value if isinstance(value, list) else [] if value is None else [value])
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-    end = AutoTokenizer.from_pretrained(model_path).eos_token_id
-    return frozenset(ids if end is None else ids | {end})
+    ids: set[int | None] = {AutoTokenizer.from_pretrained(model_path).eos_token_id}
+    for cls in (AutoConfig, GenerationConfig):
+        with contextlib.suppress(OSError):  # no such file
+            value = cls.from_pretrained(model_path).eos_token_id
+            ids.update(value if isinstance(value, list) else [value])
+    return frozenset(end for end in ids if end is not None)
 
 
 def _last_line(error: BaseException) -> str:
