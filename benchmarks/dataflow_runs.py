@@ -105,17 +105,8 @@ async def dataflow(
 ) -> JournaledEngine:
     """What `int_verl.stages.generate.Dataflow.generate` does, on an engine that is open already and stays so."""
     folder.mkdir(parents=True)
-    settings = run.settings.engine
     with Journal(folder / "journal.sqlite") as journal, Spool(folder / "rows.spool") as spool:
-        journaled = JournaledEngine(
-            _StaysOpen(engine),
-            journal,
-            run.model.revision,
-            settings.in_flight,
-            ordering=settings.ordering,
-            timeout=settings.timeout,
-            retries=settings.retries,
-        )
+        journaled = JournaledEngine(_StaysOpen(engine), journal, run.model.revision, run.settings.engine)
         of_run = assemble.Stages(run).dataflow.settings
         generator = Generator(Sampler(journaled, run.model), run.prompts, grader, of_run, Quiet())
         async with journaled:

@@ -103,9 +103,9 @@ def check(
     tokens = None
     if model is not None:
         from int_verl.generate.chat import ChatCodec
-        from int_verl.generate.model import local_model
+        from int_verl.generate.model import LocalModel
 
-        codec = ChatCodec(local_model(model))
+        codec = ChatCodec(LocalModel(model).folder)
 
         def tokens(text: str) -> int:
             return len(codec.encode(text))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from int_verl.generate.one_problem import OneProblem
@@ -28,30 +29,20 @@ class Watcher(Protocol):
     def count(self, what: str) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
 class Generator:
-    """The dataflow of one run.
+    """The dataflow of one run."""
 
-    Args:
-        policy: the model that attempts.
-        prompts: templates of the solve, guided solution and verification prompts.
-        grader: judges attempts and guided rollouts; the built-in one or a reward function.
-        settings: the generator's settings.
-        watcher: is told what happens.
-        proposer: another model that writes the guided solutions and verifications; None: the same one. Only text goes
-            from one to the other.
-    """
-
-    def __init__(
-        self,
-        policy: Sampler,
-        prompts: Prompts,
-        grader: Grader | RewardFunction,
-        settings: GeneratorSettings,
-        watcher: Watcher,
-        proposer: Sampler | None = None,
-    ) -> None:
-        self.policy, self.proposer = policy, proposer or policy
-        self.prompts, self.grader, self.settings, self.watcher = prompts, grader, settings, watcher
+    policy: Sampler
+    "The model that attempts."
+    prompts: Prompts
+    grader: Grader | RewardFunction
+    "Judges attempts and guided rollouts."
+    settings: GeneratorSettings
+    watcher: Watcher
+    proposer: Sampler | None = None
+    """Another model that writes the guided solutions and verifications; None: the same one. Only text goes from one to
+    the other."""
 
     async def run(self, problems: Iterable[Problem], spool: Spool, until: Until) -> None:
         """Take every problem up to `until` and put its `ProblemRows` into the spool under its position.

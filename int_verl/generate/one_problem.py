@@ -38,7 +38,7 @@ class OneProblem:
     """The stages of one problem, in their order; each adds to `rows`."""
 
     def __init__(self, generator: Generator, problem: Problem, number: int) -> None:
-        self.policy, self.proposer = generator.policy, generator.proposer
+        self.policy, self.proposer = generator.policy, generator.proposer or generator.policy
         self.prompts, self.grader = generator.prompts, generator.grader
         self.settings, self.watcher = generator.settings, generator.watcher
         self.problem, self.rows = problem, ProblemRows(number)

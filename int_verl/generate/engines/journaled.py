@@ -9,7 +9,7 @@ from int_verl.errors import EngineError, TransientEngineError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.journal import Journal, request_key
-from int_verl.settings.engine import Ordering
+from int_verl.settings.engine import EngineSettings
 
 _LONGEST_WAIT = 60.0
 
@@ -24,27 +24,15 @@ class JournaledEngine:
         engine: draws what the journal does not hold.
         journal: keeps every completion.
         model_revision: the model's part of a completion's key.
-        in_flight: requests in the engine at most, and whenever there is so much to do.
-        ordering: which of the waiting requests goes next; see `Admission`.
-        timeout: seconds that a request may take in the engine; None: for ever.
-        retries: how often a request that failed or timed out is made again.
-        first_wait: seconds before the first of them; doubled each time, up to a minute.
+        settings: `in_flight`, `ordering`, `timeout` and `retries` of the engine.
+        first_wait: seconds before the first retry; doubled each time, up to a minute.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        journal: Journal,
-        model_revision: str,
-        in_flight: int,
-        *,
-        ordering: Ordering = "depth_first",
-        timeout: float | None = None,
-        retries: int = 0,
-        first_wait: float = 1.0,
+        self, engine: Engine, journal: Journal, model_revision: str, settings: EngineSettings, first_wait: float = 1.0
     ) -> None:
         self.engine, self.journal, self.model_revision = engine, journal, model_revision
-        self.timeout, self.retries, self.first_wait = timeout, retries, first_wait
+        self.settings, self.first_wait = settings, first_wait
         self.drawn = 0
         "Completions asked of the engine."
         self.replayed = 0
@@ -52,7 +40,7 @@ class JournaledEngine:
         self.repeated = 0
         "Requests made again because they failed or timed out."
         self.drawn_tokens = 0
-        self._admission = Admission(in_flight, ordering)
+        self._admission = Admission(settings.in_flight, settings.ordering)
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
         self._opening: asyncio.Task[Engine] | None = None
 
@@ -67,7 +55,7 @@ class JournaledEngine:
         """The completion of a request, from the journal or the engine.
 
         Raises:
-            EngineError: the engine is lost, or the request failed once more than `retries`.
+            EngineError: the engine is lost, or the request failed once more than `engine.retries`.
         """
         key = request_key(self.model_revision, request)
         known = self.journal.get(key)
@@ -95,10 +83,10 @@ class JournaledEngine:
             tries += 1
             try:
                 async with self._admission.place(request.order):
-                    return await asyncio.wait_for(self.engine.generate(request), self.timeout)
+                    return await asyncio.wait_for(self.engine.generate(request), self.settings.timeout)
             except (asyncio.TimeoutError, TransientEngineError) as error:
-                if tries > self.retries:
-                    timed_out = f"did not return within engine.timeout={self.timeout} s"
+                if tries > self.settings.retries:
+                    timed_out = f"did not return within engine.timeout={self.settings.timeout} s"
                     fault = f"failed: {error}" if isinstance(error, TransientEngineError) else timed_out
                     what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
                     raise EngineError(f"{what} {fault}; tried {tries} times") from error

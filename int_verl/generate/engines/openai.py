@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import socket
-from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -14,6 +14,7 @@ import aiohttp
 from int_verl.errors import TransientEngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
+from int_verl.settings.engine import EngineSettings
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 # How long a completion may take is the journaled engine's affair.
@@ -25,37 +26,34 @@ _FAULTS_OF_THE_MOMENT = (408, 409, 425)
 class OpenAIEngine:
     """``/v1/completions`` of any number of servers, each serving the same model.
 
-        async with OpenAIEngine(["http://node1:8000/v1", "http://node2:8000/v1"], "my-model") as engine:
+        async with OpenAIEngine(EngineSettings(base_urls=("http://node1:8000/v1",)), "my-model") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
 
     A server that fails is taken out until it is well again; meanwhile its requests wait or go to others. A request that
     never reached a server is sent again without end, one that a server failed on raises `TransientEngineError`.
 
     Args:
-        base_urls: up to and with ``/v1``.
-        model: the name under which the servers know the model.
+        model: the name under which the servers know the model, unless `engine.model` says another.
         context_length: prompt and completion tokens that every server has to allow.
-        api_key: sent as bearer token.
-        api_key_env: where it came from, for messages.
-        concurrency: requests in flight on each server at most.
-        give_up_after: seconds without any server that is well, after which the run stops.
+
+    Raises:
+        UserError: `engine.base_urls` or `engine.api_key_env` names nothing that there is.
     """
 
-    def __init__(
-        self,
-        base_urls: Sequence[str],
-        model: str,
-        *,
-        context_length: int | None = None,
-        api_key: str | None = None,
-        api_key_env: str | None = None,
-        concurrency: int = 256,
-        give_up_after: float = 600.0,
-    ) -> None:
-        self.model, self.context_length = model, context_length
-        self.api_key, self.api_key_env = api_key, api_key_env
+    def __init__(self, settings: EngineSettings, model: str, context_length: int | None = None) -> None:
+        self.settings, self.model, self.context_length = settings, settings.model or model, context_length
+        urls = settings.base_urls
+        if not urls or len(set(urls)) < len(urls):
+            raise UserError(
+                f"engine.base_urls={list(urls)}: engine.name=openai needs one or more URLs, no two alike, such as "
+                "[http://node1:8000/v1]"
+            )
+        self._api_key = os.environ.get(settings.api_key_env) if settings.api_key_env is not None else None
+        if settings.api_key_env is not None and not self._api_key:
+            raise UserError(f"engine.api_key_env={settings.api_key_env}: this environment variable is not set")
+        concurrency = settings.concurrency or -(-settings.in_flight // len(urls))
+        self._endpoints = Endpoints([url.rstrip("/") for url in urls], self._probe, concurrency, settings.give_up_after)
         self._session: aiohttp.ClientSession
-        self._endpoints = Endpoints([url.rstrip("/") for url in base_urls], self._probe, concurrency, give_up_after)
 
     async def __aenter__(self) -> OpenAIEngine:
         """Checks the servers.
@@ -64,7 +62,7 @@ class OpenAIEngine:
             UserError: a server does not serve the model, serves too short a context, or returns no token ids.
             EngineError: no server answers.
         """
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         # A connection for each request: one kept open may be closed by the server just when it is used again.
         connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, headers=headers)
@@ -159,7 +157,8 @@ class OpenAIEngine:
         if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
             raise TransientEngineError(said)
         if response.status in (401, 403):
-            key = f"the key in ${self.api_key_env}" if self.api_key else "no key, engine.api_key_env is not set"
+            name = self.settings.api_key_env
+            key = f"the key in ${name}" if name else "no key, engine.api_key_env is not set"
             raise UserError(f"engine.base_urls: {url} refuses {key}: {said}")
         if response.status >= 400:
             raise UserError(f"engine.base_urls: {url} refuses a request: {said}")

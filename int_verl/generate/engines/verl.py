@@ -13,6 +13,7 @@ from uuid import uuid4
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.hydra_overrides import quote
+from int_verl.settings.engine import EngineSettings
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -33,7 +34,7 @@ _CPU = {
 class VerlEngine:
     """Standalone rollout servers of stock verl (verl/workers/rollout/llm_server.py:281), one for each model copy.
 
-        async with VerlEngine(model_path, prompt_length=256, response_length=256, platform="cpu") as engine:
+        async with VerlEngine(model_path, EngineSettings(), 256, 256, platform="cpu") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
 
     Starts a Ray of its own unless one is running (or `RAY_ADDRESS` names a cluster), and shuts down what it started.
@@ -44,42 +45,34 @@ class VerlEngine:
         prompt_length: longest prompt, in tokens.
         response_length: most new tokens of any request.
         platform: `cpu` starts logical GPUs and vLLM's CPU build.
-        nnodes, gpus_per_node, tensor_parallel: `nnodes * gpus_per_node / tensor_parallel` model copies.
-        gpu_memory_utilization: vLLM's share of each GPU; on a CPU of the memory of the machine, for checks only.
-        overrides: Hydra overrides of verl's `ppo_trainer` config, last and strongest.
+        settings: `nnodes * gpus_per_node / tensor_parallel` model copies, vLLM's share of each GPU, and Hydra overrides
+            of verl's `ppo_trainer` config, last and strongest.
+        max_model_len: longest prompt with its completion, in tokens; None: the two lengths together.
     """
 
     def __init__(
         self,
         model_path: str | Path,
-        *,
+        settings: EngineSettings,
         prompt_length: int,
         response_length: int,
-        platform: Literal["cpu", "gpu"] = "gpu",
-        nnodes: int = 1,
-        gpus_per_node: int = 1,
-        tensor_parallel: int = 1,
-        gpu_memory_utilization: float | None = None,
-        overrides: tuple[str, ...] = (),
+        platform: Literal["cpu", "gpu"],
+        max_model_len: int | None = None,
     ) -> None:
-        for override in overrides:
+        for override in settings.overrides:
             key, _, value = override.lstrip("+").partition("=")
             if key.endswith("rollout.load_format") and value.startswith("dummy"):
                 raise UserError(
                     f"{override} in engine.overrides: the servers would sample from random weights; drop it"
                 )
-        copies, rest = divmod(nnodes * gpus_per_node, tensor_parallel)
-        if rest or not copies:
+        gpus = settings.nnodes * settings.gpus_per_node
+        if not gpus or gpus % settings.tensor_parallel:
             raise UserError(
-                f"engine.tensor_parallel={tensor_parallel} does not divide the {nnodes * gpus_per_node} GPUs of "
+                f"engine.tensor_parallel={settings.tensor_parallel} does not divide the {gpus} GPUs of "
                 "engine.nnodes * engine.gpus_per_node"
             )
-        self.model_path = str(model_path)
-        self.prompt_length, self.response_length = prompt_length, response_length
-        self.platform = platform
-        self.nnodes, self.gpus_per_node, self.tensor_parallel = nnodes, gpus_per_node, tensor_parallel
-        self.gpu_memory_utilization = gpu_memory_utilization
-        self.overrides = overrides
+        self.model_path, self.settings, self.platform = str(model_path), settings, platform
+        self.prompt_length, self.response_length, self.max_model_len = prompt_length, response_length, max_model_len
         self._client: Any = None
         self._manager: Any = None
         # Ray ties its daemons' lives to the thread that started them.
@@ -190,7 +183,7 @@ class VerlEngine:
             "logging_level": "ERROR",
         }
         if self.platform == "cpu":
-            arguments |= {"num_cpus": 16, "num_gpus": self.gpus_per_node, "_system_config": _NO_PRESTART}
+            arguments |= {"num_cpus": 16, "num_gpus": self.settings.gpus_per_node, "_system_config": _NO_PRESTART}
         if "RAY_ADDRESS" not in os.environ:
             arguments["include_dashboard"] = False
         self._owns_ray = True
@@ -208,22 +201,22 @@ class VerlEngine:
             f"{rollout}.name=vllm",
             f"{rollout}.load_format=auto",
             f"{rollout}.skip_tokenizer_init=false",
-            f"{rollout}.nnodes={self.nnodes}",
-            f"{rollout}.n_gpus_per_node={self.gpus_per_node}",
-            f"{rollout}.tensor_model_parallel_size={self.tensor_parallel}",
+            f"{rollout}.nnodes={self.settings.nnodes}",
+            f"{rollout}.n_gpus_per_node={self.settings.gpus_per_node}",
+            f"{rollout}.tensor_model_parallel_size={self.settings.tensor_parallel}",
             f"{rollout}.prompt_length={self.prompt_length}",
             f"{rollout}.response_length={self.response_length}",
-            f"{rollout}.max_model_len={longest}",
+            f"{rollout}.max_model_len={self.max_model_len or longest}",
             f"{rollout}.max_num_batched_tokens={max(longest, 8192)}",
             f"{rollout}.seed=0",  # of the servers; every request brings its own
             f"{rollout}.free_cache_engine=false",
             f"++{rollout}.enable_sleep_mode=false",
-            f"trainer.nnodes={self.nnodes}",
-            f"trainer.n_gpus_per_node={self.gpus_per_node}",
+            f"trainer.nnodes={self.settings.nnodes}",
+            f"trainer.n_gpus_per_node={self.settings.gpus_per_node}",
         ]
-        if self.gpu_memory_utilization is not None:
-            overrides.append(f"{rollout}.gpu_memory_utilization={self.gpu_memory_utilization}")
-        overrides += self.overrides
+        if self.platform == "gpu":
+            overrides.append(f"{rollout}.gpu_memory_utilization={self.settings.gpu_memory_utilization}")
+        overrides += self.settings.overrides
         outer = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
