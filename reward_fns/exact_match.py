@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.grading import Score, extract_answer
+from int_verl.grading import Score, extract_answer, holds_several
 
 
 def _plain(text: Any) -> str:
@@ -34,9 +34,7 @@ def compute_score(
         ``score``, ``acc``, ``pred`` and ``verdict`` (``correct``, ``incorrect``, ``no_answer`` or ``gold_unparsable``).
     """
     answer = extract_answer(solution_str, unboxed=unboxed) if isinstance(solution_str, str) else None
-    # pandas, with which verl's main_eval reads, makes arrays of lists.
-    several = isinstance(ground_truth, (list, tuple)) or type(ground_truth).__name__ == "ndarray"
-    golds = list(ground_truth) if several else [ground_truth]
+    golds = list(ground_truth) if holds_several(ground_truth) else [ground_truth]
     wanted = {_plain(gold) for gold in golds if gold is not None and _plain(gold)}
     if answer is None:
         verdict = "no_answer"

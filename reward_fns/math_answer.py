@@ -41,5 +41,5 @@ def compute_score(
         ``verdict`` (see `int_verl.grading.VERDICTS`). It never raises.
     """
     grade = shared_grader(timeout=timeout, workers=workers, unboxed=unboxed).grade_response(solution_str, ground_truth)
-    score = 1.0 if grade.verdict == "correct" else 0.0
+    score = float(grade.correct)
     return Score({"score": score, "acc": score, "pred": grade.answer or "", "verdict": grade.verdict})

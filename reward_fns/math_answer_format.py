@@ -43,7 +43,7 @@ def compute_score(
         ``format`` (1.0 or 0.0).
     """
     grade = shared_grader(timeout=timeout, workers=workers).grade_response(solution_str, ground_truth)
-    acc = 1.0 if grade.verdict == "correct" else 0.0
+    acc = float(grade.correct)
     kept = 1.0 if isinstance(solution_str, str) and keeps_format(solution_str, think=think) else 0.0
     return Score(
         {

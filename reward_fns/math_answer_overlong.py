@@ -65,7 +65,7 @@ def compute_score(
     if length is None:
         length = len(_load_tokenizer(tokenizer)(text).input_ids) if tokenizer else len(text)
     penalty = soft_overlong_penalty(int(length), max_response_length, overlong_buffer_len, overlong_penalty_factor)
-    acc = 1.0 if grade.verdict == "correct" else 0.0
+    acc = float(grade.correct)
     return Score(
         {
             "score": acc + penalty,

@@ -13,8 +13,7 @@ it. What verl expects, and does not check:
 - It runs in several threads at once, so no ``signal.alarm`` and no unguarded global state.
 - It never raises: an exception fails the whole group of responses without a word.
 - It returns the same keys every time and no None. ``score`` is the reward, ``acc`` is what validation averages,
-``pred``
-  (a string) is what majority voting counts. `Score` is a dict that ``main_eval`` can average too.
+  ``pred`` (a string) is what majority voting counts. `Score` is a dict that ``main_eval`` can average too.
 """
 
 from __future__ import annotations

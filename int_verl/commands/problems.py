@@ -4,6 +4,7 @@ hard?"""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,20 @@ from int_verl.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from int_verl.grading.reward_function import RewardFunction
-    from int_verl.problems.check import Lengths, Likeness, Report
+    from int_verl.grading import BaseGrader
+    from int_verl.problems.check import Likeness, Report
     from int_verl.problems.columns import Columns
     from int_verl.problems.hard import Tally, Truncated
+    from int_verl.problems.lengths import Lengths
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PERCENTILES_SHOWN = {"0": "min", "5": "5 %", "50": "median", "95": "95 %", "99": "99 %", "100": "max"}
+
+
+def _ends_in_parquet(_: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
+    if path is not None and path.suffix != ".parquet":
+        raise UserError(f"{option.opts[0]} {path}: the name must end in .parquet")
+    return path
 
 
 @click.group()
@@ -71,6 +79,7 @@ def problems() -> None:
     "--write",
     "clean_file",
     type=click.Path(path_type=Path),
+    callback=_ends_in_parquet,
     metavar="CLEAN.parquet",
     help="Write the rows that a run takes, with our columns.",
 )
@@ -96,20 +105,9 @@ def check(
     from int_verl.problems.check import check_problems, write_clean
     from int_verl.progress import StageProgress, standard_output
 
-    if clean_file is not None and clean_file.suffix != ".parquet":
-        raise UserError(f"--write {clean_file}: the name must end in .parquet")
     if answer_after == "":
         raise UserError("--answer-after: say the mark that stands before the answers")
-    tokens = None
-    if model is not None:
-        from int_verl.generate.chat import ChatCodec
-        from int_verl.generate.model import LocalModel
-
-        codec = ChatCodec(LocalModel(model).folder)
-
-        def tokens(text: str) -> int:
-            return len(codec.encode(text))
-
+    tokens = None if model is None else _token_counter(model)
     console = standard_output()
     with StageProgress(console, "check", lead="rows") as progress:
         report = check_problems(
@@ -133,13 +131,19 @@ def check(
         raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
 
 
-def _reward_function(text: str) -> RewardFunction:
+def _token_counter(model: str) -> Callable[[str], int]:
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.model import LocalModel
+
+    codec = ChatCodec(LocalModel(model).folder)
+    return lambda text: len(codec.encode(text))
+
+
+def _reward_function(text: str) -> BaseGrader:
+    from int_verl.grading.function_calls import path_and_name
     from int_verl.grading.reward_function import RewardFunction
 
-    path, _, name = text.rpartition(":")
-    if not path or not name.isidentifier():
-        raise UserError(f"--reward {text}: write FILE.py:NAME or pkg://MODULE:NAME")
-    return RewardFunction(path, name)
+    return RewardFunction(*path_and_name("--reward", text))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -159,7 +163,7 @@ def _why(report: Report) -> str:
 
 
 def _show_report(console: Console, report: Report, near: float, show: int) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from int_verl.problems.check import KINDS
 
@@ -167,9 +171,7 @@ def _show_report(console: Console, report: Report, near: float, show: int) -> No
     console.print(f"[bold]{report.file}[/]: {report.rows:,} rows, read as {what}", highlight=False)
     _show_columns(console, report.columns)
 
-    found = Table(title="Rows", title_justify="left")
-    found.add_column("")
-    found.add_column("rows", justify="right")
+    found = Table("", Column("rows", justify="right"), title="Rows", title_justify="left")
     for kind, meaning in KINDS.items():
         if kind != "in_evaluation" or report.against is not None:
             found.add_row(meaning, f"{len({fault.row for fault in report.faults[kind]}):,}")
@@ -216,13 +218,10 @@ def _show_some(console: Console, title: str, lines: list[str], show: int) -> Non
 
 
 def _show_lengths(console: Console, lengths: list[Lengths]) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
-    table = Table(title="Lengths", title_justify="left")
-    table.add_column("")
-    for name in (*_PERCENTILES_SHOWN.values(), "mean"):
-        table.add_column(name, justify="right")
-    table.add_column("0 to 99 %")
+    numbers = [Column(name, justify="right") for name in (*_PERCENTILES_SHOWN.values(), "mean")]
+    table = Table("", *numbers, "0 to 99 %", title="Lengths", title_justify="left")
     for one in lengths:
         points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
         table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
@@ -259,7 +258,13 @@ def _spark(counts: list[int]) -> str:
     metavar="FILE",
     help="The problems, with our columns [default: problems/train.parquet of the run].",
 )
-@click.option("--out", type=click.Path(path_type=Path), default=Path("hard.parquet"), show_default=True)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    callback=_ends_in_parquet,
+    default=Path("hard.parquet"),
+    show_default=True,
+)
 def hard(
     attempts: Path,
     max_pass_rate: float,
@@ -272,19 +277,13 @@ def hard(
 
     RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
     """
-    from int_verl.problems.hard import HARD_PROBLEM, select_hard, tally_attempts
+    from int_verl.problems.hard import HARD_PROBLEM, attempts_of, problems_of, select_hard, tally_attempts
     from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
 
-    if out.suffix != ".parquet":
-        raise UserError(f"--out {out}: the name must end in .parquet")
-    attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
+    attempts_file = attempts_of(attempts)
     tallies = tally_attempts(attempts_file)
-    file = problems_file or attempts_file.parent.parent / "problems/train.parquet"
-    if not file.is_file():
-        raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
-    if file.suffix != ".parquet":
-        raise UserError(f"--problems {file}: expected parquet; `int-verl problems check --write` makes it of others")
+    file = problems_of(attempts_file, problems_file)
     console = standard_output()
     _show_pass_rates(console, tallies, truncated)
     ids = {row["id"] for row in read_rows(file, ["id"])}
@@ -294,11 +293,7 @@ def hard(
         raise UserError(f"{file}: holds none of the problems of {attempts_file}; say --problems FILE")
     rows = list(
         select_hard(
-            read_rows(file),
-            tallies,
-            max_pass_rate=max_pass_rate,
-            min_attempts=min_attempts,
-            truncated=truncated,
+            read_rows(file), tallies, max_pass_rate=max_pass_rate, min_attempts=min_attempts, truncated=truncated
         )
     )
     if not rows:
@@ -315,32 +310,26 @@ def hard(
 
 
 def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
-    from rich.table import Table
+    from rich.table import Column, Table
 
     from int_verl.evaluate import pass_at_k, wilson
-    from int_verl.problems.hard import band_names, band_of
+    from int_verl.problems.hard import count_bands
 
-    total = {name: sum(getattr(tally, name) for tally in tallies.values()) for name in ("truncated", "ungraded")}
     rule = "count as failures" if truncated == "failure" else "are left out"
     console.print(
-        f"{len(tallies):,} problems; {total['truncated']:,} truncated attempts {rule}, "
-        f"{total['ungraded']:,} that the grader could not decide are left out",
+        f"{len(tallies):,} problems; {sum(tally.truncated for tally in tallies.values()):,} truncated attempts {rule}, "
+        f"{sum(tally.ungraded for tally in tallies.values()):,} that the grader could not decide are left out",
         highlight=False,
     )
     counts = [(tally.counted(truncated), tally.correct) for tally in tallies.values() if tally.counted(truncated)]
     if not counts:
         raise UserError("no attempt is left to count; say --truncated failure, or sample with more tokens")
-    bands = [0] * len(band_names())
-    for counted, correct in counts:
-        bands[band_of(correct / counted)] += 1
-    table = Table(title="Pass rates", title_justify="left")
-    table.add_column("pass rate")
-    table.add_column("problems", justify="right")
-    table.add_column("share, 95 % interval (Wilson)", justify="right")
-    table.add_column("")
-    for name, number in zip(band_names(), bands, strict=True):
+    bands = count_bands(correct / counted for counted, correct in counts)
+    numbers = [Column(name, justify="right") for name in ("problems", "share, 95 % interval (Wilson)")]
+    table = Table("pass rate", *numbers, "", title="Pass rates", title_justify="left")
+    for name, number in bands.items():
         share = wilson(number, len(counts))
-        bar = "█" * -(-number * 30 // max(bands))
+        bar = "█" * -(-number * 30 // max(bands.values()))
         interval = f"{share['value']:.1%} [{share['low']:.1%}, {share['high']:.1%}]"
         table.add_row(name, f"{number:,}", interval, bar)
     console.print(table)

@@ -4,9 +4,9 @@ on?"""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -33,7 +33,9 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
     anything breaks. Responses are made up from each row's gold answer, or taken from a `response` or `responses`
     column.
     """
-    from int_verl.grading.reward_contract import check_contract, load_function, load_rows
+    from int_verl.grading.function_calls import load_function, path_and_name
+    from int_verl.grading.reward_contract import check_contract, training_rows
+    from int_verl.problems.raw_rows import file_rows
 
     try:
         extra = json.loads(settings)
@@ -41,8 +43,13 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
         raise UserError(f"--kwargs: not a JSON object: {problem}") from None
     if not isinstance(extra, dict):
         raise UserError("--kwargs: must be a JSON object, such as '{\"timeout\": 1}'")
-    compute_score: Callable[..., Any] = load_function(function)
-    outcomes = check_contract(compute_score, load_rows(rows_file, rows), seconds=seconds, settings=extra)
+    path, name = path_and_name("--fn", function)
+    try:
+        compute_score = load_function(path, name)
+    except UserError as error:
+        raise UserError(f"--fn {function}: {error}") from None
+    tried = training_rows(islice(file_rows(rows_file), rows), rows_file)
+    outcomes = check_contract(compute_score, tried, seconds=seconds, settings=extra)
     for outcome in outcomes:
         click.echo(
             f"{'ok  ' if outcome.passed else 'FAIL'}  {outcome.what}"
@@ -70,70 +77,20 @@ def audit(
     file: str, answer_column: str | None, timeout: float, workers: int | None, output: str | None, strict: bool
 ) -> None:
     """Grade every gold answer against itself and list those that cannot be used, with row numbers and reasons."""
-    from collections import Counter
-
     from int_verl.grading import Grader
-    from int_verl.grading.golds import gold_faults
+    from int_verl.problems.check import shortened
+    from int_verl.problems.gold_answers import gold_answers
 
     golds = list(gold_answers(file, answer_column))
     with Grader(workers=workers, timeout=timeout) as grader:
-        reasons = zip(golds, gold_faults(grader, (gold for _, gold in golds)), strict=True)
-        faults = [{"row": row, "answer": gold, "reason": reason} for (row, gold), reason in reasons if reason]
-    for fault in faults:
-        shown = " ".join(str(fault["answer"]).split())
-        click.echo(f"row {fault['row']}: {fault['reason']}: {shown[:100]}{'...' if len(shown) > 100 else ''}")
-    for reason, count in Counter(fault["reason"] for fault in faults).most_common():
+        faults = list(grader.unusable_golds(golds))
+    for row, gold, reason in faults:
+        click.echo(f"row {row}: {reason}: {shortened(str(gold), 103)}")
+    for reason, count in Counter(reason for _, _, reason in faults).most_common():
         click.echo(f"{count:6}  {reason}")
     click.echo(f"{len(golds) - len(faults)} of {len(golds)} gold answers can be used; {len(faults)} cannot")
     if output:
-        Path(output).write_text("".join(json.dumps(fault, ensure_ascii=False, default=str) + "\n" for fault in faults))
+        rows = (dict(zip(("row", "answer", "reason"), fault, strict=True)) for fault in faults)
+        Path(output).write_text("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))
     if faults and strict:
         raise SystemExit(1)
-
-
-def gold_answers(file: str, column: str | None) -> Iterator[tuple[int, Any]]:
-    """(row number from 1, gold answer) of a problem set.
-
-    What follows ``####`` is the answer where a solution comes before it, as in GSM8K. verl's own rows are read too
-    (``reward_model.ground_truth``).
-    """
-    from int_verl.problems.columns import ANSWER_MARK, Columns, column_of
-
-    for number, row in enumerate(read_rows(file), start=1):
-        if column is None and isinstance(row.get("reward_model"), dict):
-            yield number, row["reward_model"].get("ground_truth")
-            continue
-        name = column or column_of("answer", row)
-        if name is None or name not in row:
-            missing = f"no column {name!r}" if name else "no column of answers"
-            raise UserError(f"{file}: {missing}; pass --answer-column, one of: {', '.join(map(str, row))}")
-        yield number, Columns({"answer": name}, ANSWER_MARK).read(row)["answer"]
-
-
-def read_rows(file: str) -> Iterator[dict[str, Any]]:
-    """The rows of a .parquet, .jsonl or .csv file."""
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"{file}: no such file; pass a .parquet, .jsonl or .csv file")
-    if path.suffix == ".parquet":
-        import pyarrow.parquet as parquet
-
-        yield from parquet.read_table(path).to_pylist()
-    elif path.suffix == ".csv":
-        import csv
-
-        with path.open(newline="", encoding="utf-8") as lines:
-            yield from csv.DictReader(lines)
-    elif path.suffix in (".jsonl", ".json"):
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                if line.strip():
-                    try:
-                        row = json.loads(line)
-                    except json.JSONDecodeError:
-                        raise UserError(f"{file}: row {number} is not JSON; one object a line is expected") from None
-                    if not isinstance(row, dict):
-                        raise UserError(f"{file}: row {number} is not an object; one object a line is expected")
-                    yield row
-    else:
-        raise UserError(f"{file}: unknown file type {path.suffix or '(none)'!r}; pass a .parquet, .jsonl or .csv file")

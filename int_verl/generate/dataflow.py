@@ -17,8 +17,7 @@ from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.generate.tables import ProblemRows
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
 from int_verl.settings.generation import GeneratorSettings, Until
 
@@ -36,7 +35,7 @@ class Generator:
     policy: Sampler
     "The model that attempts."
     prompts: Prompts
-    grader: Grader | RewardFunction
+    grader: BaseGrader
     "Judges attempts and guided rollouts."
     settings: GeneratorSettings
     watcher: Watcher

@@ -8,11 +8,19 @@ an "unequal". Everything else is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import cached_property
 
-from int_verl.generate.expressions import Node, parse_expression, sample_values
-from int_verl.generate.mathtext import Side, cut_sides, tokenize, word_set, words_of
+from int_verl.maths.spans import Side, Spans
+from int_verl.maths.text_tokens import Token
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a set written as one string."""
+    return frozenset(text.split())
+
 
 _LABELS = word_set(
     "step steps substep substeps case cases subcase lemma lemmas theorem theorems equation equations eq eqs eqn part"
@@ -21,14 +29,11 @@ _LABELS = word_set(
     " exercise table page attempt formula formulas identity inequality relation observation remark"
     " row column round no number# type scenario configuration strategy variant version level index"
 )
-_OPERATORS = word_set("plus minus times over mod modulo modulus")
-_OPERAND_PHRASES = (
-    ("divided", "by"), ("divide", "by"), ("dividing", "by"), ("multiplied", "by"), ("multiply", "by"),
-    ("multiplying", "by"), ("divisible", "by"), ("sides", "by"), ("multiple", "of"), ("multiples", "of"),
-    ("power", "of"), ("powers", "of"), ("factor", "of"), ("factors", "of"), ("divisor", "of"), ("divisors", "of"),
-    ("prime", "to"), ("power",), ("base",), ("degree",), ("exponent",), ("dimension",), ("characteristic",),
-    ("equation", "by"), ("it", "by"), ("expression", "by"), ("through", "by"), ("by", "a", "factor", "of"),
-)  # fmt: skip
+_OPERATORS = word_set(r"plus minus times over mod modulo modulus \pmod \bmod \mod \pod")
+_OPERAND_PHRASE = re.compile(
+    r"(?:.* )?(?:(?:divid(?:ed|e|ing)|multipl(?:ied|y|ying)|divisible|sides|equation|it|expression|through) by"
+    r"|(?:multiple|power|factor|divisor)s? of|prime to|power|base|degree|exponent|dimension|characteristic)"
+)
 _STRUCTURE = word_set(
     "case cases step steps substep substeps part parts equation equations inequality inequalities unknown unknowns"
     " variable variables condition conditions approach approaches method methods observation observations fact facts"
@@ -45,17 +50,14 @@ _CONDITION = word_set(
     " positive natural real number numbers assuming while provided because since"
 )
 _AFTER_PRONOUN = word_set("of can must has may should that more such")
-_JOINERS = frozenset(("and", "or", "to", "through"))
-_SMALL = {
-    word: n
-    for n, word in enumerate(
-        words_of(
-            "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen"
-            " seventeen eighteen nineteen twenty"
-        )
-    )
-}
-_TENS = {w: 10 * n for n, w in enumerate(words_of("twenty thirty forty fifty sixty seventy eighty ninety"), 2)}
+_JOINERS = frozenset(("and", "or", "to", "through", "-", "&"))
+_OPERATORS_AFTER = frozenset(("plus", "minus", "over", "choose"))
+_SMALL = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    " eighteen nineteen"
+)
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_VALUES = {word: n for n, word in enumerate(_SMALL.split())} | {w: 10 * n for n, w in enumerate(_TENS.split(), 2)}
 _PARTS = {
     "half": 2, "halves": 2, "third": 3, "thirds": 3, "quarter": 4, "quarters": 4, "fourth": 4, "fourths": 4,
     "fifth": 5, "fifths": 5, "sixth": 6, "sixths": 6, "seventh": 7, "sevenths": 7, "eighth": 8, "eighths": 8,
@@ -64,25 +66,35 @@ _PARTS = {
 
 
 def word_value(word: str) -> Fraction | None:
-    word = word.lower()
-    if word in _SMALL:
-        return Fraction(_SMALL[word])
-    if word in _TENS:
-        return Fraction(_TENS[word])
-    head, _, tail = word.partition("-")
-    if head in _TENS and 1 <= _SMALL.get(tail, 0) <= 9:
-        return Fraction(_TENS[head] + _SMALL[tail])
-    if head in _SMALL and tail in _PARTS:
-        return Fraction(_SMALL[head], _PARTS[tail])
-    return None
+    """The value of a number word: seven, twenty-one, two-thirds."""
+    head, _, tail = word.lower().partition("-")
+    if head not in _VALUES or not tail:
+        return Fraction(_VALUES[head]) if head in _VALUES else None
+    if tail in _PARTS:
+        return Fraction(_VALUES[head], _PARTS[tail])
+    is_sum = _VALUES[head] >= 20 and 1 <= _VALUES.get(tail, 0) <= 9
+    return Fraction(_VALUES[head] + _VALUES[tail]) if is_sum else None
 
 
-class MathText:
-    """A tokenized content and the questions that the rules ask about a place in it."""
+_NOTHING = Token("", "", 0, 0)
 
-    def __init__(self, source: str) -> None:
-        self.tokens = tokenize(source)
-        self.sides = cut_sides(self.tokens)
+
+class Mentions(Spans):
+    """The spans of a content and the questions that the rules ask about a place in it."""
+
+    cost = 0
+    """Of the comparisons with its pieces so far, in ordinary ones."""
+
+    def at(self, index: int) -> Token:
+        """A token, or one of no kind beyond either end."""
+        return self.tokens[index] if 0 <= index < len(self.tokens) else _NOTHING
+
+    def before(self, index: int, *passed: str) -> int:
+        """Index of the last token before `index` that is none of `passed`."""
+        index -= 1
+        while self.at(index).text in passed:
+            index -= 1
+        return index
 
     def words_before(self, index: int, count: int = 4) -> list[str]:
         """Up to `count` lower-case words right before a token, nearest last; math signs between them end it."""
@@ -92,7 +104,7 @@ class MathText:
                 found.append(token.text.lower())
             elif token.kind != "sep" or token.text not in ("$", "text", '"', ":"):
                 break
-            if len(found) == count or (token.kind == "sep" and token.text == ":" and found):
+            if len(found) == count or (token.text == ":" and found):
                 break
         return found[::-1]
 
@@ -106,206 +118,156 @@ class MathText:
 
     def is_label(self, start: int, end: int) -> bool:
         """Step 2, (2), "2." at the start of a line, Cases 1 and 2."""
-        tokens = self.tokens
-        first = tokens[start]
-        after = tokens[end] if end < len(tokens) else None
-        opened = start > 0 and tokens[start - 1].kind == "open" and tokens[start - 1].text == "("
-        closed = after is not None and after.kind == "close" and after.text == ")"
-        at_line_start = first.kind == "num" and (first.line_start or (opened and tokens[start - 1].line_start))
-        marked = after is not None and after.tight and (closed or after.text in (".", ":"))
-        if at_line_start and marked and self._line_goes_on(end + 1):
+        first, opening, after = self.at(start), self.at(start - 1), self.at(end)
+        opened, closed = opening.kind == "open" and opening.text == "(", after.kind == "close" and after.text == ")"
+        at_line_start = first.kind == "num" and (first.line_start or (opened and opening.line_start))
+        if at_line_start and after.tight and (closed or after.text in (".", ":")) and self._line_goes_on(end + 1):
             return True
-        i = start - 1
-        for _ in range(8):  # back over "1, 2 and" and "(", "#", "**" to a label word
-            while i >= 0 and (
-                tokens[i].text in ("(", "#", "$", "text", '"', "{", "[") or (tokens[i].text == "." and tokens[i].tight)
-            ):
-                i -= 1
-            if i >= 0 and tokens[i].kind == "word" and tokens[i].text.lower() in _LABELS:
+        if self._names_a_label(start):
+            return True
+        before = self.at(start - 2)
+        is_reference = opened and closed and end - start == 1 and not opening.tight
+        return is_reference and before.kind == "word" and before.text.lower() not in _ASSERTING
+
+    def _names_a_label(self, start: int) -> bool:
+        """Whether a label word stands before a number, perhaps with others in between: Cases 1, 2 and 3."""
+        for _ in range(8):
+            i = self.before(start, "(", "#", "$", "text", '"', "{", "[")
+            while self.at(i).text == "." and self.at(i).tight:
+                i = self.before(i, "(", "#", "$", "text", '"', "{", "[")
+            token = self.at(i)
+            if token.kind == "word" and token.text.lower() in _LABELS:
                 return True
-            if i >= 1 and (
-                tokens[i].kind == "comma" or tokens[i].text.lower() in _JOINERS or tokens[i].text in ("-", "&")
-            ):
+            if token.kind != "comma" and token.text.lower() not in _JOINERS:
+                return False
+            if self.at(i - 1).kind == "comma":
                 i -= 1
-                if tokens[i].kind == "comma":
-                    i -= 1
-                while i >= 0 and tokens[i].text in (")", "}", "]", "$"):
-                    i -= 1
-                if i >= 0 and tokens[i].kind in ("num", "var"):
-                    i -= 1
-                    continue
-            break
-        if opened and closed and start >= 2 and end - start == 1:
-            before = tokens[start - 2]
-            return before.kind == "word" and before.text.lower() not in _ASSERTING and not tokens[start - 1].tight
+            start = self.before(i, ")", "}", "]", "$")
+            if self.at(start).kind not in ("num", "var"):
+                return False
         return False
 
     def _line_goes_on(self, index: int) -> bool:
         """Whether something readable follows on the same line."""
         for token in self.tokens[index : index + 4]:
-            if token.kind != "sep":
-                return True
-            if token.text == "\n":
-                return False
+            if token.kind != "sep" or token.text == "\n":
+                return token.kind != "sep"
         return False
 
     def is_operand(self, start: int, end: int) -> bool:
         """Named in words as part of a computation or as a parameter: times 9, divisible by 2, mod 7."""
-        tokens = self.tokens
-        i = start - 1
-        while i >= 0 and tokens[i].text in ("(", "{", "$"):
-            i -= 1
-        if i >= 0 and tokens[i].kind == "word" and tokens[i].text.lower() in _OPERATORS:
+        before = self.at(self.before(start, "(", "{", "$"))
+        if before.kind == "word" and before.text.lower() in _OPERATORS:
             return True
-        words = self.words_before(start)
-        if any(tuple(words[-len(phrase) :]) == phrase for phrase in _OPERAND_PHRASES):
+        after, word = self.at(end), self.word_after(end)
+        if (
+            word in _OPERATORS_AFTER
+            or word in _STRUCTURE
+            or _OPERAND_PHRASE.fullmatch(" ".join(self.words_before(start)))
+        ):
             return True
-        after = self.word_after(end)
-        if after in ("plus", "minus", "over", "choose") or after in _STRUCTURE:
+        following = self.at(end + 1)
+        if word == "times" and (
+            following.kind in ("num", "var") or following.text.lower() in ("as", "the", "a", "that")
+        ):
             return True
-        if after == "times":
-            following = tokens[end + 1] if end + 1 < len(tokens) else None
-            if following is not None and (
-                following.kind in ("num", "var") or following.text.lower() in ("as", "the", "a", "that")
-            ):
-                return True
-        token = tokens[end] if end < len(tokens) else None
-        return bool(token is not None and token.kind == "word" and token.tight and token.text.startswith(("-", "D")))
+        return after.kind == "word" and after.tight and after.text.startswith(("-", "D"))
 
     def is_range(self, side: Side) -> bool:
         """A bound, an index set, a list with an ellipsis, an excluded value, a limit point."""
-        tokens = self.tokens
-        if "!=" in (side.before, side.after) or "mid" in (side.before, side.after):
+        if {"!=", "mid"} & {side.before, side.after}:
             return True
-        inequalities = [r for r in side.chain[:8] if r[0] in "<>"]
-        if side.before[:1] in ("<", ">") or side.after[:1] in ("<", ">"):
-            if len(inequalities) > 1:
+        if "<" in (side.before, side.after) and (
+            side.chain[:8].count("<") > 1 or _CONDITION.intersection(self.words_before(side.chain_start))
+        ):
+            return True
+        if "ellipsis" in (self.at(side.start - 2).kind, self.at(side.end + 1).kind):
+            return True
+        comma_after = self.at(side.end).kind == "comma"
+        if comma_after or self.at(side.start - 1).kind == "comma":
+            if any(t.kind == "ellipsis" for t in self.tokens[max(0, side.start - 6) : side.end + 8]):
                 return True
+            is_list = (
+                comma_after and self.at(side.end + 1).kind == "num" and self.at(side.end + 2).kind not in ("", "rel")
+            )
             words = self.words_before(side.chain_start)
-            if any(w in _CONDITION for w in words):
+            if side.before == "=" and is_list and words and words[-1] in ("for", "with", "where", "when", "each"):
                 return True
-        for i in (side.start - 2, side.end + 1):
-            if 0 <= i < len(tokens) and tokens[i].kind == "ellipsis":
-                return True
-        comma_after = side.end < len(tokens) and tokens[side.end].kind == "comma"
-        comma_before = side.start > 0 and tokens[side.start - 1].kind == "comma"
-        if comma_after or comma_before:
-            near = tokens[max(0, side.start - 6) : side.end + 8]
-            if any(t.kind == "ellipsis" for t in near):
-                return True
-            if side.before == "=" and comma_after and side.end + 2 < len(tokens):
-                words = self.words_before(side.chain_start)
-                numeral_next = tokens[side.end + 1].kind == "num" and tokens[side.end + 2].kind != "rel"
-                if numeral_next and words and words[-1] in ("for", "with", "where", "when", "each"):
-                    return True
-        if side.before == "=" and len(side.tokens) == 1 and side.tokens[0].value == 0 and self._is_sum(side.start - 2):
+        if side.before == "=" and len(side.tokens) == 1 and side.tokens[0].text == "0" and self._is_sum(side.start - 1):
             return True  # p(x) = 0 is an equation to solve
         if side.before == "in" or side.bracket in ("args", r"\{\}", "{}", "[]", "[)", "(]"):
             return True
         if side.bracket == "()":
-            opened = side.group_start
-            return not (opened > 0 and tokens[opened - 1].text == "=")
-        if side.before == "->" and side.start >= 2 and tokens[side.start - 2].kind == "var":
-            words = self.words_before(side.start - 2, 1)
-            return bool(words) and words[-1] in ("as", "when", "letting")
-        return False
+            return self.at(side.group_start - 1).text != "="
+        words = self.words_before(side.start - 2, 1)
+        is_limit = side.before == "->" and self.at(side.start - 2).kind == "var"
+        return is_limit and bool(words) and words[-1] in ("as", "when", "letting")
 
-    def _is_sum(self, index: int) -> bool:
-        """Whether the expression that ends at a token adds or subtracts terms with a variable."""
-        tokens, depth = [], 0
-        while index >= 0 and self.tokens[index].kind in ("num", "var", "cmd", "op", "open", "close"):
-            tokens.append(self.tokens[index])
-            index -= 1
-        has_sign = False
-        for token in tokens:
-            depth += (token.kind == "close") - (token.kind == "open")
-            has_sign = has_sign or (depth == 0 and token.text in ("+", "-"))
-        return has_sign and any(token.kind == "var" for token in tokens)
+    def _is_sum(self, end: int) -> bool:
+        """Whether the side that ends before a token adds or subtracts terms with a variable."""
+        side = next((side for side in self.sides if side.end == end), None)
+        depth = signs = 0
+        for token in side.tokens if side else ():
+            depth += (token.kind == "open") - (token.kind == "close")
+            signs += depth == 0 and token.text in ("+", "-")
+        return bool(side and side.letters and signs)
 
     def is_stated(self, side: Side) -> bool:
         """Given as a result: after an equals sign or arrow, after "is", in a box."""
-        if side.before in ("=", "->"):
-            return True
-        i = side.start - 1
-        while i >= 0 and self.tokens[i].text in ("$", "text", "(", "{", ":"):
-            i -= 1
-        if i < 0:
-            return False
-        token = self.tokens[i]
-        return token.kind == "box" or (token.kind == "word" and token.text.lower() in _ASSERTING)
+        token = self.at(self.before(side.start, "$", "text", "(", "{", ":"))
+        is_asserted = token.kind == "word" and token.text.lower() in _ASSERTING
+        return side.before in ("=", "->") or token.kind == "box" or is_asserted
 
-    def numbers(self) -> Iterator[tuple[Fraction | complex, Side, Node]]:
-        """Constants that stand alone, with their values; labels, operands and ranges left out."""
+    @cached_property
+    def numbers(self) -> list[tuple[str, Side]]:
+        """Constants that stand alone, as written; labels, operands and ranges left out."""
+        found: list[tuple[str, Side]] = []
         for side in self.sides:
-            if not any(t.kind == "num" or t.text == r"\pi" for t in side.tokens):
+            if side.letters - {"e", "i"} or not any(t.kind == "num" or t.text == r"\pi" for t in side.tokens):
                 continue
-            if any(t.kind == "var" and t.text != "e" for t in side.tokens):
+            start, end = side.start, side.end
+            while end - start > 2 and self.tokens[start].kind == "open" and self.tokens[end - 1].kind == "close":
+                start, end = start + 1, end - 1
+            if self.is_label(start, end) or self.is_operand(side.start, side.end) or self.is_range(side):
                 continue
-            first, last = self._core(side)
-            if self.is_label(first, last) or self.is_operand(side.start, side.end) or self._compound(side):
-                continue
-            if self.is_range(side):
-                continue
-            tokens = side.tokens
-            if tokens and tokens[-1].text in ("-", "*", "/", "+"):
-                tokens = tokens[:-1] if len(tokens) == 2 and tokens[-1].text == "-" and not tokens[-1].tight else []
-            plus_minus = bool(tokens) and tokens[0].text in (r"\pm", r"\mp")
-            node = parse_expression(tokens[1:] if plus_minus else tokens)
-            values = sample_values(node) if node is not None else None
-            if node is None or values is None:
-                continue
-            value = values[0]
-            negated = side.start > 0 and self.tokens[side.start - 1].text.lower() == "negative"
-            if self.word_after(side.end) in ("percent", "per-cent"):
-                yield value / 100, side, node
-            yield (-value if negated else value), side, node
-            if plus_minus:
-                yield -value, side, node
-
-    def _core(self, side: Side) -> tuple[int, int]:
-        """The side's bounds without brackets around all of it."""
-        first, last = side.start, side.end
-        while last - first > 2 and self.tokens[first].kind == "open" and self.tokens[last - 1].kind == "close":
-            first, last = first + 1, last - 1
-        return first, last
-
-    def _compound(self, side: Side) -> bool:
-        """2-digit, 3-colouring: a number and a hyphen before a word."""
-        if len(side.tokens) < 2 or side.tokens[-1].text != "-" or not side.tokens[-1].tight:
-            return False
-        following = self.tokens[side.end] if side.end < len(self.tokens) else None
-        return following is not None and following.kind in ("word", "sep") and following.tight
+            start, end, last = side.start, side.end, side.tokens[-1]
+            if last.text in ("-", "*", "/", "+", r"\cdot", r"\times"):
+                if len(side.tokens) != 2 or last.text != "-" or last.tight:
+                    continue  # 2-digit, or the rest of a sum
+                end -= 1
+            signs = ["-"] if self.at(start - 1).text.lower() == "negative" else [""]
+            if side.tokens[0].text in (r"\pm", r"\mp") and start + 1 < end:
+                start, signs = start + 1, ["", "-"]
+            percent = "%" if self.word_after(side.end) in ("percent", "per-cent") else ""
+            found += ((sign + self.written(start, end) + percent, side) for sign in signs)
+        return found
 
     def number_words(self) -> Iterator[Fraction]:
         """Number words that state a number: not "one can", "the two", "two cases", "two-digit"."""
-        tokens = self.tokens
-        for i, token in enumerate(tokens):
-            if token.kind != "word":
+        for i, token in enumerate(self.tokens):
+            word = token.text.lower()
+            value = word_value(word) if token.kind == "word" else None
+            if value is None and word != "half":
                 continue
-            value = word_value(token.text)
             following = self.word_after(i + 1)
             previous = self.words_before(i, 2)
             before = previous[-1] if previous else ""
+            is_asserted = before in _ASSERTING or before in ("only", "just", "answer")
             if value is None:
-                if token.text.lower() == "half" and before in ("a", "is", "equals"):
+                if before in ("a", "is", "equals"):
                     yield Fraction(1, 2)
-                continue
-            if before in ("negative", "minus") and (len(previous) < 2 or previous[0] in _ASSERTING):
+            elif before in ("negative", "minus") and (len(previous) < 2 or previous[0] in _ASSERTING):
                 yield -value
-                continue
-            if following in _PARTS and token.text.lower() in _SMALL:
+            elif following in _PARTS and word in _VALUES:
                 yield value / _PARTS[following]
-                continue
-            if following in ("hundred", "thousand", "million"):
-                continue
-            if self.is_label(i, i + 1) or self.is_operand(i, i + 1) or before in _DETERMINERS:
-                continue
-            if value == 1 and not (before in _ASSERTING or before in ("only", "just", "answer")):
-                continue
-            if value == 1 and following in _AFTER_PRONOUN:
-                continue
-            if value == 0 and (before in ("a", "no") or following in ("of", "at")):
-                continue
-            if following in ("percent", "per-cent"):
-                yield value / 100
-            yield value
+            elif not (
+                following in ("hundred", "thousand", "million")
+                or before in _DETERMINERS
+                or self.is_label(i, i + 1)
+                or self.is_operand(i, i + 1)
+                or (value == 1 and (not is_asserted or following in _AFTER_PRONOUN))
+                or (value == 0 and (before in ("a", "no") or following in ("of", "at")))
+            ):
+                if following in ("percent", "per-cent"):
+                    yield value / 100
+                yield value

@@ -19,7 +19,6 @@ from int_verl.generate.sampler import Draw
 from int_verl.generate.seeds import request_seed, share_has
 from int_verl.generate.tables import ProblemRows, Row
 from int_verl.generate.thinking import steps_begin
-from int_verl.grading.reward_function import grade_response_to
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems.sets import Problem
 from int_verl.settings.generation import Condition, Until
@@ -116,7 +115,8 @@ class OneProblem:
         """
         if draw.answer(start) is None:
             return draw.no_answer, None
-        grade = await grade_response_to(self.problem, start + (draw.text or ""), self.grader)
+        problem, response = self.problem, start + (draw.text or "")
+        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.id)
         return "truncated" if draw.cut_off and not grade.correct else grade.verdict, grade.answer
 
     # Propose

@@ -9,8 +9,10 @@
 Importing it imports neither math-verify nor sympy; answers that need them are compared in worker processes.
 """
 
-from int_verl.grading.grader import VERDICTS, Grade, Grader, shared_grader
-from int_verl.grading.score import Score
+from int_verl.grading.base_grader import VERDICTS, BaseGrader, Grade
+from int_verl.grading.gold_text import holds_several
+from int_verl.grading.grader import Grader, shared_grader
+from int_verl.grading.reward_result import Score
 from int_verl.maths.boxes import extract_answer
 
-__all__ = ["VERDICTS", "Grade", "Grader", "Score", "extract_answer", "shared_grader"]
+__all__ = ["VERDICTS", "BaseGrader", "Grade", "Grader", "Score", "extract_answer", "holds_several", "shared_grader"]

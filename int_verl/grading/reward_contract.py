@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import copy
-import importlib
-import importlib.util
+import functools
 import inspect
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.grading.function_calls import call as call_function
 
 KEYWORDS = ("data_source", "solution_str", "ground_truth", "extra_info")
 _THREADS = 8
@@ -52,54 +51,20 @@ class Call:
         }
 
 
-def load_function(spec: str) -> Callable[..., Any]:
-    """The function that ``FILE.py:NAME`` or ``pkg://MODULE:NAME`` names.
+def training_rows(rows: Iterable[dict[str, Any]], file: str) -> list[dict[str, Any]]:
+    """Rows that a reward function can be tried on.
 
     Raises:
-        UserError: it cannot be loaded.
+        UserError: there are none, or one of them has not verl's columns.
     """
-    path, _, name = spec.rpartition(":")
-    if not path or path == "pkg":
-        raise UserError(f"--fn {spec}: pass FILE.py:NAME or pkg://MODULE:NAME")
-    try:
-        if path.startswith("pkg://"):
-            module = importlib.import_module(path[len("pkg://") :])
-        else:
-            if not Path(path).is_file():
-                raise UserError(f"--fn {spec}: no such file: {path}")
-            found = importlib.util.spec_from_file_location("checked_reward_function", path)
-            if found is None or found.loader is None:
-                raise UserError(f"--fn {spec}: {path} is not a Python file")
-            module = importlib.util.module_from_spec(found)
-            found.loader.exec_module(module)
-    except UserError:
-        raise
-    except (Exception, SystemExit) as problem:
-        raise UserError(f"--fn {spec}: importing it raised {type(problem).__name__}: {problem}") from problem
-    function = getattr(module, name, None)
-    if not callable(function):
-        raise UserError(f"--fn {spec}: {path} has no function {name!r}")
-    return function
-
-
-def load_rows(file: str, limit: int) -> list[dict[str, Any]]:
-    """Up to ``limit`` training rows.
-
-    Raises:
-        UserError: the file is not one of training rows.
-    """
-    from itertools import islice
-
-    from int_verl.commands.reward import read_rows
-
-    rows = list(islice(read_rows(file), limit))
-    if not rows:
+    taken = list(rows)
+    if not taken:
         raise UserError(f"{file}: no rows")
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(taken, start=1):
         model = row.get("reward_model")
         if not isinstance(model, dict) or "ground_truth" not in model:
             raise UserError(f"{file}: row {number} has no reward_model.ground_truth; pass rows with verl's columns")
-    return rows
+    return taken
 
 
 def make_calls(rows: list[dict[str, Any]]) -> list[Call]:
@@ -142,71 +107,59 @@ def check_contract(
     Args:
         function: the reward function.
         rows: training rows with verl's columns.
-        seconds: longest that one call may take (the very first may take ten times that).
+        seconds: longest that one call may take (the very first may take longer).
         settings: ``reward_kwargs``.
     """
     settings = settings or {}
+    signature = _check_signature(function, settings)
+    if not signature.passed:
+        return [signature]
+    run = functools.partial(call_function, function, **settings)
     calls = make_calls(rows)
-    outcomes = [_check_signature(function, settings)]
-    if not outcomes[0].passed:
-        return outcomes
-
-    def run(call: Call) -> Any:
-        result = function(**call.keywords(), **settings)
-        return asyncio.run(result) if inspect.iscoroutine(result) else result
-
-    results: list[Any] = []
-    raised: list[str] = []
-    slowest, slowest_name = 0.0, ""
-    for k, call in enumerate(calls):
-        start = time.monotonic()
-        try:
-            results.append(run(call))
-        except BaseException as problem:
-            if isinstance(problem, KeyboardInterrupt):
-                raise
-            results.append(None)
-            raised.append(f"{call.name}: {type(problem).__name__}: {problem}")
-        elapsed = time.monotonic() - start
-        if k and elapsed > slowest:
-            slowest, slowest_name = elapsed, call.name
-    outcomes.append(_outcome("never raises", raised))
-    outcomes.append(_check_positional(function, calls[0], settings))
-    done = [(call, result) for call, result in zip(calls, results, strict=True) if result is not None]
-    none = [call.name for call, result in zip(calls, results, strict=True) if result is None]
-    outcomes.append(_outcome("returns a dict with score, or a number", none if not raised else [], *_types(done)))
-    outcomes.append(_outcome("the same keys every time", _keys(done)))
-    outcomes.append(_outcome("no None, no nan, plain values", _values(done)))
-    outcomes.append(_outcome("does not change its arguments", _mutations(run_on_copy(function, settings), calls)))
-    outcomes.append(
-        _outcome(f"every call under {seconds:g} s", [f"{slowest_name}: {slowest:.2f} s"] if slowest > seconds else [])
-    )
-    expected = [_comparable(result) for result in results]
-    outcomes.append(
-        _outcome("the same result again", _differences(calls, expected, [_try(run, call) for call in calls]))
-    )
+    tried = [_try(run, call) for call in calls]
+    raised = [f"{one.call.name}: {one.raised}" for one in tried if one.raised]
+    none = [one.call.name for one in tried if one.result is None and not raised]
+    done = [one for one in tried if one.result is not None]
+    slowest = max(tried[1:], key=lambda one: one.seconds)
+    late = [f"{slowest.call.name}: {slowest.seconds:.2f} s"] if slowest.seconds > seconds else []
+    again = [_try(run, call) for call in calls]
     with ThreadPoolExecutor(_THREADS) as executor:
         threaded = list(executor.map(lambda call: _try(run, call), calls))
-    outcomes.append(_outcome(f"the same result in {_THREADS} threads", _differences(calls, expected, threaded)))
-    rewarded = any(_score(result) is not None and _score(result) != _score(results[0]) for _, result in done)
-    outcomes.append(
-        _outcome("tells some responses from others", [] if rewarded else ["every response got the same score"])
-    )
-    return outcomes
+    same_score = [] if _tells_apart(tried[0], done) else ["every response got the same score"]
+    return [
+        signature,
+        _outcome("never raises", raised),
+        _check_positional(function, calls[0], settings),
+        _outcome("returns a dict with score, or a number", none, _types(done)),
+        _outcome("the same keys every time", _keys(done)),
+        _outcome("no None, no nan, plain values", _values(done)),
+        _outcome("does not change its arguments", _mutations(run, calls)),
+        _outcome(f"every call under {seconds:g} s", late),
+        _outcome("the same result again", _differences(tried, again)),
+        _outcome(f"the same result in {_THREADS} threads", _differences(tried, threaded)),
+        _outcome("tells some responses from others", same_score),
+    ]
 
 
-def run_on_copy(function: Callable[..., Any], settings: dict[str, Any]) -> Callable[[dict[str, Any]], Any]:
-    """``function`` on a dict of arguments; whatever it raises is not of interest here."""
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """What came of a call."""
 
-    def run(arguments: dict[str, Any]) -> None:
-        try:
-            result = function(**arguments, **settings)
-            if inspect.iscoroutine(result):
-                asyncio.run(result)
-        except Exception:
-            return
+    call: Call
+    result: Any
+    raised: str | None
+    seconds: float
 
-    return run
+
+def _try(run: Callable[..., Any], call: Call) -> _Tried:
+    result, raised, start = None, None, time.monotonic()
+    try:
+        result = run(**call.keywords())
+    except KeyboardInterrupt:
+        raise
+    except BaseException as problem:
+        raised = f"{type(problem).__name__}: {problem}"
+    return _Tried(call, result, raised, time.monotonic() - start)
 
 
 def _outcome(what: str, *faults: list[str]) -> Outcome:
@@ -220,28 +173,26 @@ def _check_signature(function: Callable[..., Any], settings: dict[str, Any]) -> 
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return Outcome("signature", True)
+    way = f"cannot be called with keywords {', '.join([*KEYWORDS, *settings])}"
     try:
         signature.bind(**dict.fromkeys(KEYWORDS), **settings)
-    except TypeError as problem:
-        return Outcome(
-            "signature", False, f"cannot be called with keywords {', '.join([*KEYWORDS, *settings])}: {problem}"
-        )
-    try:
+        way = "main_eval passes (data_source, response, ground_truth)"
         signature.bind(*KEYWORDS[:3], **settings)
     except TypeError as problem:
-        return Outcome("signature", False, f"main_eval passes (data_source, response, ground_truth): {problem}")
+        return Outcome("signature", False, f"{way}: {problem}")
     return Outcome("signature", True)
 
 
 def _check_positional(function: Callable[..., Any], call: Call, settings: dict[str, Any]) -> Outcome:
+    what, fault = "positional call, as main_eval", ""
     try:
         result = function(call.data_source, call.response, copy.deepcopy(call.ground_truth), **settings)
         if inspect.iscoroutine(result):
-            asyncio.run(result)
-            return Outcome("positional call, as main_eval", False, "main_eval and the remote manager cannot await it")
+            result.close()
+            fault = "main_eval and the remote manager cannot await it"
     except Exception as problem:
-        return Outcome("positional call, as main_eval", False, f"{call.name}: {type(problem).__name__}: {problem}")
-    return Outcome("positional call, as main_eval", True)
+        fault = f"{call.name}: {type(problem).__name__}: {problem}"
+    return Outcome(what, not fault, fault)
 
 
 def _score(result: Any) -> float | None:
@@ -249,18 +200,22 @@ def _score(result: Any) -> float | None:
     return float(value) if isinstance(value, (int, float)) else None
 
 
-def _types(done: list[tuple[Call, Any]]) -> tuple[list[str]]:
+def _tells_apart(first: _Tried, done: list[_Tried]) -> bool:
+    return any(_score(one.result) not in (None, _score(first.result)) for one in done)
+
+
+def _types(done: list[_Tried]) -> list[str]:
     faults = []
-    for call, result in done:
-        if isinstance(result, dict) and "score" not in result:
-            faults.append(f"{call.name}: no key score in {sorted(map(str, result))}")
-        elif _score(result) is None:
-            faults.append(f"{call.name}: {type(result).__name__} {str(result)[:60]!r}")
-    return (faults,)
+    for one in done:
+        if isinstance(one.result, dict) and "score" not in one.result:
+            faults.append(f"{one.call.name}: no key score in {sorted(map(str, one.result))}")
+        elif _score(one.result) is None:
+            faults.append(f"{one.call.name}: {type(one.result).__name__} {str(one.result)[:60]!r}")
+    return faults
 
 
-def _keys(done: list[tuple[Call, Any]]) -> list[str]:
-    shapes = [(call.name, frozenset(result) if isinstance(result, dict) else None) for call, result in done]
+def _keys(done: list[_Tried]) -> list[str]:
+    shapes = [(one.call.name, frozenset(one.result) if isinstance(one.result, dict) else None) for one in done]
     if not shapes:
         return []
     first_name, first = shapes[0]
@@ -272,44 +227,34 @@ def _keys(done: list[tuple[Call, Any]]) -> list[str]:
     return faults
 
 
-def _values(done: list[tuple[Call, Any]]) -> list[str]:
+def _values(done: list[_Tried]) -> list[str]:
     faults = []
-    for call, result in done:
-        for name, value in result.items() if isinstance(result, dict) else [("score", result)]:
+    for one in done:
+        for name, value in one.result.items() if isinstance(one.result, dict) else [("score", one.result)]:
             if value is None:
-                faults.append(f"{call.name}: {name} is None")
+                faults.append(f"{one.call.name}: {name} is None")
             elif isinstance(value, float) and not math.isfinite(value):
-                faults.append(f"{call.name}: {name} is {value}")
+                faults.append(f"{one.call.name}: {name} is {value}")
             elif not isinstance(value, (bool, int, float, str)):
-                faults.append(f"{call.name}: {name} is a {type(value).__name__}; use a number or a string")
+                faults.append(f"{one.call.name}: {name} is a {type(value).__name__}; use a number or a string")
     return faults
 
 
-def _mutations(run: Callable[[dict[str, Any]], Any], calls: list[Call]) -> list[str]:
+def _mutations(run: Callable[..., Any], calls: list[Call]) -> list[str]:
     faults = []
     for call in calls[:20]:
         arguments = call.keywords()
         before = copy.deepcopy(arguments)
-        run(arguments)
+        with contextlib.suppress(Exception):  # counted elsewhere
+            run(**arguments)
         if arguments != before:
             faults.append(call.name)
     return faults
 
 
-def _comparable(result: Any) -> Any:
-    return dict(result) if isinstance(result, dict) else result
-
-
-def _try(run: Callable[[Call], Any], call: Call) -> Any:
-    try:
-        return _comparable(run(call))
-    except Exception:
-        return None
-
-
-def _differences(calls: list[Call], expected: list[Any], found: list[Any]) -> list[str]:
+def _differences(before: list[_Tried], after: list[_Tried]) -> list[str]:
     return [
-        f"{call.name}: first {str(before)[:80]}, then {str(after)[:80]}"
-        for call, before, after in zip(calls, expected, found, strict=True)
-        if before != after
+        f"{one.call.name}: first {str(one.result)[:80]}, then {str(two.result)[:80]}"
+        for one, two in zip(before, after, strict=True)
+        if one.result != two.result
     ]

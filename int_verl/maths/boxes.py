@@ -15,10 +15,10 @@ from __future__ import annotations
 
 import re
 
+from int_verl.maths.brackets import closing_brace
 from int_verl.maths.size_limits import MAX_BOX_CHARS, MAX_BOXES
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
-_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _BARE = re.compile(r"-?[0-9][0-9.,/]*|[A-Za-z]\b")
 _GLUE = re.compile(
     r"(?:[\s,;$&.~]|\\[,;:! ]|\\\\|\\[()\[\]]|\\quad|\\qquad|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|"
@@ -30,7 +30,6 @@ _PLACEHOLDER = re.compile(
     r"(?:\\text\s*\{)?\s*[<\[]?\s*(?:(?:your|the|final|my)\s+)*answer(?:\s+here)?\s*[>\]]?\s*\}?|\\[lc]?dots|\.\.\.|…",
     re.I,
 )
-_INNER_BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])")
 _STATED = re.compile(
     r"(?:final\s+answer(?:\s+is)?|(?:the\s+)?answer\s+is|answer)\s*(?:\*\*)?\s*[:=]?\s*(?:\*\*)?\s*(?P<said>[^\n]{1,400})|"
     r"####\s*(?P<hash>[^\n]{1,400})",
@@ -101,17 +100,9 @@ def _box_content(text: str, start: int) -> tuple[str | None, int]:
     """Content and end of a box whose argument begins at ``start``; (None, start) where it is not closed."""
     if not text.startswith("{", start):
         bare = _BARE.match(text, start)
-        return (bare.group().rstrip(".,"), bare.end()) if bare and bare.start() == start else (None, start)
-    depth = 0
-    for match in _BRACES.finditer(text, start, start + MAX_BOX_CHARS):
-        character = match.group()
-        if character == "{":
-            depth += 1
-        elif character == "}":
-            depth -= 1
-            if depth == 0:
-                return text[start + 1 : match.start()], match.end()
-    return None, start
+        return (bare.group().rstrip(".,"), bare.end()) if bare else (None, start)
+    end = closing_brace(text, start, MAX_BOX_CHARS)
+    return (None, start) if end is None else (text[start + 1 : end], end + 1)
 
 
 def _last_box(text: str) -> str | None:
@@ -133,8 +124,8 @@ def _last_box(text: str) -> str | None:
         while closed and closed[-1][0] < end:
             closed.pop()
             enclosures += 1
-        stripped = content.strip()
-        if _is_placeholder(stripped):
+        content = content.strip()
+        if _is_placeholder(content):
             if closed:
                 break
             continue
@@ -148,12 +139,10 @@ def _last_box(text: str) -> str | None:
             break
     if not closed:
         return None
-    contents = list(dict.fromkeys(content.strip() for _, _, content in reversed(closed)))
-    enclosing = _enclosing(text, starts, position, closed[-1])
-    if enclosing is not None and len(closed) == 1:
-        contents = [enclosing.strip()]
-    contents = [strip_boxes(content).strip() if _INNER_BOX.search(content) else content for content in contents]
-    contents = [content for content in contents if content]
+    contents = list(dict.fromkeys(content for _, _, content in reversed(closed)))
+    if len(closed) == 1:
+        contents = [_enclosing(text, starts, position, closed[0]) or contents[0]]
+    contents = [bare for content in contents if (bare := strip_boxes(content).strip())]
     if not contents:
         return None
     return contents[0] if len(contents) == 1 else "\\{" + ", ".join(contents) + "\\}"

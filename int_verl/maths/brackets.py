@@ -9,11 +9,8 @@ _SCAN = re.compile(
     r"\\[a-zA-Z]+|\\.|[()\[\]{}]|[,;:=<>]|.",
     re.DOTALL,
 )
-
-
+_BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPEN = frozenset(["\\{", "\\lfloor", "\\lceil", "\\langle", "(", "[", "{"])
-
-
 _CLOSE = frozenset(["\\}", "\\rfloor", "\\rceil", "\\rangle", ")", "]", "}"])
 
 
@@ -34,10 +31,6 @@ def cut(text: str, separators: frozenset[str]) -> list[tuple[str, str]]:
             before, start = token, match.end()
     pieces.append((before, text[start:]))
     return pieces
-
-
-def single(text: str) -> bool:
-    return len(cut(text, frozenset(",;"))) == 1
 
 
 def bracketed(text: str) -> tuple[str, str] | None:
@@ -62,4 +55,30 @@ def bracketed(text: str) -> tuple[str, str] | None:
                 return opener + token, text[len(opener) : match.start()].strip()
         elif depth == 0 and not token.isspace():
             return None
+    return None
+
+
+def nesting(text: str) -> int:
+    """Depth of the deepest group in ``text``; one linear pass over its bracket characters."""
+    depth = deepest = 0
+    for character in text:
+        if character in "({[":
+            depth += 1
+            if depth > deepest:
+                deepest = depth
+        elif character in ")}]" and depth:
+            depth -= 1
+    return deepest
+
+
+def closing_brace(text: str, start: int, most: int | None = None) -> int | None:
+    """Index of the brace that closes the one at ``start``; None where none of the ``most`` next characters does."""
+    depth = 0
+    for match in _BRACES.finditer(text, start, len(text) if most is None else start + most):
+        if match.group() == "{":
+            depth += 1
+        elif match.group() == "}":
+            depth -= 1
+            if depth == 0:
+                return match.start()
     return None

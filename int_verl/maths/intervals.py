@@ -2,81 +2,109 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any, TypeAlias
 
-from int_verl.maths import values as numeric
-from int_verl.maths.answers import INFINITY, NEG_INFINITY, Piece
-from int_verl.maths.expressions import Node, Unsupported
-from int_verl.maths.size_limits import TooLarge
-
-
-def infinite(node: Node) -> bool:
-    return node in (INFINITY, NEG_INFINITY)
-
-
-def _position(node: Node) -> Any:
-    if node == INFINITY:
-        return numeric.mp.inf
-    if node == NEG_INFINITY:
-        return -numeric.mp.inf
-    value = numeric.constant(node)
-    if isinstance(value, tuple):
-        raise Unsupported("matrix")
-    return numeric._real(numeric._mp(value))
+from int_verl.maths.arithmetic import mp, to_real
+from int_verl.maths.equality import constant, equal
+from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Negative, Node, infinite, same_tree
+from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 
-def _merged(pieces: tuple[Piece, ...]) -> list[Piece] | None:
-    """Disjoint pieces in order; None if some end is not a constant."""
-    try:
-        keyed = sorted(
-            (
-                (_position(low), not closed, (low, closed, high, closed_high), _position(high))
-                for low, closed, high, closed_high in pieces
-            ),
-            key=lambda entry: entry[:2],
-        )
-    except (Unsupported, ArithmeticError, KeyError, TypeError, TooLarge):
-        return None
-    result: list[list[Any]] = []
-    tops: list[Any] = []
-    for low_at, _, (low, closed, high, closed_high), high_at in keyed:
-        if low_at > high_at or (low_at == high_at and not (closed and closed_high)):
-            continue
-        if result and (low_at < tops[-1] or (low_at == tops[-1] and (closed or result[-1][3]))):
-            if high_at > tops[-1]:
-                result[-1][2:], tops[-1] = [high, closed_high], high_at
-            elif high_at == tops[-1]:
-                result[-1][3] = result[-1][3] or closed_high
-        else:
-            result.append([low, closed, high, closed_high])
-            tops.append(high_at)
-    return [tuple(piece) for piece in result]
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """What lies between two bounds, each of which may be infinite; a single number has it twice, closed."""
+
+    low: Node
+    low_closed: bool
+    high: Node
+    high_closed: bool
+
+    @classmethod
+    def between(cls, low: Node, low_closed: bool, high: Node, high_closed: bool) -> Interval:
+        """An interval that is open where its bound is infinite."""
+        return cls(low, low_closed and not infinite(low), high, high_closed and not infinite(high))
+
+    @classmethod
+    def only(cls, number: Node) -> Interval:
+        """The set of one number."""
+        return cls(number, True, number, True)
+
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is the whole line."""
+        return same_tree(self.low, NEG_INFINITY) and same_tree(self.high, INFINITY)
 
 
-def same_region(gold: tuple[Piece, ...], answer: tuple[Piece, ...]) -> bool:
+EVERYWHERE = Interval(NEG_INFINITY, False, INFINITY, False)
+"""The whole line."""
+
+Pieces: TypeAlias = tuple[Interval, ...]
+
+
+def same_region(gold: Pieces, answer: Pieces) -> bool:
+    """Whether two unions of intervals are the same subset of the line."""
     first, second = _merged(gold), _merged(answer)
     if first is None or second is None:
-        first, second = list(gold), list(answer)
-    if len(first) != len(second):
-        return False
-    return all(
-        a[1] == b[1] and a[3] == b[3] and _same_bound(a[0], b[0]) and _same_bound(a[2], b[2])
+        first, second = gold, answer
+    return len(first) == len(second) and all(
+        a.low_closed == b.low_closed
+        and a.high_closed == b.high_closed
+        and _same_bound(a.low, b.low)
+        and _same_bound(a.high, b.high)
         for a, b in zip(first, second, strict=True)
     )
 
 
-def _same_bound(a: Node, b: Node) -> bool:
-    if infinite(a) or infinite(b):
-        return a == b
-    return numeric.equal(a, b)
-
-
-def sorted_points(pieces: tuple[Piece, ...]) -> list[Node] | None:
-    if any(low != high for low, _, high, _ in pieces):
+def without_points(pieces: Pieces) -> Pieces | None:
+    """The line without some single numbers; None where ``pieces`` are not single numbers that can be put in order."""
+    if not all(same_tree(piece.low, piece.high) for piece in pieces):
         return None
     try:
-        return [
-            tree for _, tree in sorted(((_position(low), low) for low, _, _, _ in pieces), key=lambda pair: pair[0])
-        ]
-    except (Unsupported, ArithmeticError, KeyError, TypeError, TooLarge):
+        removed = sorted(pieces, key=lambda piece: _position(piece.low))
+    except NO_VALUE:
         return None
+    bounds = [NEG_INFINITY, *(piece.low for piece in removed), INFINITY]
+    return tuple(Interval(low, False, high, False) for low, high in pairwise(bounds))
+
+
+def _position(bound: Node) -> Any:
+    """A bound as an mpf."""
+    if infinite(bound):
+        return -mp.inf if isinstance(bound, Negative) else mp.inf
+    value = constant(bound)
+    if isinstance(value, tuple):
+        raise Unsupported("matrix")
+    return to_real(value)
+
+
+def _merged(pieces: Pieces) -> Sequence[Interval] | None:
+    """Disjoint pieces in order; None if some bound is not a constant."""
+    try:
+        placed = sorted(
+            ((_position(piece.low), not piece.low_closed, _position(piece.high), piece) for piece in pieces),
+            key=lambda entry: entry[:2],
+        )
+    except NO_VALUE:
+        return None
+    merged: list[Interval] = []
+    top = None
+    for low, _, high, piece in placed:
+        if low > high or (low == high and not (piece.low_closed and piece.high_closed)):
+            continue
+        last = merged[-1] if merged else None
+        if last is None or low > top or (low == top and not (piece.low_closed or last.high_closed)):
+            merged.append(piece)
+            top = high
+        elif high > top:
+            merged[-1] = replace(last, high=piece.high, high_closed=piece.high_closed)
+            top = high
+        elif high == top and piece.high_closed:
+            merged[-1] = replace(last, high_closed=True)
+    return merged
+
+
+def _same_bound(a: Node, b: Node) -> bool:
+    return same_tree(a, b) if infinite(a) or infinite(b) else equal(a, b)

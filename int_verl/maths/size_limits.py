@@ -4,6 +4,12 @@ Every limit is checked before the work it bounds. An answer beyond one of them g
 (unless it is the gold answer letter by letter, which is correct at any size).
 """
 
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 MAX_ANSWER_CHARS = 4_000
 """Longest answer that is compared by anything but equality of strings."""
 
@@ -36,14 +42,33 @@ class TooLarge(Exception):
     """An answer needs more digits, nesting or terms than the limits allow."""
 
 
-def nesting(text: str) -> int:
-    """Depth of the deepest group in ``text``; one linear pass over its bracket characters."""
-    depth = deepest = 0
-    for character in text:
-        if character in "({[":
-            depth += 1
-            if depth > deepest:
-                deepest = depth
-        elif character in ")}]" and depth:
-            depth -= 1
-    return deepest
+class Costly(Exception):
+    """The comparison needs more than `cheaply` allows."""
+
+
+_most_bits: float = math.inf
+
+
+@contextmanager
+def cheaply(bits: int) -> Iterator[None]:
+    """Within, a comparison raises `Costly` before it works with more than `bits` or with the gamma function.
+
+    Every other single operation takes less than a millisecond at a few thousand bits.
+    """
+    global _most_bits
+    _most_bits = bits
+    try:
+        yield
+    finally:
+        _most_bits = math.inf
+
+
+def most_bits() -> float:
+    """Highest working precision that is allowed now."""
+    return _most_bits
+
+
+def at_any_cost() -> None:
+    """What follows has no bound on its time."""
+    if _most_bits < math.inf:
+        raise Costly

@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
+from typing import Any, Literal, NamedTuple
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
-from int_verl.grading import Grader
-from int_verl.grading.golds import gold_faults
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader, Grader
 from int_verl.problems.columns import Columns, find_columns
+from int_verl.problems.lengths import LengthMeter, Lengths
 from int_verl.problems.near_duplicates import Grams
-from int_verl.problems.sets import Fault, Problem, check_row, raw_rows, surplus_fields
+from int_verl.problems.raw_rows import raw_rows
+from int_verl.problems.sets import Fault, Problem, check_row, surplus_fields
 from int_verl.records import PROBLEM, write_rows
 
 Use = Literal["train", "heldout"]
@@ -32,8 +30,6 @@ KINDS: dict[Kind, str] = {
 }
 GRADER_TIMEOUT = 5.0
 "Seconds a comparison may take; as in a run."
-PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
-BINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +45,6 @@ class Likeness:
     "Of the 13-grams of the shorter problem."
     id: str
     other_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Lengths:
-    """How long a column's texts are, in characters or tokens."""
-
-    column: str
-    unit: str
-    percentiles: dict[str, int]
-    "Percentile -> length; 0 is the shortest, 100 the longest."
-    mean: float
-    bins: list[int]
-    "Texts in each of equally wide classes from 0 to the 99th percentile; longer ones are in the last."
-    bin_width: float
 
 
 @dataclass(slots=True)
@@ -110,7 +92,7 @@ def check_problems(
     against: str | None = None,
     near: float = 0.2,
     tokens: Callable[[str], int] | None = None,
-    grader: Callable[[], Grader | RewardFunction] | None = None,
+    grader: Callable[[], BaseGrader] | None = None,
     count: Callable[[str], None] = lambda what: None,  # noqa: ARG005
 ) -> Report:
     """Check every row of a problem set.
@@ -130,27 +112,22 @@ def check_problems(
         UserError: the file cannot be read, or lacks a column.
     """
     found = locate_columns(file, columns, answer_after)
-    if use is None:
-        use = "train" if "reference_solution" in found.mapping else "heldout"
-    elif use == "train" and "reference_solution" not in found.mapping:
+    if use == "train" and "reference_solution" not in found.mapping:
         raise UserError(
             f"{file}: no column of reference solutions, which training needs; "
             "say --column reference_solution=NAME or --for heldout"
         )
+    report = Report(file, use or ("train" if "reference_solution" in found.mapping else "heldout"), found)
     problems = _ProblemIndex()
-    lengths = {column: _Lengths() for column in ("problem", "answer", "reference_solution")}
-    report = Report(file, use, found)
-    for number, faults, problem in _checked_rows(file, found, use):
+    meters = {column: LengthMeter(column, tokens) for column in ("problem", "answer", "reference_solution")}
+    for number, faults, problem in _checked_rows(file, found, report.use):
         report.rows = number
         count("rows")
         report.faults["missing"] += faults
-        if problem is None:
-            continue
-        report.faults["repeated"] += problems.add(number, problem)
-        for column, measured in lengths.items():
-            measured.add(getattr(problem, column), tokens)
-    if not report.rows:
-        raise UserError(f"{file}: no rows; give a set with at least one problem")
+        if problem is not None:
+            report.faults["repeated"] += problems.add(number, problem)
+            for column, meter in meters.items():
+                meter.add(getattr(problem, column))
     report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
@@ -161,7 +138,7 @@ def check_problems(
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
         report.faults["in_evaluation"] = problems.also_in(evaluation, against)
-    report.lengths = [summary for column, measured in lengths.items() for summary in measured.summaries(column)]
+    report.lengths = [summary for meter in meters.values() for summary in meter.summaries()]
     return report
 
 
@@ -210,15 +187,18 @@ def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, 
             yield number, *check_row(number, arranged, ours, required)
 
 
+class _Entry(NamedTuple):
+    row: int
+    id: str
+    answer: str
+    text_hash: str
+
+
 class _ProblemIndex:
     """What has to be known of all problems of a file to compare them, in the order of `add`."""
 
     def __init__(self) -> None:
-        self.rows: list[int] = []
-        self.ids: list[str] = []
-        self.answers: list[str] = []
-        self.texts: list[str] = []
-        "Hashes, not the texts."
+        self.entries: list[_Entry] = []
         self.grams = Grams()
         self._row_of_id: dict[str, int] = {}
         self._row_of_text: dict[str, int] = {}
@@ -233,67 +213,35 @@ class _ProblemIndex:
             faults.append(Fault(row, "problem", f"the same text as row {self._row_of_text[text]}"))
         self._row_of_id.setdefault(problem.id, row)
         self._row_of_text.setdefault(text, row)
-        self.rows.append(row)
-        self.ids.append(problem.id)
-        self.answers.append(problem.answer)
-        self.texts.append(text)
+        self.entries.append(_Entry(row, problem.id, problem.answer, text))
         self.grams.add(problem.problem)
         return faults
 
-    def unusable_golds(
-        self, make_grader: Callable[[], Grader | RewardFunction], count: Callable[[str], None]
-    ) -> list[Fault]:
+    def unusable_golds(self, make_grader: Callable[[], BaseGrader], count: Callable[[str], None]) -> list[Fault]:
         """Gold answers that the grader cannot use."""
-        faults = []
+        golds = ((entry.row, entry.answer) for entry in self.entries)
         with make_grader() as grader:
-            for row, answer, reason in zip(self.rows, self.answers, gold_faults(grader, self.answers), strict=True):
-                count("gold answers")
-                if reason is not None:
-                    faults.append(Fault(row, "answer", f"{shortened(answer)!r}: {reason}"))
-        return faults
+            return [
+                Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
+                for row, answer, reason in grader.unusable_golds(golds, lambda: count("gold answers"))
+            ]
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""
+        pairs = self.grams.pairs(None if other is self else other.grams)
+        alike = ((self.entries[pair.first], other.entries[pair.second], pair.share) for pair in pairs)
         return [
-            Likeness(self.rows[i], other.rows[j], round(pair.share, 4), self.ids[i], other.ids[j])
-            for pair in self.grams.pairs(None if other is self else other.grams)
-            if pair.share >= near and self.texts[i := pair.first] != other.texts[j := pair.second]
+            Likeness(one.row, two.row, round(share, 4), one.id, two.id)
+            for one, two, share in alike
+            if share >= near and one.text_hash != two.text_hash
         ]
 
     def also_in(self, other: _ProblemIndex, name: str) -> list[Fault]:
         return [
-            Fault(row, "problem", f"the same text as row {other._row_of_text[text]} of {name}")
-            for row, text in zip(self.rows, self.texts, strict=True)
-            if text in other._row_of_text
+            Fault(entry.row, "problem", f"the same text as row {other._row_of_text[entry.text_hash]} of {name}")
+            for entry in self.entries
+            if entry.text_hash in other._row_of_text
         ]
-
-
-class _Lengths:
-    """Lengths of one column's texts that are not empty."""
-
-    def __init__(self) -> None:
-        self.measured: dict[str, list[int]] = {}
-
-    def add(self, text: str, tokens: Callable[[str], int] | None) -> None:
-        if text:
-            self.measured.setdefault("characters", []).append(len(text))
-            if tokens is not None:
-                self.measured.setdefault("tokens", []).append(tokens(text))
-
-    def summaries(self, column: str) -> Iterator[Lengths]:
-        for unit, lengths in self.measured.items():
-            values = np.array(lengths)
-            points = np.percentile(values, PERCENTILES, method="inverted_cdf")
-            top = max(float(np.percentile(values, 99)), 1.0)
-            bins, edges = np.histogram(np.minimum(values, top), bins=min(BINS, int(top)), range=(0, top))
-            yield Lengths(
-                column,
-                unit,
-                {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
-                round(float(values.mean()), 1),
-                bins.tolist(),
-                float(edges[1]),
-            )
 
 
 def shortened(text: str, length: int = 60) -> str:

@@ -5,7 +5,7 @@ The paper trains on problems that none of 64 attempts solves.
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -48,6 +48,25 @@ class Tally:
         return self.correct + self.wrong + (self.truncated if truncated == "failure" else 0)
 
 
+def attempts_of(place: Path) -> Path:
+    """The file of attempts that a run's folder holds, or that is named itself."""
+    return place / "sample/attempts.parquet" if place.is_dir() else place
+
+
+def problems_of(attempts_file: Path, named: Path | None) -> Path:
+    """The file of problems that is named, or else that of the run which drew the attempts.
+
+    Raises:
+        UserError: no such file, or it is not parquet.
+    """
+    file = named or attempts_file.parent.parent / "problems/train.parquet"
+    if not file.is_file():
+        raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
+    if file.suffix != ".parquet":
+        raise UserError(f"--problems {file}: expected parquet; `int-verl problems check --write` makes it of others")
+    return file
+
+
 def tally_attempts(file: Path) -> dict[str, Tally]:
     """Problem id -> its attempts, from a file with columns problem_id, correct and, if it has it, outcome.
 
@@ -86,6 +105,12 @@ def band_names() -> list[str]:
     """One a band, for example ``above 0.25, up to 0.5``."""
     inner = [f"above {low:.3g}, up to {high:.3g}" for low, high in pairwise(BANDS[:-1])]
     return ["0", *inner, f"above {BANDS[-2]:.3g}, below 1", "1"]
+
+
+def count_bands(rates: Iterable[float]) -> dict[str, int]:
+    """Name of each band -> how many pass rates lie in it."""
+    numbers = Counter(map(band_of, rates))
+    return {name: numbers[band] for band, name in enumerate(band_names())}
 
 
 def select_hard(

@@ -7,9 +7,7 @@ any sampling; all faults are listed with their row numbers.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import json
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,14 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from int_verl.errors import UserError
+from int_verl.problems.raw_rows import raw_rows
+from int_verl.records import PROBLEM, read_rows, write_rows
 
 REQUIRED = ("problem", "answer", "reference_solution")
 _DIGEST = b"problems"  # in the metadata of a file of ours
 _FAULTS_SHOWN = 5
 _FAULTS_KEPT = 1_000
-_LONGEST_FIELD = 1 << 30  # characters; csv stops at 131,072 otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +158,8 @@ def check_row(
     """What is wrong with a row, or the problem that it holds."""
     faults = surplus_fields(number, row)
     for name in required:
-        value = row[mapping[name]]
-        if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-            faults.append(Fault(number, mapping[name], f"expected text, found {type(value).__name__}"))
-        elif isinstance(value, float) and not math.isfinite(value):
-            faults.append(Fault(number, mapping[name], f"expected text, found {value}"))
-        elif not _is_unicode(str(value)):
-            faults.append(Fault(number, mapping[name], "half of a surrogate pair in it, which no text has"))
-        elif not str(value).strip():
-            faults.append(Fault(number, mapping[name], "empty"))
+        if reason := _why_no_text(row[mapping[name]]):
+            faults.append(Fault(number, mapping[name], reason))
     if faults:
         return faults, None
     text = str(row[mapping["problem"]])
@@ -188,20 +181,20 @@ def surplus_fields(number: int, row: Mapping[Any, Any]) -> list[Fault]:
     return [Fault(number, f"{len(row)}", reason)]
 
 
-def _is_unicode(text: str) -> bool:
+def _why_no_text(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return f"expected text, found {type(value).__name__}"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"expected text, found {value}"
     try:
-        text.encode()
+        str(value).encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return "half of a surrogate pair in it, which no text has"
+    return None if str(value).strip() else "empty"
 
 
 def write_problems(path: Path, problems: ProblemSet) -> None:
     """Write a problem set as parquet, unless it is there already."""
-    import pyarrow.parquet as pq
-
-    from int_verl.records import PROBLEM, write_rows
-
     schema = PROBLEM.with_metadata({_DIGEST: problems.digest})
     if not path.is_file() or (pq.read_schema(path).metadata or {}).get(_DIGEST) != problems.digest.encode():
         write_rows(path, schema, (problem.row() for problem in problems))
@@ -209,79 +202,4 @@ def write_problems(path: Path, problems: ProblemSet) -> None:
 
 def read_problems(path: Path) -> Iterator[Problem]:
     """The problems that `write_problems` wrote, one at a time."""
-    from int_verl.records import read_rows
-
     return (Problem(**row) for row in read_rows(path))
-
-
-def raw_rows(file: str) -> Iterator[dict[str, Any]]:
-    """The rows of a problem set as they are, one at a time.
-
-    Raises:
-        UserError: no such file or data set, or a row that cannot be read.
-    """
-    path = Path(file).expanduser()
-    readers = {".parquet": _parquet_rows, ".jsonl": _jsonl_rows, ".csv": _csv_rows}
-    if path.suffix in readers:
-        if not path.is_file():
-            raise UserError(f"{file}: no such file; problems.train and problems.heldout take a parquet, jsonl or csv")
-        try:
-            yield from readers[path.suffix](path)
-        except UnicodeDecodeError as error:
-            raise UserError(f"{file}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
-        return
-    if path.exists():
-        raise UserError(f"{file}: unknown kind of file; use .parquet, .jsonl or .csv")
-    import datasets
-
-    name, _, split = file.partition(":")
-    try:
-        rows = datasets.load_dataset(name, split=split or "train")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise UserError(
-            f"{file}: neither a file nor a data set that can be loaded ({str(error).splitlines()[0]})"
-        ) from error
-    yield from rows
-
-
-def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from int_verl.records import read_rows
-
-    try:
-        _check_names(path, pq.read_schema(path).names)
-        yield from read_rows(path)
-    except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({str(error).splitlines()[0]})") from error
-
-
-def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise UserError(f"{path}: row {number} is not JSON ({error.msg} at column {error.colno})") from error
-            except RecursionError as error:
-                raise UserError(f"{path}: row {number} is nested too deeply to be a problem") from error
-            if not isinstance(row, dict):
-                raise UserError(f"{path}: row {number} is not a JSON object; write one object a line")
-            yield row
-
-
-def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
-    csv.field_size_limit(_LONGEST_FIELD)
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        _check_names(path, list(rows.fieldnames or ()))
-        yield from rows
-
-
-def _check_names(path: Path, names: list[str]) -> None:
-    repeated = [name for name in names if names.count(name) > 1]
-    if repeated:
-        raise UserError(f"{path}: two columns are named {repeated[0]!r}; rename or remove one")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from int_verl.grading.score import SOLVED_FROM
+from int_verl.grading.reward_result import SOLVED_FROM
 
 PREFIX = "int/"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
-from int_verl.grading.score import SOLVED_FROM
+from int_verl.grading.reward_result import SOLVED_FROM
 
 
 def problem_scores(

@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine
     from int_verl.generate.journal import Journal
     from int_verl.generate.prompts import Prompts
-    from int_verl.grading import Grader
-    from int_verl.grading.reward_function import RewardFunction
+    from int_verl.grading import BaseGrader
 
 Platform = Literal["cpu", "gpu"]
 
@@ -118,7 +117,7 @@ class Run:
         named = self.settings.prompts
         return load_prompts(solve=named.solve, guided_solution=named.guided_solution, verify=named.verify)
 
-    def grader(self) -> Grader | RewardFunction:
+    def grader(self) -> BaseGrader:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""
         from int_verl.grading import Grader
         from int_verl.grading.reward_function import RewardFunction

@@ -23,8 +23,7 @@ from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.seeds import request_seed
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
@@ -55,7 +54,7 @@ class EvaluationStage(Stage):
     policy: Policy
     "The base model."
     prompts: Prompts
-    new_grader: Callable[[], Grader | RewardFunction]
+    new_grader: Callable[[], BaseGrader]
     settings: EvalSettings
     rl: RLSettings
     with_baseline: bool
@@ -139,9 +138,7 @@ class EvaluationStage(Stage):
         settings, codec = self.settings, self.policy.model.codec
         sampling = Sampling(self.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
 
-        async def score(
-            engine: JournaledEngine, grader: Grader | RewardFunction, problem_set: str, problem: Problem
-        ) -> Row:
+        async def score(engine: JournaledEngine, grader: BaseGrader, problem_set: str, problem: Problem) -> Row:
             prompt_ids = codec.prompt_ids(self.prompts.solve(problem.problem))
             purpose = (self.seed, "eval", problem_set, problem.id)
             seeds = [request_seed(*purpose, index) for index in range(settings.samples)]
@@ -166,7 +163,7 @@ class EvaluationStage(Stage):
 async def score_problem(
     engine: JournaledEngine,
     codec: ChatCodec,
-    grader: Grader | RewardFunction,
+    grader: BaseGrader,
     problem: Problem,
     prompt_ids: tuple[int, ...],
     sampling: Sampling,
@@ -177,7 +174,7 @@ async def score_problem(
     correct = truncated = 0
     for completion in completions:
         text = codec.decode(codec.without_end(completion.token_ids))
-        grade = await grade_response_to(problem, text, grader)
+        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.id)
         correct += grade.correct
         truncated += not grade.correct and completion.finish_reason == "length"
     return {"samples": len(seeds), "correct": correct, "truncated": truncated}

@@ -20,9 +20,7 @@ from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.generate.tables import stages_up_to, write_tables
-from int_verl.grading.grader import Grader
-from int_verl.grading.pool import PoolError
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
@@ -75,7 +73,7 @@ class Dataflow:
     proposer: Policy | None
     "Another model that proposes; None: the policy itself."
     prompts: Prompts
-    new_grader: Callable[[], Grader | RewardFunction]
+    new_grader: Callable[[], BaseGrader]
     grader: GraderSettings
     seed: int
     sample: SampleSettings
@@ -149,7 +147,7 @@ class Dataflow:
             async def draw() -> None:
                 async with contextlib.AsyncExitStack() as opened:
                     # While the engine starts: an answer may not wait for imports longer than for its own comparison.
-                    asyncio.get_running_loop().run_in_executor(None, _warm, grader)
+                    asyncio.get_running_loop().run_in_executor(None, grader.warm)
                     for engine in engines:
                         await opened.enter_async_context(engine)
                     problems = read_problems(self.folder / TRAIN_PROBLEMS)
@@ -180,11 +178,6 @@ class Dataflow:
                 counts,
                 self.recorded,
             )
-
-
-def _warm(grader: Grader | RewardFunction) -> None:
-    with contextlib.suppress(PoolError):  # the first answer will say it
-        grader.warm()
 
 
 class GenerationStage(Stage):

@@ -13,9 +13,7 @@ from int_verl.errors import UserError
 from int_verl.files import text_hash, write_text
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
-from int_verl.grading import Grader
-from int_verl.grading.golds import gold_faults
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Fault, Problem, read_problems
 from int_verl.progress import StageProgress
 from int_verl.run.folder import RunFolder
@@ -37,7 +35,7 @@ def check_problems(
     model: LocalModel,
     max_tokens: int,
     grader_settings: GraderSettings,
-    new_grader: Callable[[], Grader | RewardFunction],
+    new_grader: Callable[[], BaseGrader],
     progress: StageProgress,
 ) -> None:
     """Check the problems that the run's folder holds: those of its share, and the held-out ones.
@@ -68,11 +66,10 @@ def check_problems(
             for chunk in _chunks(problems):
                 if problems is train:
                     _check_lengths(name, chunk, prompts, model, room)
-                reasons = gold_faults(grader, [problem.answer for _, problem in chunk])
+                golds = ((row, problem.answer) for row, problem in chunk)
                 faults += [
-                    Fault(row, "answer", f"{problem.answer!r}: {reason}")
-                    for (row, problem), reason in zip(chunk, reasons, strict=True)
-                    if reason is not None
+                    Fault(row, "answer", f"{answer!r}: {reason}")
+                    for row, answer, reason in grader.unusable_golds(golds)
                 ]
                 progress.count("checked", len(chunk))
             if faults:

@@ -13,8 +13,7 @@ from int_verl.generate.engines.base import Request
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompt
 from int_verl.generate.seeds import request_seed
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction, grade_response_to
+from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
@@ -48,7 +47,7 @@ class SFTDataStage(Stage):
     "`select.need_success`, for rewritten attempts as for interventions."
     with_suffix: bool
     "`sft.suffix`, which only interventions have."
-    new_grader: Callable[[], Grader | RewardFunction]
+    new_grader: Callable[[], BaseGrader]
     seed: int
 
     name = "sft_data"
@@ -120,7 +119,7 @@ class SFTDataStage(Stage):
         problems, attempts = self._problems(kept), self._attempts(kept)
         model, sampling, prompt = self.policy.model, self.settings.sampling, self.prompt
 
-        async def rewrite(engine: Any, grader: Grader | RewardFunction, row: Row) -> Row | None:
+        async def rewrite(engine: Any, grader: BaseGrader, row: Row) -> Row | None:
             problem = problems[row["problem_id"]]
             attempt = attempts[row["problem_id"], row["attempt"]]["text"]
             reference = problem.reference_solution
@@ -134,7 +133,10 @@ class SFTDataStage(Stage):
             if completion.finish_reason != "stop":
                 return None
             solution = model.codec.decode(model.codec.without_end(completion.token_ids))
-            if self.need_success and not (await grade_response_to(problem, solution, grader)).correct:
+            if (
+                self.need_success
+                and not (await grader.agrade_response(solution, problem.answer, problem.source, problem.id)).correct
+            ):
                 return None
             return solution_row(row, solution, list(completion.token_ids), prompt.version)
 

@@ -39,8 +39,7 @@ from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
 from int_verl.generate.model import model_revision
 from int_verl.generate.seeds import request_seed
-from int_verl.grading import Grader
-from int_verl.grading.reward_function import RewardFunction
+from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
 from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
@@ -126,7 +125,7 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     settings = run.settings.engine
     engine = VerlEngine(model, settings, rl.max_prompt_length, sampling.max_tokens, run.platform)
 
-    async def score(journaled: JournaledEngine, grader: Grader | RewardFunction, problem: Problem) -> dict[str, object]:
+    async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
         prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
         counts = await score_problem(journaled, codec, grader, problem, prompt_ids, sampling, seeds)

@@ -22,7 +22,7 @@ from int_verl.generate.prompts import load_prompts
 from int_verl.generate.sampler import Sampler
 from int_verl.generate.tables import ProblemRows
 from int_verl.generate.thinking import answer_in, steps_begin
-from int_verl.grading import Grader
+from int_verl.grading import BaseGrader, Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
 from int_verl.problems.sets import Problem
 from int_verl.run_files import TABLES
@@ -92,7 +92,7 @@ def run(
     solution: Say = "A solution.",
     settings: GeneratorSettings = SETTINGS,
     cut_off: tuple[int, ...] = (),
-    grader: Grader | RewardFunction | None = None,
+    grader: BaseGrader | None = None,
     problems: tuple[Problem, ...] = (PROBLEM,),
     context_length: int = CONTEXT_LENGTH,
 ) -> tuple[list[ProblemRows], dict[str, dict[str, Any]]]:

@@ -213,10 +213,10 @@ def test_nothing_is_evaluated(tmp_path: Path, grader: Grader, gold: str, answer:
 
 
 def test_math_verify_cannot_reach_eval() -> None:
-    from int_verl.maths import symbolic
+    from int_verl.maths import ask_math_verify as symbolic
 
     code = (
-        "from int_verl.grading import symbolic\n"
+        "from int_verl.maths import ask_math_verify as symbolic\n"
         "from sympy.parsing.sympy_parser import parse_expr\n"
         "from sympy import sympify\n"
         "symbolic.warm_up()\n"

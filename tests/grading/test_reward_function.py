@@ -15,18 +15,23 @@ import pytest
 
 from int_verl.cli import main
 from int_verl.errors import UserError
-from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction, read_result
+from int_verl.grading.reward_function import TRIED_GOLDS, RewardFunction
+from int_verl.grading.reward_result import read_result
 from int_verl.records import read_rows
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
 FUNCTION = r"""
-import os, time
+import os, subprocess, time
 import numpy
 
 def odd(data_source, solution_str, ground_truth, extra_info=None, **settings):
     print("noise")
     if solution_str == "hang":
         open(ground_truth, "w").write(str(os.getpid()))
+        time.sleep(3600)
+    if solution_str == "start and hang":
+        sleeper = subprocess.Popen(["sleep", "3600"])
+        open(ground_truth, "w").write(f"{os.getpid()} {sleeper.pid}")
         time.sleep(3600)
     if solution_str == "exit":
         os._exit(1)
@@ -131,6 +136,16 @@ def test_calls_that_hang_neither_block_the_loop_nor_outlive_the_grader(file: str
 
     asyncio.run(hang())
     assert not any(is_alive(int(pid_file.read_text())) for pid_file in pid_files)
+
+
+def test_what_a_hanging_call_has_started_ends_with_it(file: str, tmp_path: Path) -> None:
+    pid_file = tmp_path / "pids"
+    with RewardFunction(file, "odd", timeout=5.0) as function:
+        assert function.grade_response("start and hang", str(pid_file)).verdict == "timeout"
+        pids = [int(pid) for pid in pid_file.read_text().split()]
+        assert len(pids) == 2
+        wait(lambda: not any(map(is_alive, pids)))
+        assert function.grade_response("yes", "7").correct
 
 
 def is_alive(pid: int) -> bool:

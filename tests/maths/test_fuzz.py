@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from int_verl.grading import VERDICTS, Grader, extract_answer
-from int_verl.maths.numerals import decide, quantity
-from int_verl.maths.spelling import key, normalise
+from int_verl.maths.normal_form import key, normalise
+from int_verl.maths.quantities import quantity
+from int_verl.maths.quick_comparison import decide
 
 LIMIT = 1.0
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from int_verl.grading.reward_contract import check_contract, load_function
+from int_verl.grading.function_calls import load_function
+from int_verl.grading.reward_contract import check_contract
 
 # Point this at your own file.
-compute_score = load_function(f"{Path(__file__).parents[2] / 'reward_fns' / 'template.py'}:compute_score")
+compute_score = load_function(str(Path(__file__).parents[2] / "reward_fns" / "template.py"), "compute_score")
 
 # Rows as your training file has them.
 ROWS = [

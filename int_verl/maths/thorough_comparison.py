@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from int_verl.maths import read_answer as reading
-from int_verl.maths import symbolic
-from int_verl.maths.answers import Undecided
-from int_verl.maths.expressions import Unsupported
+from int_verl.maths import ask_math_verify
+from int_verl.maths.answer_items import Contradiction, Text
+from int_verl.maths.read_answer import ambiguous, read
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
+from int_verl.maths.undecided import Undecided
+
+_GIVES_UP = (Undecided, ArithmeticError, ValueError)
+"""What our own reading may raise where it cannot tell, apart from `TooLarge`."""
 
 
 class Cold(Exception):
@@ -20,7 +23,7 @@ _warm = False
 def warm_up() -> None:
     """Import and exercise all that a comparison needs, before workers are forked."""
     global _warm
-    symbolic.warm_up()
+    ask_math_verify.warm_up()
     _warm = True
 
 
@@ -34,13 +37,13 @@ def warm_up_engine() -> None:
 def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict on two normalised answers by our own reading of them; None where that gives up."""
     try:
-        agree = same(reading.read(gold), reading.read(answer))
-        if not agree and (reading.ambiguous(gold) or reading.ambiguous(answer)):
-            agree = same(reading.read(gold, False), reading.read(answer, False))
+        agree = same(read(gold), read(answer))
+        if not agree and (ambiguous(gold) or ambiguous(answer)):
+            agree = same(read(gold, False), read(answer, False))
         return ("correct" if agree else "incorrect"), "engine"
     except TooLarge as problem:
         return "too_large", str(problem)
-    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+    except _GIVES_UP:
         return None
 
 
@@ -49,12 +52,16 @@ def judge(gold: str, answer: str) -> tuple[str, str]:
     by_engine = judge_by_engine(gold, answer)
     if by_engine is not None:
         return by_engine
-    if not _warm:
-        raise Cold
-    verdict = symbolic.same(gold, answer)
+    verdict = _by_math_verify(gold, answer)
     if verdict is None:
         return "gold_unparsable", "math-verify"
     return ("correct" if verdict else "incorrect"), "math-verify"
+
+
+def _by_math_verify(gold: str, answer: str) -> bool | None:
+    if not _warm:
+        raise Cold
+    return ask_math_verify.verdict(gold, answer)
 
 
 _LONG_TEXT_WORDS = 6
@@ -63,21 +70,19 @@ _LONG_TEXT_WORDS = 6
 def inspect(gold: str) -> tuple[str, str]:
     """Whether a normalised gold can be graded against: (``usable`` or ``unusable``, reason)."""
     try:
-        items = reading.read(gold)
-        if any(item.kind == "contradiction" for item in items):
+        items = read(gold)
+        if any(isinstance(item, Contradiction) for item in items):
             return "unusable", "it contradicts itself"
-        if any(item.kind == "text" and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
+        if any(isinstance(item, Text) and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
             return "unusable", "it is prose: nothing but the same words would be right"
-        if same(items, reading.read(gold)):
+        if same(items, items):
             return "usable", "engine"
         return "unusable", "it does not equal itself"
     except TooLarge as problem:
         return "unusable", f"too large ({problem})"
-    except (Undecided, Unsupported, KeyError, ArithmeticError, ValueError):
+    except _GIVES_UP:
         pass
-    if not _warm:
-        raise Cold
-    verdict = symbolic.same(gold, gold)
+    verdict = _by_math_verify(gold, gold)
     if verdict is None:
         return "unusable", "it cannot be parsed"
     return ("usable", "math-verify") if verdict else ("unusable", "it does not equal itself")

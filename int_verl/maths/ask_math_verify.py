@@ -1,4 +1,4 @@
-"""math-verify as the last resort: sets, integrals, limits, relations and whatever else `engine` cannot decide.
+"""math-verify as the last resort: sets, integrals, limits, relations and whatever else our own reading cannot decide.
 
 The whole answer is parsed as LaTeX and nothing else. math-verify's other extractor hands strings to sympy's
 ``parse_expr``, which evaluates them as Python; it is not used, and the one ``eval`` behind it is replaced by a function
@@ -36,21 +36,20 @@ def warm_up() -> None:
 
     sympy_parser.eval_expr = _read_numeral
     logging.disable(logging.CRITICAL)
-    parse("\\frac{1}{2}")
-    same("\\{1,2\\}", "\\{2,1\\}")
-    same("[0,\\infty)", "x \\ge 0")
-    same("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}")
-    same("\\int_0^1 x dx", "\\sum_{k=1}^{2} k")
-    same("\\sin x + \\log 2", "e^{i\\pi}")
+    _parsed("\\frac{1}{2}")
+    verdict("\\{1,2\\}", "\\{2,1\\}")
+    verdict("[0,\\infty)", "x \\ge 0")
+    verdict("\\begin{pmatrix}1\\\\2\\end{pmatrix}", "\\begin{pmatrix}1\\\\2\\end{pmatrix}")
+    verdict("\\int_0^1 x dx", "\\sum_{k=1}^{2} k")
+    verdict("\\sin x + \\log 2", "e^{i\\pi}")
 
 
 @lru_cache(maxsize=2048)
-def parse(latex: str) -> tuple[Any, ...]:
+def _parsed(latex: str) -> tuple[Any, ...]:
     """math-verify's reading of a LaTeX answer; empty if it has none."""
-    from math_verify import LatexExtractionConfig
-    from math_verify import parse as math_verify_parse
+    from math_verify import LatexExtractionConfig, parse
 
-    found = math_verify_parse(
+    found = parse(
         "$" + latex + "$",
         extraction_config=[LatexExtractionConfig(boxed_match_priority=-1)],
         fallback_mode="no_fallback",
@@ -60,14 +59,14 @@ def parse(latex: str) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def same(gold: str, answer: str) -> bool | None:
+def verdict(gold: str, answer: str) -> bool | None:
     """math-verify's verdict; None if it cannot read the gold."""
     from math_verify import verify
 
-    wanted = parse(gold)
+    wanted = _parsed(gold)
     if not wanted:
         return None
-    given = parse(answer)
+    given = _parsed(answer)
     if not given:
         return False
     return bool(verify(list(wanted), list(given), strict=True, timeout_seconds=None))

@@ -10,9 +10,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from int_verl.grading import Grader
-from int_verl.grading.inline import Turnstile, is_small, judge_small
-from int_verl.maths import verdicts as judge
-from int_verl.maths.spelling import normalise
+from int_verl.grading.short_pairs import Turnstile, judge_short
+from int_verl.maths import thorough_comparison as judge
+from int_verl.maths.normal_form import normalise
+from int_verl.maths.short_arithmetic import compare, is_short
 
 number = st.integers(0, 99_999).map(str)
 letter = st.sampled_from("nkxyei")
@@ -43,12 +44,12 @@ term = st.recursive(
 @example(r"(x+y)^{9999}\cdot\ln(x^{9999})", r"(y+x)^{9999}\cdot 9999\ln x")
 @example(r"\{\binom{i\cdot 999}{(k)^{67782}}, \pi \pm k, n+i\}", r"\sqrt[98]{e}")
 @example(r"\binom{99999}{49999}^{99}", r"\binom{99999}{50000}^{99}")
-def test_small_pairs_are_quick(gold: str, answer: str) -> None:
+def test_short_pairs_are_quick(gold: str, answer: str) -> None:
     gold, answer = normalise(gold), normalise(answer)
-    if not is_small(gold, answer):
+    if not is_short(gold, answer):
         return
     start = time.thread_time()
-    judge_small(gold, answer)
+    judge_short(gold, answer)
     # Far above what any of them takes, far below the time limit of a worker.
     assert time.thread_time() - start < 1.0
 
@@ -58,15 +59,15 @@ def test_small_pairs_are_quick(gold: str, answer: str) -> None:
     [r"\sum_{k=1}^{9} k", r"\prod_{k=1}^n k", r"\int_0^1 x dx", r"\gcd(4, 6)", "1" * 31, "(" * 9 + "1" + ")" * 9, "é"],
 )
 def test_large_and_unusual_is_for_the_workers(text: str) -> None:
-    assert not is_small(text, "1")
-    assert not is_small("1", text)
+    assert not is_short(text, "1")
+    assert not is_short("1", text)
 
 
 @given(term, term)
 @settings(max_examples=60)
 def test_same_verdict_as_in_a_worker(gold: str, answer: str) -> None:
     gold, answer = normalise(gold), normalise(answer)
-    judged = judge_small(gold, answer) if is_small(gold, answer) else None
+    judged = judge_short(gold, answer)
     if judged is not None:
         assert judged == judge.judge_by_engine(gold, answer)
 
@@ -76,8 +77,8 @@ def test_precision_belongs_to_the_engine_alone() -> None:
     from mpmath import mp
 
     with mp.workprec(20):
-        assert judge_small(r"\sqrt{2}+\sqrt{3}", r"\sqrt{5+2\sqrt{6}}") == ("correct", "engine")
-        assert judge_small(r"\sqrt{2}+\sqrt{3}", "3.14626436994197234232913506571557") == ("incorrect", "engine")
+        assert compare(r"\sqrt{2}+\sqrt{3}", r"\sqrt{5+2\sqrt{6}}") == ("correct", "engine")
+        assert compare(r"\sqrt{2}+\sqrt{3}", "3.14626436994197234232913506571557") == ("incorrect", "engine")
         assert mp.prec == 20
 
 

@@ -1,0 +1,100 @@
+"""What all graders have in common, and the grade that they give."""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+VERDICTS = ("correct", "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error")
+
+
+@dataclass(frozen=True, slots=True)
+class Grade:
+    """The outcome of one comparison.
+
+    Example: ``Grade(verdict="correct", answer="0.5", means="exact")`` for ``... \\boxed{0.5}`` and the gold ``1/2``.
+    """
+
+    verdict: str
+    """One of `VERDICTS`. Only ``correct`` earns a reward; a ``timeout`` is not an ``incorrect``."""
+    answer: str | None = None
+    """The answer that was graded, as it stands in the response; None where there is none."""
+    means: str = "exact"
+    """How it was decided: ``exact``, ``engine``, ``math-verify``, or a reason such as ``deadline``."""
+
+    @property
+    def correct(self) -> bool:
+        """Whether the verdict is ``correct``."""
+        return self.verdict == "correct"
+
+
+class BaseGrader(ABC):
+    """Grades answers and responses against gold answers; safe to share among threads, and to be closed after use."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """End the worker processes."""
+
+    def warm(self) -> None:  # noqa: B027
+        """Do now what the first answer would have to wait for, if there is such a thing."""
+
+    @abstractmethod
+    def grade(self, answer: Any, gold: Any) -> Grade:
+        """Compare two answers."""
+
+    @abstractmethod
+    def grade_response(self, response: Any, gold: Any) -> Grade:
+        """Grade a whole response."""
+
+    @abstractmethod
+    async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:
+        """`grade_response` for asyncio: the event loop does not wait for a worker process.
+
+        Args:
+            source: where the problem comes from, and
+            problem_id: which it is, for those who want to know.
+        """
+
+    @abstractmethod
+    def check_gold(self, gold: Any) -> str | None:
+        """Why a gold answer cannot be graded against; None if it can."""
+
+    def gold_fault(self, gold: Any) -> str | None:
+        """Why a gold answer cannot be used, or None: it must be understood, and grade equal to itself."""
+        reason = self.check_gold(gold)
+        if reason is None and not self.grade(gold, gold).correct:
+            reason = "it does not grade equal to itself"
+        return reason
+
+    def unusable_golds(
+        self, golds: Iterable[tuple[int, Any]], checked: Callable[[], None] = lambda: None
+    ) -> Iterator[tuple[int, Any, str]]:
+        """(row, gold, `gold_fault`) of those that have one, in order; as many are checked at a time as there are cores.
+
+        Args:
+            golds: rows and their gold answers.
+            checked: is called after each.
+        """
+        golds = list(golds)
+        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+            faults = threads.map(self.gold_fault, (gold for _, gold in golds))
+            for (row, gold), fault in zip(golds, faults, strict=True):
+                checked()
+                if fault is not None:
+                    yield row, gold, fault

@@ -1,0 +1,152 @@
+"""The processes of a pool: a nursery, and the workers that it forks.
+
+The *nursery* is a small process that prepares a `Task` once and forks a worker whenever the pool asks (10 ms, against
+the half second that imports may cost). The first worker is forked before the task's slow imports are done, so that the
+first request need not wait for them; such a worker answers ``cold`` where they would be needed. A worker answers one
+request after another over its own socket. A request that hangs is ended from outside with SIGKILL; nothing here relies
+on alarms.
+
+No process outlives its owner: the nursery leaves when its control socket closes or its parent is gone, and workers die
+with the nursery (``PR_SET_PDEATHSIG``). Each worker leads a process group, which is killed as a whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib
+import json
+import os
+import select
+import signal
+import socket
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Literal
+
+from int_verl.errors import UserError
+from int_verl.grading.messages import receive, send
+
+_PR_SET_PDEATHSIG = 1
+_POLL_SECONDS = 1.0
+
+Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
+"""Request -> reply, and how it goes on: ``last``, the worker ends; ``cold``, no reply, the slow imports are needed."""
+
+
+class Task(ABC):
+    """What workers do. It is made in the nursery, with arguments that came as JSON."""
+
+    def prepare(self) -> None:  # noqa: B027
+        """In the nursery, before the first worker is forked."""
+
+    def warm_up(self) -> None:  # noqa: B027
+        """In the nursery, once the first worker is at work: what takes long."""
+
+    @abstractmethod
+    def begin(self) -> Answer:
+        """In a worker, before the first request.
+
+        Raises:
+            UserError: no request can be answered.
+        """
+
+
+def main() -> None:
+    """The nursery's life. Requests: ``spawn`` (with the worker's end of a socket pair) and ``kill`` (a pid)."""
+    control_fd, module, name, arguments = sys.argv[2:]
+    control = socket.socket(fileno=int(control_fd))
+    parent = os.getppid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an owner may have left it ignored, and then nobody can wait
+    task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
+    task.prepare()
+    children: set[int] = set()
+    _reply(control, {"ready": os.getpid()})
+    warm = False
+    while True:
+        if children and not warm:
+            task.warm_up()
+            warm = True
+        readable, _, _ = select.select([control], [], [], _POLL_SECONDS)
+        _reap(children)
+        if os.getppid() != parent:
+            break
+        if not readable:
+            continue
+        request, worker_fd = _receive_request(control)
+        if request is None:
+            break
+        if request["do"] == "spawn" and worker_fd is not None:
+            children.add(pid := _fork_worker(task, control, worker_fd))
+            _reply(control, {"pid": pid, "warm": warm})
+        elif request["do"] == "kill":
+            _kill(children, request["pid"])
+    for pid in list(children):
+        _kill(children, pid)
+
+
+def _fork_worker(task: Task, control: socket.socket, worker_fd: int) -> int:
+    pid = os.fork()
+    if pid == 0:
+        control.close()
+        _work(task, socket.socket(fileno=worker_fd))
+        os._exit(0)
+    os.close(worker_fd)
+    _lead_group(pid)
+    return pid
+
+
+def _reply(control: socket.socket, message: dict[str, Any]) -> None:
+    control.send(json.dumps(message).encode())
+
+
+def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
+    """One request with the file descriptor that came with it; (None, None) when the owner is gone."""
+    try:
+        data, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
+    except OSError:
+        return None, None
+    return json.loads(data or b"null"), (descriptors[0] if descriptors else None)
+
+
+def _reap(children: set[int]) -> None:
+    for pid in list(children):
+        if os.waitpid(pid, os.WNOHANG)[0]:
+            children.discard(pid)
+
+
+def _kill(children: set[int], pid: int) -> None:
+    """Only the nursery reaps its children, so that a pid in ``children`` is never somebody else's."""
+    if pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        children.discard(pid)
+
+
+def _lead_group(pid: int) -> None:
+    """Done on both sides of a fork, so that neither has to wait for the other."""
+    with contextlib.suppress(OSError):
+        os.setpgid(pid, pid)
+
+
+def _work(task: Task, channel: socket.socket) -> None:
+    """A worker's life: it says whether it can begin, then answers one request a message until the channel closes."""
+    nursery = os.getppid()
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != nursery:
+        return
+    _lead_group(os.getpid())
+    try:
+        answer = task.begin()
+    except UserError as error:
+        send(channel, {"fault": str(error)})
+        return
+    send(channel, {"fault": None})
+    while (request := receive(channel)) is not None:
+        state, reply = answer(request)
+        send(channel, [state, reply])
+        if state == "last":
+            return

@@ -1,0 +1,203 @@
+"""A nursery process as its owner sees it: started when the first worker is asked for, and again if it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from int_verl.grading.messages import receive
+
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from int_verl.grading.nursery import main; main()"
+)
+START_SECONDS = 120.0
+_CONTROL_SECONDS = 60.0
+
+
+class PoolError(Exception):
+    """The worker processes could not be started, or died under a request."""
+
+
+class CannotBegin(PoolError):
+    """A worker was started and said why it can answer nothing, or ended before it could."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """What workers do, and in what kind of process.
+
+    Example: ``WorkerKind("int_verl.grading.comparisons:Comparisons", {"memory_mb": 2048})``
+    """
+
+    task: str
+    """``MODULE:CLASS`` of a `nursery.Task`."""
+    arguments: Mapping[str, Any]
+    """What the class is called with; sent as JSON."""
+    options: tuple[str, ...] = ()
+    """The interpreter's."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the owner's."""
+    tries: int = 1
+    """How many workers may die under a request."""
+    died: str = "its process died"
+    """What is said when they did."""
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A process that has begun its task."""
+
+    pid: int
+    channel: socket.socket
+    warm: bool
+    """Whether it was forked with the task's slow imports done."""
+
+
+class Nursery:
+    """Starts and kills workers of one kind; threads may share it."""
+
+    def __init__(self, kind: WorkerKind) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = False
+        self.warm = False
+        """Whether it is known to have done the task's slow imports."""
+
+    def pids(self) -> list[int]:
+        """Its process id, if it runs."""
+        return [self._process.pid] if self._process and self._process.poll() is None else []
+
+    def spawn(self) -> Worker:
+        """A new worker.
+
+        Raises:
+            CannotBegin: it said so, or ended.
+            PoolError: it could not be started.
+        """
+        for attempt in range(2):
+            ours, theirs = socket.socketpair()
+            try:
+                reply = self._command({"do": "spawn"}, theirs)
+            except (PoolError, OSError) as problem:
+                ours.close()
+                if attempt or self._closed:
+                    raise PoolError(f"cannot start a grading worker: {problem}") from problem
+                continue
+            finally:
+                theirs.close()
+            worker = Worker(reply["pid"], ours, reply["warm"])
+            fault = _fault_at_begin(worker)
+            if fault is None:
+                return worker
+            self.kill(worker)
+            if attempt or self._kind.tries == 1:
+                raise CannotBegin(fault)
+        raise AssertionError("unreachable")
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker and all that it started."""
+        worker.channel.close()
+        with contextlib.suppress(PoolError, OSError):
+            self._command({"do": "kill", "pid": worker.pid})
+
+    def close(self) -> None:
+        """End it and its workers, whatever they are doing."""
+        self._closed = True
+        with self._lock:
+            self._stop()
+
+    def abandon(self) -> None:
+        """In a forked child: drop what belongs to the parent, without a word to its processes."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            # Not our child: keep Popen from waiting for it.
+            self._process.returncode = 0
+
+    def _command(self, request: dict[str, Any], passed: socket.socket | None = None) -> Any:
+        with self._lock:
+            starts = request["do"] == "spawn"
+            if not self.pids():
+                if not starts or self._closed:
+                    raise PoolError("the nursery process is gone")
+                self._start()
+            assert self._control is not None
+            with contextlib.suppress(OSError):
+                fds = [passed.fileno()] if passed else []
+                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
+                reply = self._reply() if starts else {}
+                if reply is not None:
+                    self.warm = reply.get("warm", self.warm)
+                    return reply
+            self._stop()
+            raise PoolError("the nursery process died")
+
+    def _reply(self) -> Any:
+        """None if there is none."""
+        assert self._control is not None
+        with contextlib.suppress(OSError, ValueError):
+            return json.loads(self._control.recv(4096) or b"null")
+
+    def _start(self) -> None:
+        self._stop()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        package_root = str(Path(__file__).resolve().parents[2])
+        path = [package_root, *(entry for entry in sys.path if isinstance(entry, str) and entry)]
+        output = None if os.environ.get("INT_VERL_GRADING_DEBUG") else subprocess.DEVNULL
+        task = [*self._kind.task.split(":"), json.dumps(self._kind.arguments)]
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._kind.options, "-c", _BOOTSTRAP, json.dumps(path), str(theirs.fileno()), *task],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, **self._kind.environment},
+            )
+        except OSError as problem:
+            self._stop()
+            raise PoolError(f"cannot start the grading processes: {problem}") from problem
+        finally:
+            theirs.close()
+        self._control.settimeout(START_SECONDS)
+        if self._reply() is None:
+            self._stop()
+            raise PoolError("the grading processes did not start; set INT_VERL_GRADING_DEBUG=1 to see why")
+        self._control.settimeout(_CONTROL_SECONDS)
+
+    def _stop(self) -> None:
+        self.warm = False
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+def _fault_at_begin(worker: Worker) -> str | None:
+    try:
+        worker.channel.settimeout(START_SECONDS)
+        said = receive(worker.channel)
+    except TimeoutError:
+        return f"importing it did not end within {START_SECONDS:g} s"
+    except OSError:
+        said = None
+    fault: str | None = said["fault"] if said else "importing it ended the process"
+    return fault

@@ -1,0 +1,125 @@
+"""The kinds of items that an answer consists of.
+
+Value            ``5``, ``x = 5``, ``50\\%``, ``2x + 3``
+Tuple            ``(1, 2)``, ``[0, 1]``, ``\\langle 1, 2, 3 \\rangle``
+Set              ``\\{1, 2\\}`` inside of something else
+Region           ``(0, \\infty)``, ``x > 3``, ``[0, 1] \\cup [2, 3]``
+Equation         ``x^2 + y^2 = 1``
+Inequality       ``x + y < 1``
+Ratio            ``1 : 2``
+NumeralInBase    ``1101_2``
+NamedGroup       ``a = 1, b = 2``
+Text             ``\\text{even}``
+Contradiction    ``2 = 3``
+NotUnderstood    ``\\int_0^1 f``
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, TypeAlias
+
+from int_verl.maths.intervals import Pieces
+from int_verl.maths.nodes import Node
+from int_verl.maths.quantities import Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    text: str
+    """The item as it was written, normalised."""
+    name: str = field(default="", kw_only=True)
+    """What it is the value of: the left-hand side of a definition, without spaces, or the variable of a region."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value(_Item):
+    tree: Node
+    number: Quantity | None = None
+    """The value if the item is a bare number."""
+
+    @property
+    def bare_number(self) -> Fraction | None:
+        """The number that it is, without mark and name."""
+        return None if self.number is None or self.number.mark or self.name else self.number.value
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple(_Item):
+    entries: tuple[Item, ...]
+    brackets: str
+    """Both of them, as ``()`` or ``[)``."""
+
+    @property
+    def shape(self) -> str:
+        """The name, or else the brackets: what two pairs must have in common."""
+        return self.name or self.brackets
+
+
+@dataclass(frozen=True, slots=True)
+class Set(_Item):
+    members: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region(_Item):
+    pieces: Pieces
+
+
+@dataclass(frozen=True, slots=True)
+class Equation(_Item):
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Inequality(_Item):
+    difference: Node
+    """What is compared with 0, from above."""
+    operator: Literal["<", "<=", "\\ne"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio(_Item):
+    terms: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NumeralInBase(_Item):
+    digits: str
+    base: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamedGroup(_Item):
+    entries: tuple[Value, ...]
+    """Each with a name, and no two with the same."""
+
+
+class Text(_Item):
+    __slots__ = ()
+
+
+class Contradiction(_Item):
+    __slots__ = ()
+
+
+class NotUnderstood(_Item):
+    __slots__ = ()
+
+
+Item: TypeAlias = (
+    Value
+    | Tuple
+    | Set
+    | Region
+    | Equation
+    | Inequality
+    | Ratio
+    | NumeralInBase
+    | NamedGroup
+    | Text
+    | Contradiction
+    | NotUnderstood
+)

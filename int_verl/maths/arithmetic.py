@@ -1,0 +1,189 @@
+"""Arithmetic on exact fractions where they are short, else on floating-point numbers of as many bits as are wanted."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Any, TypeAlias
+
+import mpmath
+
+from int_verl.maths.size_limits import MAX_EXACT_BITS, TooLarge
+from int_verl.maths.undecided import Unsupported
+
+mp = mpmath.MPContext()
+"""A context of our own: its precision is nobody else's, and ours changes nobody's results."""
+
+NOT_FINITE = 1 << 62
+
+Scalar: TypeAlias = Any
+"""A Fraction, or an mpf or mpc of `mp` (which has no types)."""
+Rows: TypeAlias = tuple[tuple[Scalar, ...], ...]
+Result: TypeAlias = Any
+"""A `Scalar`, or the `Rows` of a matrix."""
+
+
+class Undefined(ArithmeticError):
+    """Division by zero, a pole or an indeterminate form."""
+
+
+def to_float(x: Scalar) -> Any:
+    """``x`` as an mpf or mpc of the current precision."""
+    if type(x) is Fraction:
+        return mp.mpf(x.numerator) / x.denominator if x.denominator != 1 else mp.mpf(x.numerator)
+    return x
+
+
+def to_real(x: Scalar) -> Any:
+    """``x`` as an mpf.
+
+    Raises:
+        Unsupported: it has an imaginary part.
+    """
+    x = to_float(x)
+    if isinstance(x, mp.mpc):
+        if abs(x.imag) > mp.ldexp(max(abs(x), 1), -mp.prec // 2):
+            raise Unsupported("order of complex numbers")
+        return x.real
+    return x
+
+
+def magnitude(x: Scalar) -> int:
+    """About log2 of ``abs(x)``; 0 for zero, `NOT_FINITE` for what is not finite."""
+    if type(x) is Fraction:
+        return x.numerator.bit_length() - x.denominator.bit_length()
+    if type(x) is mp.mpf:
+        _, mantissa, exponent, bits = x._mpf_
+        return int(exponent + bits) if mantissa else (NOT_FINITE if exponent else 0)
+    if x == 0:
+        return 0
+    return int(mp.mag(x)) if mp.isfinite(x) else NOT_FINITE
+
+
+def _bounded(x: Fraction) -> Scalar:
+    """``x``, or its floating-point value where it is too long to keep exactly."""
+    if x.numerator.bit_length() + x.denominator.bit_length() > (8 if x.denominator == 1 else 1) * MAX_EXACT_BITS:
+        return to_float(x)
+    return x
+
+
+def plus(x: Result, y: Result) -> Result:
+    """Sum of two numbers or two matrices."""
+    if isinstance(x, tuple) or isinstance(y, tuple):
+        if not (isinstance(x, tuple) and isinstance(y, tuple)) or len(x) != len(y) or len(x[0]) != len(y[0]):
+            raise Unsupported("matrix shapes")
+        return tuple(tuple(map(plus, r, s)) for r, s in zip(x, y, strict=True))
+    if type(x) is Fraction and type(y) is Fraction:
+        return _bounded(x + y)
+    return to_float(x) + to_float(y)
+
+
+def minus(x: Result, y: Result) -> Result:
+    """Difference of two numbers or two matrices."""
+    if isinstance(x, tuple) or isinstance(y, tuple):
+        return plus(x, times(Fraction(-1), y))
+    if type(x) is Fraction and type(y) is Fraction:
+        return _bounded(x - y)
+    return to_float(x) - to_float(y)
+
+
+def times(x: Result, y: Result) -> Result:
+    """Product of numbers and matrices."""
+    if isinstance(x, tuple) and isinstance(y, tuple):
+        if len(x[0]) != len(y):
+            raise Unsupported("matrix shapes")
+        return tuple(tuple(_dot(row, column) for column in zip(*y, strict=True)) for row in x)
+    if isinstance(x, tuple):
+        x, y = y, x
+    if isinstance(y, tuple):
+        return tuple(tuple(times(x, entry) for entry in row) for row in y)
+    if type(x) is Fraction and type(y) is Fraction:
+        return _bounded(x * y)
+    return to_float(x) * to_float(y)
+
+
+def _dot(xs: tuple[Scalar, ...], ys: tuple[Scalar, ...]) -> Scalar:
+    total: Scalar = Fraction(0)
+    for x, y in zip(xs, ys, strict=True):
+        total = plus(total, times(x, y))
+    return total
+
+
+def over(x: Result, y: Result) -> Result:
+    """Quotient of a number or matrix and a number."""
+    if isinstance(y, tuple):
+        raise Unsupported("division by a matrix")
+    if y == 0:
+        raise Undefined("division by zero")
+    if isinstance(x, tuple):
+        return times(1 / y, x)
+    if type(x) is Fraction and type(y) is Fraction:
+        return _bounded(x / y)
+    return to_float(x) / to_float(y)
+
+
+def power(x: Result, y: Result) -> Scalar:
+    """``x`` to the power of ``y``.
+
+    Raises:
+        TooLarge: the exponent is beyond the limits.
+    """
+    if isinstance(x, tuple) or isinstance(y, tuple):
+        raise Unsupported("power of a matrix")
+    if type(y) is Fraction and y.denominator == 1:
+        return _whole_power(x, y.numerator)
+    if type(x) is Fraction and type(y) is Fraction:
+        root = exact_root(x, y.denominator)
+        if root is not None:
+            return _whole_power(root, y.numerator)
+    if x == 0:
+        if type(y) is Fraction and y > 0:
+            return Fraction(0)
+        raise Undefined("0 to a power")
+    base, exponent = to_float(x), to_float(y)
+    if magnitude(exponent) + max(abs(magnitude(base)), 1).bit_length() > 64:
+        raise TooLarge("exponent")
+    return mp.power(base, exponent)
+
+
+def _whole_power(x: Scalar, exponent: int) -> Scalar:
+    if x == 0:
+        if exponent <= 0:
+            raise Undefined("0^0")
+        if type(x) is Fraction:
+            return x
+    if type(x) is Fraction:
+        if abs(x) == 1:
+            return x if exponent % 2 else Fraction(1)
+        bits = max(x.numerator.bit_length(), x.denominator.bit_length())
+        if bits * abs(exponent) <= (4 * MAX_EXACT_BITS if x.denominator == 1 else MAX_EXACT_BITS // 4):
+            return x**exponent
+    if exponent.bit_length() > 64:
+        raise TooLarge("exponent")
+    return to_float(x) ** exponent
+
+
+def exact_root(x: Fraction, degree: int) -> Fraction | None:
+    """The rational ``degree``-th root of a non-negative number, if there is one."""
+    if x < 0 or degree > 64:
+        return None
+    top, bottom = _integer_root(x.numerator, degree), _integer_root(x.denominator, degree)
+    return None if top is None or bottom is None else Fraction(top, bottom)
+
+
+def _integer_root(n: int, degree: int) -> int | None:
+    if n < 2:
+        return n
+    if degree == 2:
+        root = math.isqrt(n)
+        return root if root * root == n else None
+    if n.bit_length() > 4096:
+        return None
+    low, high = 1, 1 << (n.bit_length() // degree + 1)
+    while low < high:
+        middle = (low + high) // 2
+        if middle**degree < n:
+            low = middle + 1
+        else:
+            high = middle
+    return low if low**degree == n else None

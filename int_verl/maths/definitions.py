@@ -1,0 +1,90 @@
+"""The left-hand sides of definitions: what names the value on the right, and chains of equalities that cannot hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from int_verl.maths.arithmetic import mp, to_float
+from int_verl.maths.equality import constant, equal
+from int_verl.maths.nodes import Node, Number, PlusMinus, features, variables
+from int_verl.maths.parse_expression import parse
+from int_verl.maths.prose import is_prose, without_commands
+from int_verl.maths.size_limits import TooLarge
+from int_verl.maths.undecided import NO_VALUE, Unsupported
+
+_NAME = re.compile(
+    # x, \alpha', x_1, x_{max}, f^{-1}, f(2), ...
+    r"\\?[A-Za-z]+'*(?:\s*_\s*(?:\{[^{}]*\}|\\?[A-Za-z0-9]+))?'*"
+    r"(?:\s*\^\s*(?:\\prime|\{\\prime\}|\\ast|\*|\{\s*-\s*1\s*\}))?(?:\s*\([^()=]*(?:\([^()]*\)[^()=]*)*\))?|"
+    # |AB|, [ABC]
+    r"\\?[A-Za-z]*\s*\|[^|=]*\||\[[A-Za-z' ]+\]|"
+    # (x, y_1)
+    r"\(\s*[A-Za-z](?:_\{?\w+\}?)?(?:\s*,\s*[A-Za-z](?:_\{?\w+\}?)?)*\s*\)"
+)
+_OPERATOR_WORDS = re.compile(
+    r"\\(?:max|min|sup|inf|gcd|lcm|nabla|angle|triangle|text|mathrm|operatorname|sum|det|Pr|mathbb|mathbf|frac|overline|"
+    r"widehat|deg|dim|tan|sin|cos|log|ln|lim|mathcal|star|oplus|otimes|diamond|circ|prod|int|binom|sqrt|lvert|vec|bar|"
+    r"hat|arg|area)(?![A-Za-z])"
+)
+
+
+def is_name(left: str) -> bool:
+    """Whether the left-hand side of an equation names what the right-hand side gives."""
+    left = left.strip()
+    if not left or _NAME.fullmatch(left):
+        return True
+    bare = without_commands(left)
+    if re.search(r"(?<![A-Za-z])[xyz](?![A-Za-z])", bare) and re.search(r"[-+0-9^*]", left):
+        return False
+    if _OPERATOR_WORDS.search(left) or is_prose(left):
+        return True
+    # Sums, products and ratios of named quantities: V + E + F, AB : CD, |X|.
+    return not re.search(r"(?<![A-Za-z_{^])[xyz](?![A-Za-z])", bare)
+
+
+def as_name(left: str) -> str:
+    """A left-hand side without spaces, braces and text commands."""
+    return re.sub(r"\s+|\\(?:text|mathrm)(?=\{)|[{}]", "", left)
+
+
+def is_constant(text: str) -> bool:
+    """Whether ``text`` is an expression without variables."""
+    try:
+        return not variables(parse(text))
+    except (Unsupported, TooLarge):
+        return False
+
+
+def contradicts(sides: Sequence[str]) -> bool:
+    """Whether two constant members of a chain of equalities differ."""
+    known: Node | None = None
+    for side in sides:
+        if ":" in side:
+            continue
+        try:
+            tree = parse(side)
+            if variables(tree) or PlusMinus in features(tree):
+                continue
+            if known is not None and not equal(known, tree):
+                if _is_rounding(known, tree):
+                    continue
+                return True
+            known = tree
+        except NO_VALUE:
+            continue
+    return False
+
+
+def _is_rounding(a: Node, b: Node) -> bool:
+    """An equality between an exact value and its rounding, as people write it: ``\\frac{2}{3} = 0.667``."""
+    if not any(isinstance(tree, Number) and tree.value.denominator != 1 for tree in (a, b)):
+        return False
+    try:
+        x, y = constant(a), constant(b)
+    except NO_VALUE:
+        return False
+    if isinstance(x, tuple) or isinstance(y, tuple):
+        return False
+    x, y = to_float(x), to_float(y)
+    return bool(abs(x - y) <= abs(x) * mp.mpf("0.01"))

@@ -1,0 +1,191 @@
+"""Deciding whether two expression trees are equal, by exact or high-precision evaluation.
+
+Constants are compared exactly where they are rational, by residues modulo large primes where they are too long to
+write down, and otherwise at two precisions, the second twice the first: a difference that shrinks with the error is
+zero, one that stays is not. Expressions with variables are compared at fixed pseudo-random points, exact fractions as
+long as nothing irrational enters. Two different expressions agree at all points with negligible probability; nothing
+is ever accepted because it is merely close.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
+from int_verl.maths.evaluator import Evaluator
+from int_verl.maths.nodes import Call, Node, Number, features, same_tree, variables, walk
+from int_verl.maths.residues import same_residues
+from int_verl.maths.sample_points import integer_variables, points
+from int_verl.maths.size_limits import MAX_PRECISION_BITS, Costly, TooLarge, most_bits
+from int_verl.maths.undecided import Unsupported
+
+_BASE_BITS = 160
+
+
+def equal(a: Node, b: Node) -> bool:
+    """Whether two trees are equal for all admissible values of their variables (on integers where that is implied).
+
+    Raises:
+        Unsupported: neither could be shown.
+        TooLarge: it would take more digits than the limits allow.
+        ArithmeticError: one of them has no value.
+    """
+    if same_tree(a, b):
+        return True
+    bare = ["log" in features(tree) for tree in (a, b)]
+    if any(bare) and (not all(bare) or _mentions_ten(a) or _mentions_ten(b)):
+        return _equal(a, b, None) or _equal(a, b, 10)
+    return _equal(a, b, None)
+
+
+def _mentions_ten(tree: Node) -> bool:
+    """Whether a logarithm to the base 10 is in it, by name or as a factor."""
+    for node in walk(tree):
+        match node:
+            case Call("lg"):
+                return True
+            case Call("ln", (Number(base),)) if base == 10:
+                return True
+    return False
+
+
+def _equal(a: Node, b: Node, log_base: int | None) -> bool:
+    names = variables(a) | variables(b)
+    if not names:
+        return _equal_at(a, b, {}, log_base)[0]
+    signed = "abs" in features(a) or "abs" in features(b)
+    real_agree = complex_agree = complex_differ = 0
+    problem: Exception | None = None
+    for point in points(sorted(names), integer_variables(a) | integer_variables(b), signed=signed):
+        try:
+            same, real = _equal_at(a, b, point, log_base)
+        except (ArithmeticError, TooLarge, ValueError) as caught:
+            problem = caught
+            continue
+        if real:
+            if not same:
+                return False
+            real_agree += 1
+        elif same:
+            complex_agree += 1
+        else:
+            complex_differ += 1
+    if real_agree >= 2 or (complex_agree >= 2 and not complex_differ):
+        return True
+    if complex_differ:
+        return False
+    if isinstance(problem, TooLarge):
+        raise problem
+    raise Unsupported("no point to compare at")
+
+
+def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None) -> tuple[bool, bool]:
+    """(equal, both real) at one point."""
+    evaluate = Evaluator(point, log_base)
+    with mp.workprec(_BASE_BITS):
+        x, y = evaluate(a), evaluate(b)
+        outcome = _compare(x, y, evaluate.peak)
+    if outcome is not None:
+        return outcome, _is_real(x) and _is_real(y)
+    # Not both rational, and not clearly apart.
+    if evaluate.peak > MAX_PRECISION_BITS // 2:
+        agree = None if point else same_residues(a, b)
+        if agree is None:
+            raise TooLarge("precision")
+        return agree, True
+    bits = evaluate.peak + _BASE_BITS
+    if 2 * bits > most_bits():
+        raise Costly
+    values = []
+    for precision in (bits, 2 * bits):
+        with mp.workprec(precision):
+            evaluate = Evaluator(point, log_base)
+            values.append((evaluate(a), evaluate(b)))
+    with mp.workprec(2 * bits):
+        same = _converges(values[0], values[1], bits)
+    return same, _is_real(values[1][0]) and _is_real(values[1][1])
+
+
+def _compare(x: Result, y: Result, peak: int) -> bool | None:
+    """True or False where that is clear at the base precision; None where more digits are needed."""
+    if isinstance(x, tuple) != isinstance(y, tuple):
+        return False
+    if isinstance(x, tuple):
+        if len(x) != len(y) or len(x[0]) != len(y[0]):
+            return False
+        outcomes = [_compare(a, b, peak) for r, s in zip(x, y, strict=True) for a, b in zip(r, s, strict=True)]
+        return False if False in outcomes else (None if None in outcomes else True)
+    if type(x) is Fraction and type(y) is Fraction:
+        return x == y
+    # No value on the way was larger than 2^peak, so the error is far below 2^(peak - 60).
+    return False if abs(to_float(x) - to_float(y)) > mp.ldexp(1, peak - 60) else None
+
+
+def _converges(first: tuple[Result, Result], second: tuple[Result, Result], bits: int) -> bool:
+    """Whether a difference computed with ``bits`` and with ``2 * bits`` of precision tends to zero."""
+    if isinstance(first[0], tuple):
+        return all(
+            _converges((a, b), (c, d), bits)
+            for rows in zip(*first, *second, strict=True)
+            for a, b, c, d in zip(*rows, strict=True)
+        )
+    x, y = to_float(second[0]), to_float(second[1])
+    after = abs(x - y)
+    if after == 0:
+        return True
+    before = abs(to_float(first[0]) - to_float(first[1]))
+    scale = max(abs(x), abs(y))
+    if after > scale * mp.ldexp(1, -bits // 2) and before > 0 and abs(after - before) < after * mp.ldexp(1, -10):
+        return False
+    return bool(after < scale * mp.ldexp(1, -bits) or after < mp.ldexp(1, -bits - 20))
+
+
+def _is_real(x: Result) -> bool:
+    if isinstance(x, tuple):
+        return all(_is_real(entry) for row in x for entry in row)
+    return not isinstance(x, mp.mpc) or bool(abs(x.imag) <= mp.ldexp(max(abs(x), 1), -60))
+
+
+def proportional(a: Node, b: Node) -> int | None:
+    """The sign of the constant ``c`` with ``a == c b`` for all values of the variables; None if there is none."""
+    names = variables(a)
+    if not names or variables(b) != names:
+        return None
+    pairs: list[tuple[Scalar, Scalar]] = []
+    with mp.workprec(_BASE_BITS):
+        for point in points(sorted(names), integer_variables(a) | integer_variables(b), signed=True):
+            try:
+                x, y = Evaluator(point)(a), Evaluator(point)(b)
+                if isinstance(x, tuple) or isinstance(y, tuple):
+                    return None
+                exact = type(x) is type(y) is Fraction
+                if x == 0 or y == 0:
+                    if exact and x != y:
+                        return None
+                    continue
+                if pairs and not _same_ratio((x, y), pairs[0]):
+                    return None
+                pairs.append((x, y))
+            except (ArithmeticError, TooLarge, ValueError):
+                continue
+        if len(pairs) < 3:
+            return None
+        ratio = to_float(pairs[0][0]) / to_float(pairs[0][1])
+        if isinstance(ratio, mp.mpc):
+            return 1 if abs(ratio.imag) < mp.ldexp(abs(ratio), -60) and ratio.real > 0 else -1
+        return 1 if ratio > 0 else -1
+
+
+def _same_ratio(first: tuple[Scalar, Scalar], second: tuple[Scalar, Scalar]) -> bool:
+    (x, y), (u, v) = first, second
+    if all(type(value) is Fraction for value in (x, y, u, v)):
+        return bool(x * v == y * u)
+    left, right = to_float(x) * to_float(v), to_float(y) * to_float(u)
+    return bool(abs(left - right) <= mp.ldexp(max(abs(left), abs(right)), -_BASE_BITS // 2))
+
+
+def constant(tree: Node) -> Result:
+    """The value of a constant: a Fraction where it is rational and short, else an mpf or mpc of 160 bits."""
+    with mp.workprec(_BASE_BITS):
+        return Evaluator({})(tree)

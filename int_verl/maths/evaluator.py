@@ -1,0 +1,115 @@
+"""The value of an expression tree at one point."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from fractions import Fraction
+
+from int_verl.maths import nodes
+from int_verl.maths.arithmetic import NOT_FINITE, Result, Undefined, magnitude, minus, mp, over, plus, power, times
+from int_verl.maths.named_functions import called, factorial
+from int_verl.maths.nodes import Node
+from int_verl.maths.sample_points import pseudo_random
+from int_verl.maths.size_limits import MAX_TERMS, TooLarge
+from int_verl.maths.undecided import Unsupported
+
+
+class Evaluator:
+    """Evaluates trees at one point; ``\\pm`` is plus there.
+
+    Args:
+        point: values of the free variables.
+        log_base: base of a bare ``\\log``; None for e.
+    """
+
+    def __init__(self, point: Mapping[str, Fraction], log_base: int | None = None) -> None:
+        self._point = dict(point)
+        self._log_base = log_base
+        self._terms = 0
+        self.peak = 0
+        """About log2 of the largest value on the way."""
+
+    def __call__(self, node: Node) -> Result:
+        value = self._value(node)
+        if type(value) is not Fraction and not isinstance(value, tuple):
+            size = magnitude(value)
+            if size >= NOT_FINITE:
+                raise Undefined("not finite")
+            if size > self.peak:
+                self.peak = size
+        return value
+
+    def _value(self, node: Node) -> Result:
+        match node:
+            case nodes.Number():
+                return node.value
+            case nodes.Variable():
+                if node.name not in self._point:
+                    raise Unsupported("unbound variable")
+                return self._point[node.name]
+            case nodes.Multiply():
+                return times(self(node.left), self(node.right))
+            case nodes.Add():
+                return plus(self(node.left), self(node.right))
+            case nodes.Power():
+                return power(self(node.left), self(node.right))
+            case nodes.Divide():
+                return over(self(node.left), self(node.right))
+            case nodes.Subtract():
+                return minus(self(node.left), self(node.right))
+            case nodes.Call():
+                return called(node.name, [self(argument) for argument in node.arguments], self._log_base)
+            case nodes.Constant():
+                return _constant(node)
+            case nodes.Negative():
+                return times(Fraction(-1), self(node.operand))
+            case nodes.PlusMinus():
+                return times(Fraction(node.sign), self(node.operand))
+            case nodes.Factorial():
+                return factorial(self(node.operand), node.steps)
+            case nodes.Degrees():
+                return times(self(node.operand), mp.pi / 180)
+            case nodes.Percent():
+                return times(self(node.operand), Fraction(1, 100))
+            case nodes.UnknownCall():
+                return self._unknown(node)
+            case nodes.Matrix():
+                return tuple(tuple(self(entry) for entry in row) for row in node.rows)
+            case nodes.Series():
+                return self._series(node)
+
+    def _unknown(self, node: nodes.UnknownCall) -> Fraction:
+        """An unknown function: equal arguments give equal, otherwise unrelated, values."""
+        values = [self(argument) for argument in node.arguments]
+        spelled = ",".join(str(v) if type(v) is Fraction else mp.nstr(v, 25) for v in values)
+        return pseudo_random(f"{node.name}({spelled})")
+
+    def _series(self, node: nodes.Series) -> Result:
+        first, last = self(node.low), self(node.high)
+        if type(first) is not Fraction or type(last) is not Fraction or first.denominator != 1:
+            raise Unsupported("series limits")
+        terms = range(first.numerator, math.floor(last) + 1)
+        self._terms += max(math.floor(last) - first.numerator, 0)
+        if self._terms > MAX_TERMS:
+            raise TooLarge("terms")
+        total: Result = Fraction(0 if node.name == "sum" else 1)
+        combine = plus if node.name == "sum" else times
+        outside = self._point
+        for k in terms:
+            self._point = {**outside, node.variable: Fraction(k)}
+            total = combine(total, self(node.body))
+        self._point = outside
+        return total
+
+
+def _constant(node: nodes.Constant) -> Result:
+    match node.name:
+        case "pi":
+            return mp.pi + 0
+        case "e":
+            return mp.e + 0
+        case "i":
+            return mp.mpc(0, 1)
+        case "inf":
+            raise Unsupported("infinity")

@@ -1,0 +1,145 @@
+"""Whether two values, equations or inequalities are the same."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from mpmath.libmp import to_rational
+
+from int_verl.maths import nodes
+from int_verl.maths.answer_items import Equation, Inequality, Region, Value
+from int_verl.maths.arithmetic import magnitude, mp
+from int_verl.maths.equality import constant, equal, proportional
+from int_verl.maths.nodes import Node, features, infinite, replaced, same_tree, variables
+from int_verl.maths.parse_expression import parse
+from int_verl.maths.quantities import Quantity, agrees, quantities_agree
+from int_verl.maths.undecided import Undecided
+from int_verl.maths.units import unit
+
+
+def same_value(gold: Value, answer: Value) -> bool:
+    """Whether two values are the same; two with names that differ may also be one equation.
+
+    Raises:
+        Undecided: math-verify should have a look.
+        TooLarge: beyond the limits.
+    """
+    if _same_right_side(gold, answer):
+        return True
+    if gold.name and answer.name and gold.name != answer.name and variables(gold.tree) and variables(answer.tree):
+        return same_equation(gold, answer)
+    return False
+
+
+def _same_right_side(gold: Value, answer: Value) -> bool:
+    if gold.name and answer.name and not _names_agree(gold.name, answer.name):
+        return False
+    first, second = unit(gold.text), unit(answer.text)
+    if first and second and first != second:
+        return False
+    if gold.number is not None and answer.number is not None:
+        return quantities_agree(gold.number, answer.number)
+    a, b = gold.tree, answer.tree
+    if gold.number is not None and gold.number.decimals is not None and not variables(b):
+        return _rounds_to(gold.number, b)
+    if gold.name and answer.name and gold.name != answer.name:
+        b = _with_argument_of(gold.name, answer.name, b)
+    present = features(a) | features(b)
+    if "inf" in present:
+        if nodes.Series in present:
+            raise Undecided("infinite series")
+        return same_tree(a, b)
+    if isinstance(a, nodes.Degrees) == isinstance(b, nodes.Degrees) or "pi" not in present:
+        # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
+        a, b = _without_degrees(a), _without_degrees(b)
+    try:
+        if equal(a, b):
+            return True
+        # 7.5\% against 7.5, where the gold carries the sign
+        whole, part = gold.tree, answer.tree
+        return isinstance(whole, nodes.Percent) and not isinstance(part, nodes.Percent) and equal(whole.operand, part)
+    except ArithmeticError:
+        return False
+
+
+_FUNCTION_NAME = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln)")
+
+
+def _names_agree(gold: str, answer: str) -> bool:
+    """Whether two left-hand sides may name the same: not ``x`` and ``y``, nor a sine and a cosine."""
+    if gold[0].lower() != answer[0].lower() and "\\" not in (gold[0], answer[0]):
+        return False
+    first, second = _FUNCTION_NAME.match(gold), _FUNCTION_NAME.match(answer)
+    return (first and first[0]) == (second and second[0])
+
+
+def _with_argument_of(gold_name: str, answer_name: str, tree: Node) -> Node:
+    """``f(t) = t + 1`` in the variable of ``f(x) = x + 1``."""
+    first = re.fullmatch(r".*\((\w)\)", gold_name)
+    second = re.fullmatch(r".*\((\w)\)", answer_name)
+    if first and second and first[1] != second[1] and first[1] not in variables(tree):
+        return replaced(tree, nodes.Variable(second[1]), nodes.Variable(first[1]))
+    return tree
+
+
+def _without_degrees(tree: Node) -> Node:
+    """An angle's value in degrees: the sign at the end of an answer is a unit, inside a sine it is a factor."""
+    return tree.operand if isinstance(tree, nodes.Degrees) else tree
+
+
+def _rounds_to(gold: Quantity, tree: Node) -> bool:
+    """Whether a constant is a gold decimal, rounded."""
+    try:
+        value = constant(_without_degrees(tree))
+    except ArithmeticError:
+        raise Undecided("no value") from None
+    if isinstance(value, tuple):
+        return False
+    if type(value) is not Fraction:
+        if isinstance(value, mp.mpc):
+            if abs(value.imag) > 1e-30:
+                return False
+            value = value.real
+        if not -4000 < magnitude(value) < 4000:
+            return False
+        value = Fraction(*map(int, to_rational(value._mpf_)))
+    if gold.mark == "%":
+        return agrees(gold.value / 100, None if gold.decimals is None else gold.decimals + 2, value)
+    return agrees(gold.value, gold.decimals, value)
+
+
+def same_equation(gold: Equation | Value, answer: Equation | Value) -> bool:
+    """Whether two equations or definitions (``y = 2x + 3``) are one up to a constant factor; not for a bare value."""
+    first, second = _sides_apart(gold), _sides_apart(answer)
+    return first is not None and second is not None and proportional(first, second) is not None
+
+
+def _sides_apart(item: Equation | Value) -> Node | None:
+    """The difference of the sides."""
+    if isinstance(item, Equation):
+        return nodes.Subtract(item.left, item.right)
+    return nodes.Subtract(parse(item.name), item.tree) if item.name else None
+
+
+def same_inequality(gold: Inequality | Region, answer: Inequality | Region) -> bool:
+    """Whether two inequalities are one up to a constant factor."""
+    a, b = _as_inequality(gold), _as_inequality(answer)
+    if a is None or b is None or a.operator != b.operator:
+        return False
+    sign = proportional(a.difference, b.difference)
+    return sign is not None and (sign > 0 or a.operator == "\\ne")
+
+
+def _as_inequality(item: Inequality | Region) -> Inequality | None:
+    """``x < 3`` was read as a region; None for a region with two ends."""
+    if isinstance(item, Inequality):
+        return item
+    if len(item.pieces) != 1 or not item.name:
+        return None
+    piece, variable = item.pieces[0], nodes.Variable(item.name)
+    if infinite(piece.low) and not infinite(piece.high):
+        return Inequality(item.text, nodes.Subtract(piece.high, variable), "<=" if piece.high_closed else "<")
+    if infinite(piece.high) and not infinite(piece.low):
+        return Inequality(item.text, nodes.Subtract(variable, piece.low), "<=" if piece.low_closed else "<")
+    return None

@@ -1,0 +1,97 @@
+"""The rows of a file, or of a `datasets` set, as they are."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from int_verl.errors import UserError
+from int_verl.records import read_rows
+
+_LONGEST_FIELD = 1 << 30  # characters; csv stops at 131,072 otherwise
+
+
+def raw_rows(file: str) -> Iterator[dict[str, Any]]:
+    """The rows of a file, or of a data set that `datasets.load_dataset` knows (``name:split``), one at a time.
+
+    Raises:
+        UserError: no such file or data set, or a row that cannot be read.
+    """
+    path = Path(file).expanduser()
+    return file_rows(file) if path.suffix in _READERS or path.exists() else _dataset_rows(file)
+
+
+def file_rows(file: str) -> Iterator[dict[str, Any]]:
+    """The rows of a .parquet, .jsonl or .csv file, one at a time.
+
+    Raises:
+        UserError: no such file, or a row that cannot be read.
+    """
+    path = Path(file).expanduser()
+    if not path.is_file():
+        raise UserError(f"{file}: no such file; give a .parquet, .jsonl or .csv file")
+    if path.suffix not in _READERS:
+        raise UserError(f"{file}: unknown kind of file; use .parquet, .jsonl or .csv")
+    try:
+        yield from _READERS[path.suffix](path)
+    except UnicodeDecodeError as error:
+        raise UserError(f"{file}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from error
+
+
+def _dataset_rows(file: str) -> Iterator[dict[str, Any]]:
+    import datasets
+
+    name, _, split = file.partition(":")
+    try:
+        rows = datasets.load_dataset(name, split=split or "train")
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{file}: neither a file nor a data set that can be loaded ({reason})") from error
+    yield from rows
+
+
+def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        _check_names(path, pq.read_schema(path).names)
+        yield from read_rows(path)
+    except (pa.ArrowException, OSError) as error:
+        raise UserError(f"{path}: cannot be read as parquet ({str(error).splitlines()[0]})") from error
+
+
+def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:
+    with path.open(encoding="utf-8-sig") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UserError(f"{path}: row {number} is not JSON ({error.msg} at column {error.colno})") from error
+            except RecursionError as error:
+                raise UserError(f"{path}: row {number} is nested too deeply to be a problem") from error
+            if not isinstance(row, dict):
+                raise UserError(f"{path}: row {number} is not a JSON object; write one object a line")
+            yield row
+
+
+def _csv_rows(path: Path) -> Iterator[dict[str, Any]]:
+    csv.field_size_limit(_LONGEST_FIELD)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        _check_names(path, list(rows.fieldnames or ()))
+        yield from rows
+
+
+def _check_names(path: Path, names: list[str]) -> None:
+    repeated = [name for name in names if names.count(name) > 1]
+    if repeated:
+        raise UserError(f"{path}: two columns are named {repeated[0]!r}; rename or remove one")
+
+
+_READERS = {".parquet": _parquet_rows, ".jsonl": _jsonl_rows, ".json": _jsonl_rows, ".csv": _csv_rows}
