@@ -19,6 +19,7 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
+from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.grading import Grade
 from int_verl.problems.sets import Problem
@@ -104,19 +105,10 @@ async def dataflow(
 ) -> JournaledEngine:
     """What `int_verl.stages.generate.Dataflow.generate` does, on an engine that is open already and stays so."""
     folder.mkdir(parents=True)
-    settings = run.settings.engine
     with Journal(folder / "journal.sqlite") as journal, Spool(folder / "rows.spool") as spool:
-        journaled = JournaledEngine(
-            _StaysOpen(engine),
-            journal,
-            run.model.revision,
-            settings.in_flight,
-            ordering=settings.ordering,
-            timeout=settings.timeout,
-            retries=settings.retries,
-        )
+        journaled = JournaledEngine(_StaysOpen(engine), journal, run.model.revision, run.settings.engine)
         of_run = assemble.Stages(run).dataflow.settings
-        generator = Generator(journaled, run.model.codec, run.prompts, grader, of_run, Quiet())
+        generator = Generator(Sampler(journaled, run.model), run.prompts, grader, of_run, Quiet())
         async with journaled:
             await generator.run(problems, spool, until)  # type: ignore[arg-type]
     return journaled

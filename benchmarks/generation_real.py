@@ -25,6 +25,7 @@ from dataflow_runs import (
 
 from int_verl.generate.engines.base import Engine
 from int_verl.generate.engines.openai import OpenAIEngine
+from int_verl.settings.engine import EngineSettings
 
 Work = Callable[[Engine], Awaitable[object]]
 
@@ -53,7 +54,7 @@ def real(
         grader.warm()
 
         def engine() -> OpenAIEngine:
-            return OpenAIEngine([servers.url(port)], "tiny", concurrency=10**6)
+            return OpenAIEngine(EngineSettings(base_urls=(servers.url(port),), concurrency=10**6), "tiny")
 
         async def record() -> Stages:
             async with Recorded(engine()) as recorded:

@@ -133,9 +133,9 @@ def check(
 
 def _token_counter(model: str) -> Callable[[str], int]:
     from int_verl.generate.chat import ChatCodec
-    from int_verl.generate.model import local_model
+    from int_verl.generate.model import LocalModel
 
-    codec = ChatCodec(local_model(model))
+    codec = ChatCodec(LocalModel(model).folder)
     return lambda text: len(codec.encode(text))
 
 

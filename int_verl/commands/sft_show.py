@@ -81,10 +81,10 @@ def _open(file: Path, model: str, data: dict[str, Any]) -> tuple[InterventionSFT
     from omegaconf import OmegaConf
 
     from int_verl.generate.chat import ChatCodec
-    from int_verl.generate.model import local_model
+    from int_verl.generate.model import LocalModel
     from int_verl.sft.dataset import InterventionSFTDataset
 
-    tokenizer = ChatCodec(local_model(model)).tokenizer
+    tokenizer = ChatCodec(LocalModel(model).folder).tokenizer
     return InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data)), tokenizer
 
 

@@ -2,92 +2,80 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from int_verl.generate.dataflow import ProblemRows
+    from int_verl.generate.tables import ProblemRows
 
 
 class Funnel:
-    """Counts rows as they are written. `counts()` is what the manifests hold."""
+    """Counts rows as they are written."""
 
     def __init__(self) -> None:
-        self.attempts: Counter[str] = Counter()
-        self.skipped: Counter[str] = Counter()
-        self.guided_solutions: Counter[str] = Counter()
-        self.proposals: Counter[str] = Counter()
-        self.misplaced: Counter[str] = Counter()
-        self.conditions: dict[str, Counter[str]] = {}
-        self.problems = self.solved = self.kept_problems = self.kept = self.interventions = 0
-        self.one_step = self.not_drawn = self.cut_inside_token = 0
-        self.tokens_saved = 0.0
-        self.needed: Counter[str] = Counter()
-
-    def add(self, rows: ProblemRows) -> None:
-        self.problems += 1
-        self.solved += any(row["correct"] for row in rows.attempts)
-        for row in rows.attempts:
-            self.attempts[row["outcome"]] += 1
-            if row["skipped"]:
-                self.skipped[row["skipped"]] += 1
-            else:
-                self.one_step += row["steps"] == 1
-        for row in rows.guided_solutions:
-            self.guided_solutions[row["status"]] += 1
-        for row in rows.proposals:
-            self.proposals[row["status"]] += 1
-            if row["status"] == "proposed" and row["misplaced"]:
-                self.misplaced[row["misplaced"]] += 1
-        for row in rows.guided:
-            self.conditions.setdefault(row["condition"], Counter())[row["outcome"]] += 1
-        self.interventions += len(rows.interventions)
-        for row in rows.interventions:
-            if row["not_drawn"]:
-                self.not_drawn += row["not_drawn"]
-                self.tokens_saved += row["not_drawn"] * row["guided_tokens"] / row["guided"]
-        self.kept += len(rows.sft)
-        self.kept_problems += bool(rows.sft)
-        self.cut_inside_token += sum(bool(row["prefix_rest"]) for row in rows.sft)
-        asked = {"sample": rows.attempts, "propose": [*rows.guided_solutions, *rows.proposals], "guide": rows.guided}
-        for stage, stage_rows in asked.items():
-            for row in stage_rows:
-                if "prompt_too_long" in (row.get("outcome"), row.get("status")):
-                    self.needed[stage] = max(self.needed[stage], row["prompt_tokens"] + row["max_tokens"])
-
-    def counts(self) -> dict[str, dict[str, Any]]:
-        """Stage -> counts; `context_length_needed` only where a prompt did not fit."""
-        counts: dict[str, dict[str, Any]] = {
+        self.counts: dict[str, dict[str, Any]] = {
             "sample": {
-                "problems": self.problems,
-                "problems_solved": self.solved,
-                "attempts": self.attempts.total(),
-                "outcomes": dict(self.attempts),
-                "skipped": dict(self.skipped),
-                "asked_with_one_step": self.one_step,
+                "problems": 0,
+                "problems_solved": 0,
+                "attempts": 0,
+                "outcomes": {},
+                "skipped": {},
+                "asked_with_one_step": 0,
             },
-            "propose": {
-                "guided_solutions": dict(self.guided_solutions),
-                "proposals": self.proposals.total(),
-                "statuses": dict(self.proposals),
-                "misplaced_but_kept": dict(self.misplaced),
-            },
+            "propose": {"guided_solutions": {}, "proposals": 0, "statuses": {}, "misplaced_but_kept": {}},
             "guide": {
-                "interventions": self.interventions,
-                "rollouts": {name: dict(outcomes) for name, outcomes in self.conditions.items()},
-                "rollouts_not_drawn": self.not_drawn,
-                "tokens_saved_estimate": round(self.tokens_saved),
-                "kept": self.kept,
-                "kept_problems": self.kept_problems,
-                "cut_inside_token": self.cut_inside_token,
+                "interventions": 0,
+                "rollouts": {},
+                "rollouts_not_drawn": 0,
+                "tokens_saved_estimate": 0,
+                "kept": 0,
+                "kept_problems": 0,
+                "cut_inside_token": 0,
             },
         }
-        for stage, tokens in self.needed.items():
-            counts[stage]["context_length_needed"] = tokens
-        return counts
+        "What the manifests hold: stage -> counts; `context_length_needed` only where a prompt did not fit."
+        self._tokens_saved = 0.0
+
+    def add(self, rows: ProblemRows) -> None:
+        sample, propose, guide = self.counts.values()
+        sample["problems"] += 1
+        sample["problems_solved"] += any(row["correct"] for row in rows.attempts)
+        sample["attempts"] += len(rows.attempts)
+        for row in rows.attempts:
+            _add_one(sample["outcomes"], row["outcome"])
+            _add_one(sample["skipped"], row["skipped"])
+            sample["asked_with_one_step"] += not row["skipped"] and row["steps"] == 1
+        for row in rows.guided_solutions:
+            _add_one(propose["guided_solutions"], row["status"])
+        propose["proposals"] += len(rows.proposals)
+        for row in rows.proposals:
+            _add_one(propose["statuses"], row["status"])
+            if row["status"] == "proposed":
+                _add_one(propose["misplaced_but_kept"], row["misplaced"])
+        for row in rows.guided:
+            _add_one(guide["rollouts"].setdefault(row["condition"], {}), row["outcome"])
+        guide["interventions"] += len(rows.interventions)
+        for row in rows.interventions:
+            if row["not_drawn"]:
+                guide["rollouts_not_drawn"] += row["not_drawn"]
+                self._tokens_saved += row["not_drawn"] * row["guided_tokens"] / row["guided"]
+        guide["tokens_saved_estimate"] = round(self._tokens_saved)
+        guide["kept"] += len(rows.sft)
+        guide["kept_problems"] += bool(rows.sft)
+        guide["cut_inside_token"] += sum(bool(row["prefix_rest"]) for row in rows.sft)
+        asked = (rows.attempts, [*rows.guided_solutions, *rows.proposals], rows.guided)
+        for counts, stage_rows in zip(self.counts.values(), asked, strict=True):
+            for row in stage_rows:
+                if "prompt_too_long" in (row.get("outcome"), row.get("status")):
+                    needed = row["prompt_tokens"] + row["max_tokens"]
+                    counts["context_length_needed"] = max(counts.get("context_length_needed", 0), needed)
+
+
+def _add_one(counts: dict[str, int], reason: str) -> None:
+    if reason:
+        counts[reason] = counts.get(reason, 0) + 1
 
 
 def funnel_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
@@ -96,31 +84,27 @@ def funnel_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
     table.add_column("")
     table.add_column("count", justify="right")
     table.add_column("of which", overflow="fold")
-    sample = counts["sample"]
+
+    def add_sum(name: str, reasons: Mapping[str, int]) -> None:
+        table.add_row(name, _number(sum(reasons.values())), _listed(reasons))
+
+    sample, propose, guide = counts["sample"], counts.get("propose"), counts.get("guide")
     table.add_row("problems", _number(sample["problems"]), f"solved in an attempt {_number(sample['problems_solved'])}")
     table.add_row("attempts", _number(sample["attempts"]), _listed(sample["outcomes"]))
-    table.add_row("  not asked for", _number(sum(sample["skipped"].values())), _listed(sample["skipped"]))
+    add_sum("  not asked for", sample["skipped"])
     if sample["asked_with_one_step"]:
         table.add_row("  asked for, of one step", _number(sample["asked_with_one_step"]))
-    propose = counts.get("propose")
     if propose and propose["proposals"]:
         if propose["guided_solutions"]:
-            table.add_row(
-                "guided solutions",
-                _number(sum(propose["guided_solutions"].values())),
-                _listed(propose["guided_solutions"]),
-            )
-        rejected = {name: number for name, number in propose["statuses"].items() if name != "proposed"}
+            add_sum("guided solutions", propose["guided_solutions"])
         table.add_row("proposals", _number(propose["proposals"]))
-        table.add_row("  rejected", _number(sum(rejected.values())), _listed(rejected))
-        if kept := propose["misplaced_but_kept"]:
-            table.add_row("  misplaced, but kept", _number(sum(kept.values())), _listed(kept))
-    guide = counts.get("guide")
+        add_sum("  rejected", {name: number for name, number in propose["statuses"].items() if name != "proposed"})
+        if propose["misplaced_but_kept"]:
+            add_sum("  misplaced, but kept", propose["misplaced_but_kept"])
     if guide and guide["interventions"]:
         table.add_row("interventions guided", _number(guide["interventions"]))
         for condition, outcomes in guide["rollouts"].items():
-            name = "guided rollouts" if condition == "intervention" else f"  control: {condition}"
-            table.add_row(name, _number(sum(outcomes.values())), _listed(outcomes))
+            add_sum("guided rollouts" if condition == "intervention" else f"  control: {condition}", outcomes)
         if guide["rollouts_not_drawn"]:
             table.add_row("  not drawn", _number(guide["rollouts_not_drawn"]), tokens_saved(guide))
         table.add_row("interventions kept", _number(guide["kept"]), f"over {_number(guide['kept_problems'])} problems")

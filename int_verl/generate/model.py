@@ -35,12 +35,33 @@ class LocalModel:
 
     @cached_property
     def folder(self) -> Path:
-        return local_model(self.name, key=self.key)
+        return self._find(download=True)
 
     @property
     def folder_in_plan(self) -> Path:
         """`folder`, but the hub name of a model that is not on this machine: a plan downloads nothing."""
-        return local_model(self.name, download=False, key=self.key)
+        return self._find(download=False)
+
+    def _find(self, download: bool) -> Path:
+        setting, folder = f"{self.key}={self.name}", Path(self.name).expanduser()
+        if folder.is_dir():
+            if not (folder / "config.json").is_file():
+                raise UserError(f"{setting}: the folder has no config.json; give a Hugging Face checkpoint")
+            return folder.resolve()
+        if self.name.startswith((".", "/", "~")) or self.name.count("/") != 1:
+            raise UserError(f"{setting}: no such folder; give a checkpoint's folder or a hub name")
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+        try:
+            return Path(snapshot_download(self.name, local_files_only=not download))
+        except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+            if not download:
+                return Path(self.name)
+            raise UserError(
+                f"{setting}: no such folder here, and the hub does not answer for it "
+                f"({type(error).__name__}); give a local folder"
+            ) from error
 
     @cached_property
     def parts(self) -> dict[str, str]:
@@ -70,37 +91,6 @@ class LocalModel:
         if not limits:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
         return int(min(limits))
-
-
-def local_model(name: str, download: bool = True, key: str = "model.path") -> Path:
-    """The folder of a model given by path or by hub name.
-
-    Args:
-        key: the setting that names it, for errors.
-        download: a model of the hub that is not on this machine yet; otherwise its name stands for its folder.
-
-    Raises:
-        UserError: neither a folder with a config.json nor a name that the hub or its cache knows.
-    """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not (folder / "config.json").is_file():
-            raise UserError(f"{key}={name}: the folder has no config.json; give a Hugging Face checkpoint")
-        return folder.resolve()
-    if name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise UserError(f"{key}={name}: no such folder; give a checkpoint's folder or a hub name")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    try:
-        return Path(snapshot_download(name, local_files_only=not download))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        if not download:
-            return Path(name)
-        raise UserError(
-            f"{key}={name}: no such folder here, and the hub does not answer for it "
-            f"({type(error).__name__}); give a local folder"
-        ) from error
 
 
 _PARTS = {

@@ -9,7 +9,7 @@ ends in ``.jinja`` is a template of the user's own; it may extend a built-in one
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,11 +120,6 @@ class Prompts:
     def verify_version(self) -> str:
         return self.verify_prompt.version
 
-    @property
-    def version(self) -> str:
-        """All three, for a manifest."""
-        return " ".join((self.solve_version, self.guided_solution_version, self.verify_version))
-
 
 def load_prompts(
     solve: str = "math/solve", guided_solution: str = "math/guided_solution", verify: str = "math/verify"
@@ -136,9 +131,7 @@ def load_prompts(
             lacks one without which it makes no sense.
     """
     return Prompts(
-        load_prompt("solve", str(solve)),
-        load_prompt("guided_solution", str(guided_solution)),
-        load_prompt("verify", str(verify)),
+        load_prompt("solve", solve), load_prompt("guided_solution", guided_solution), load_prompt("verify", verify)
     )
 
 
@@ -190,12 +183,10 @@ def _sources(environment: Environment, entry: str, role: str, name: str) -> list
         tree = environment.parse(sources[current], name=current)
         uses = meta.find_undeclared_variables(tree)
         used |= uses
-        unknown = uses - allowed - {"self", "caller"}
-        if unknown:
-            variables = ", ".join(sorted(unknown))
+        if unknown := uses - allowed - {"self", "caller"}:
             within = "" if current == entry else f" (in {current})"
             raise UserError(
-                f"prompt template {name}{within}: unknown variable {variables}; it may use {_listed(allowed)}"
+                f"prompt template {name}{within}: unknown variable {_listed(unknown)}; it may use {_listed(allowed)}"
             )
         waiting += [other for other in meta.find_referenced_templates(tree) if other]
     if missing := NEEDED[role] - used:
@@ -203,5 +194,5 @@ def _sources(environment: Environment, entry: str, role: str, name: str) -> list
     return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()]
 
 
-def _listed(names: object) -> str:
-    return ", ".join(sorted(map(str, names)))  # type: ignore[call-overload]
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

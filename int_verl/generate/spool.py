@@ -6,8 +6,8 @@ import pickle
 import sqlite3
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from int_verl.errors import UserError
@@ -23,14 +23,12 @@ class Spool:
         self.path = path
 
     def __enter__(self) -> Spool:
-        self._remove()
-        try:
+        self.path.unlink(missing_ok=True)
+        with self._full_disk_is_said():
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=OFF")
             self._db.execute("PRAGMA synchronous=OFF")
             self._db.execute("CREATE TABLE results (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
-        except sqlite3.OperationalError as error:
-            raise self._full(error) from error
         return self
 
     def put(self, number: int, result: Any) -> None:
@@ -40,23 +38,20 @@ class Spool:
             UserError: the disk is full.
         """
         payload = zlib.compress(pickle.dumps(result, protocol=5), level=1)
-        try:
+        with self._full_disk_is_said():
             self._db.execute("INSERT INTO results VALUES (?, ?)", (number, payload))
-        except sqlite3.OperationalError as error:
-            raise self._full(error) from error
 
-    def _full(self, error: sqlite3.OperationalError) -> UserError:
-        return UserError(f"{self.path}: {error}; free the disk and run the same command again")
+    @contextmanager
+    def _full_disk_is_said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
 
     def in_order(self) -> Iterator[Any]:
         for (payload,) in self._db.execute("SELECT payload FROM results ORDER BY number"):
             yield pickle.loads(zlib.decompress(payload))
 
-    def __exit__(
-        self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         self._db.close()
-        self._remove()
-
-    def _remove(self) -> None:
         self.path.unlink(missing_ok=True)

@@ -46,17 +46,9 @@ class Policy:
 
     def open(self, journal: Journal) -> JournaledEngine:
         """A new engine behind a journal; it starts at the first request that is not in there."""
-        from int_verl.generate.engines.make import journaled, make_engine
+        from int_verl.generate.engines.make import make_engine
 
-        engine = make_engine(
-            self.settings,
-            self.model.name,
-            self.model.folder,
-            self.model.context_length,
-            self.max_tokens,
-            self.platform,
-        )
-        return journaled(engine, journal, self.model.revision, self.settings)
+        return make_engine(self.settings, self.model, self.max_tokens, self.platform, journal)
 
 
 class Run:

@@ -104,10 +104,6 @@ class GeneratorSettings:
     """What the dataflow is given: the sections of its stages, and what they have from the rest of the run."""
 
     seed: int
-    model: str
-    model_revision: str
-    context_length: int
-    "Prompt and completion tokens at most."
     in_flight: int
     "Requests in flight at most."
     sample: SampleSettings

@@ -13,10 +13,11 @@ from typing import Any, ClassVar
 from rich.console import Console
 
 from int_verl.files import file_hash
-from int_verl.generate.dataflow import Generator, Model
+from int_verl.generate.dataflow import Generator
 from int_verl.generate.funnel import funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
+from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.generate.tables import stages_up_to, write_tables
 from int_verl.grading import BaseGrader
@@ -88,12 +89,8 @@ class Dataflow:
 
     @property
     def settings(self) -> GeneratorSettings:
-        model = self.policy.model
         return GeneratorSettings(
             seed=self.seed,
-            model=model.name,
-            model_revision=model.revision,
-            context_length=model.context_length,
             in_flight=self.policy.settings.in_flight,
             sample=self.sample,
             propose=self.propose,
@@ -141,13 +138,11 @@ class Dataflow:
             self.new_grader() as grader,
         ):
             engines = [self.policy.open(journal)]
-            proposer = None
+            policy, proposer = Sampler(engines[0], self.policy.model), None
             if self.proposer is not None and self.until != "sample":
-                model = self.proposer.model
                 engines.append(self.proposer.open(journal))
-                proposer = Model(engines[-1], model.codec, model.name, model.revision, model.context_length)
-            codec = self.policy.model.codec
-            generator = Generator(engines[0], codec, self.prompts, grader, self.settings, progress, proposer)
+                proposer = Sampler(engines[1], self.proposer.model)
+            generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer)
 
             async def draw() -> None:
                 async with contextlib.AsyncExitStack() as opened:

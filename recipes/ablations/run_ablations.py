@@ -122,9 +122,8 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     model, codec = sft_model(run.folder), run.model.codec
     rl, evaluation = run.settings.rl, run.settings.eval
     sampling = Sampling(rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k)
-    engine = VerlEngine(
-        model, prompt_length=rl.max_prompt_length, response_length=sampling.max_tokens, platform=run.platform
-    )
+    settings = run.settings.engine
+    engine = VerlEngine(model, settings, rl.max_prompt_length, sampling.max_tokens, run.platform)
 
     async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
@@ -134,9 +133,7 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
-            async with JournaledEngine(
-                engine, journal, model_revision(model), run.settings.engine.in_flight
-            ) as drawing:
+            async with JournaledEngine(engine, journal, model_revision(model), settings) as drawing:
                 return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
 
     write_rows(run.folder.path / "scores.parquet", SCORE, asyncio.run(score_all()))

@@ -12,12 +12,14 @@ import pytest
 from domain import problem_rows
 
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.dataflow import Generator, ProblemRows
+from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
+from int_verl.generate.sampler import Sampler
 from int_verl.generate.seeds import request_seed
 from int_verl.generate.spool import Spool
+from int_verl.generate.tables import ProblemRows
 from int_verl.grading import Grader
 from int_verl.interventions import Intervention, guided_prefix
 from int_verl.problems.sets import Problem
@@ -30,15 +32,13 @@ from int_verl.settings.generation import (
 )
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import split_steps
+from tests.generate.models import tiny_model
 from tests.mod23_script import script
 from tests.quickstart_files import QUICKSTART
 
 PROBLEMS = [Problem(**row) for row in problem_rows("train", 24)]
 SETTINGS = GeneratorSettings(
     seed=0,
-    model="tiny",
-    model_revision="r",
-    context_length=512,
     in_flight=8,
     sample=SampleSettings(4, Sampling(96)),
     propose=ProposeSettings(1, Sampling(224), two_turns=False),
@@ -61,6 +61,7 @@ def generate(
     answers: Script = script,
     problems: list[Problem] = PROBLEMS,
     in_order: bool = True,
+    context_length: int = 512,
 ) -> list[ProblemRows]:
     """All rows, in the order of the problems."""
 
@@ -76,7 +77,9 @@ def generate(
         *(str(QUICKSTART / "prompts" / f"{n}.jinja") for n in ("solve", "guided_solution", "verify"))
     )
     with Spool(tmp_path / "spool") as spool, Grader(workers=1) as grader:
-        generator = Generator(Shuffled(answers), codec, prompts, grader, settings, Events())
+        generator = Generator(
+            Sampler(Shuffled(answers), tiny_model(codec, context_length)), prompts, grader, settings, Events()
+        )
         asyncio.run(generator.run(problems, spool, until))  # type: ignore[arg-type]
         return list(spool.in_order())
 
@@ -207,7 +210,6 @@ def test_truncated_attempts_are_not_incorrect_unless_asked_for(codec: ChatCodec,
 
 
 def test_prompts_that_do_not_fit_are_rejected_not_cut(codec: ChatCodec, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, context_length=300)
     longest = 0
 
     def watch(request: Request) -> Completion:
@@ -215,7 +217,7 @@ def test_prompts_that_do_not_fit_are_rejected_not_cut(codec: ChatCodec, tmp_path
         longest = max(longest, len(request.prompt_ids) + request.sampling.max_tokens)
         return script(request)
 
-    rejected = generate(codec, tmp_path, settings, until="propose", answers=watch)
+    rejected = generate(codec, tmp_path, until="propose", answers=watch, context_length=300)
     assert {row["status"] for problem in rejected for row in problem.proposals} == {"prompt_too_long"}
     assert longest <= 300
 
@@ -251,8 +253,8 @@ def test_a_verification_cut_off_by_the_limit_is_truncated(codec: ChatCodec, tmp_
 def test_the_guided_solution_is_written_once_a_problem_and_read_by_all_verifications(
     codec: ChatCodec, tmp_path: Path
 ) -> None:
-    settings = replace(SETTINGS, propose=replace(SETTINGS.propose, two_turns=True), context_length=1024)
-    turns = generate(codec, tmp_path, settings, until="propose")
+    settings = replace(SETTINGS, propose=replace(SETTINGS.propose, two_turns=True))
+    turns = generate(codec, tmp_path, settings, until="propose", context_length=1024)
     for problem in turns:
         assert len(problem.guided_solutions) == bool(problem.proposals)
         for row in problem.proposals:

@@ -20,6 +20,7 @@ from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 
 REQUEST = Request((1, 2, 3), Sampling(8), seed=7)
@@ -28,7 +29,12 @@ token_ids = st.lists(st.integers(0, 2**31 - 1), max_size=20).map(tuple)
 
 def test_the_journal_implements_the_engine_interface(tmp_path: Path) -> None:
     with Journal(tmp_path / "j.sqlite") as journal:
-        assert isinstance(JournaledEngine(ScriptedEngine(lambda _: Completion((), "stop")), journal, "r", 1), Engine)
+        assert isinstance(
+            JournaledEngine(
+                ScriptedEngine(lambda _: Completion((), "stop")), journal, "r", EngineSettings(in_flight=1)
+            ),
+            Engine,
+        )
 
 
 @given(ids=token_ids, reason=st.sampled_from(["stop", "length"]))
@@ -69,7 +75,8 @@ class Counting:
 def draw(path: Path, script: Counting, requests: list[Request], in_flight: int = 4) -> list[Completion]:
     async def main() -> list[Completion]:
         with Journal(path) as journal:
-            async with JournaledEngine(ScriptedEngine(script), journal, "r", in_flight) as engine:
+            settings = EngineSettings(in_flight=in_flight)
+            async with JournaledEngine(ScriptedEngine(script), journal, "r", settings) as engine:
                 return list(await asyncio.gather(*(engine.generate(request) for request in requests)))
 
     return asyncio.run(main())
@@ -93,7 +100,7 @@ def test_an_engine_that_is_not_needed_is_not_started(tmp_path: Path) -> None:
 
     async def main() -> Completion:
         with Journal(tmp_path / "j.sqlite") as journal:
-            async with JournaledEngine(Unstartable(Counting()), journal, "r", 1) as engine:
+            async with JournaledEngine(Unstartable(Counting()), journal, "r", EngineSettings(in_flight=1)) as engine:
                 return await engine.generate(REQUEST)
 
     assert asyncio.run(main()) == Completion((7,), "stop")
@@ -113,7 +120,7 @@ def test_requests_in_flight_are_bounded(tmp_path: Path) -> None:
 
     async def main() -> None:
         with Journal(tmp_path / "j.sqlite") as journal:
-            async with JournaledEngine(Slow(Counting()), journal, "r", 3) as engine:
+            async with JournaledEngine(Slow(Counting()), journal, "r", EngineSettings(in_flight=3)) as engine:
                 await asyncio.gather(*(engine.generate(replace(REQUEST, seed=seed)) for seed in range(20)))
 
     asyncio.run(main())

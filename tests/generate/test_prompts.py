@@ -61,8 +61,10 @@ def test_versions() -> None:
     assert name == "math/verify"
     assert len(digest) == 8
     assert int(digest, 16) >= 0
-    assert prompts.version.split() == [prompts.solve_version, prompts.guided_solution_version, prompts.verify_version]
-    assert load_prompts().version == prompts.version
+    versions = [prompts.solve_version, prompts.guided_solution_version, prompts.verify_version]
+    again = load_prompts()
+    assert [again.solve_version, again.guided_solution_version, again.verify_version] == versions
+    assert not any(" " in version for version in versions)
     assert load_prompts(verify="code/verify").verify_version != prompts.verify_version
 
 

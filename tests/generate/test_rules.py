@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.dataflow import Generator, ProblemRows
+from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.funnel import Funnel, context_length_needed
 from int_verl.generate.prompts import load_prompts
+from int_verl.generate.sampler import Sampler
+from int_verl.generate.tables import ProblemRows
 from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import BaseGrader, Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
@@ -34,17 +36,16 @@ from int_verl.settings.generation import (
 )
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps
+from tests.generate.models import tiny_model
 from tests.quickstart_files import QUICKSTART
 from tests.test_steps import BPE, QWEN_PIECES
 
 # The stage of a request is told by its limit of tokens.
 SAMPLE, SOLUTION, VERIFY, GUIDE = 4_001, 4_002, 4_003, 4_004
+CONTEXT_LENGTH = 40_000
 PROBLEM = Problem("p", "What is 3 + 4?", "7", "Count on from 3.", "sums")
 SETTINGS = GeneratorSettings(
     seed=0,
-    model="tiny",
-    model_revision="r",
-    context_length=40_000,
     in_flight=64,
     sample=SampleSettings(1, Sampling(SAMPLE)),
     propose=ProposeSettings(1, Sampling(VERIFY), two_turns=False, guided_solution_sampling=Sampling(SOLUTION)),
@@ -93,6 +94,7 @@ def run(
     cut_off: tuple[int, ...] = (),
     grader: BaseGrader | None = None,
     problems: tuple[Problem, ...] = (PROBLEM,),
+    context_length: int = CONTEXT_LENGTH,
 ) -> tuple[list[ProblemRows], dict[str, dict[str, Any]]]:
     """Rows of the problems and their counts, with an engine that says what each stage is given to say.
 
@@ -109,7 +111,7 @@ def run(
 
     def script(request: Request) -> Completion:
         stage = request.sampling.max_tokens
-        assert len(request.prompt_ids) + stage <= settings.context_length
+        assert len(request.prompt_ids) + stage <= context_length
         say = says[stage]
         token_ids = codec.encode(say if isinstance(say, str) else say(request))
         if stage in cut_off:
@@ -120,7 +122,9 @@ def run(
         *(str(QUICKSTART / "prompts" / f"{n}.jinja") for n in ("solve", "guided_solution", "verify"))
     )
     with grader or Grader(workers=1) as judge:
-        generator = Generator(ScriptedEngine(script), codec, prompts, judge, settings, Silent())
+        generator = Generator(
+            Sampler(ScriptedEngine(script), tiny_model(codec, context_length)), prompts, judge, settings, Silent()
+        )
 
         async def solve_all() -> list[ProblemRows]:
             return await asyncio.gather(
@@ -131,7 +135,7 @@ def run(
     funnel = Funnel()
     for problem_rows in rows:
         funnel.add(problem_rows)
-    return rows, funnel.counts()
+    return rows, funnel.counts
 
 
 def one(codec: ChatCodec, *args: Any, **more: Any) -> ProblemRows:
@@ -402,7 +406,7 @@ def test_tokens_that_run_over_the_ends_of_steps_are_kept(merging: ChatCodec, by:
 def too_long(stage: str) -> GeneratorSettings:
     """Settings of two turns under which the prompts of one stage do not fit, because it asks for so many new tokens."""
     settings = replace(SETTINGS, propose=replace(SETTINGS.propose, two_turns=True))
-    sampling = Sampling(SETTINGS.context_length)
+    sampling = Sampling(CONTEXT_LENGTH)
     if stage == "guided_solution":
         return replace(settings, propose=replace(settings.propose, guided_solution_sampling=sampling))
     return replace(settings, **{stage: replace(getattr(settings, stage), sampling=sampling)})
@@ -431,7 +435,7 @@ def test_prompts_that_do_not_fit_are_rows_with_a_count_and_the_length_that_would
     assert fates == [last]
     assert not rows[0].sft
 
-    rows, counts = run(codec, WRONG, settings=replace(settings, context_length=needed + 1_000))
+    rows, counts = run(codec, WRONG, settings=settings, context_length=needed + 1_000)
     assert context_length_needed(counts) is None
     assert len(rows[0].sft) == 1
 

@@ -23,7 +23,7 @@ def test_the_funnel_counts_every_row_once(finished):
 
 
 def test_what_waves_saved_and_what_did_not_fit_is_said(run):
-    counts = Funnel().counts()
+    counts = Funnel().counts
     counts["guide"] |= {"rollouts_not_drawn": 48, "tokens_saved_estimate": 123_456}
     counts["propose"]["context_length_needed"] = 40_960
     for stage in ("propose", "guide"):

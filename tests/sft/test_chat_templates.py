@@ -17,6 +17,7 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.prompts import load_prompts
+from int_verl.generate.sampler import Sampler
 from int_verl.grading import Grader
 from int_verl.problems.sets import Problem
 from int_verl.records import GUIDED, SFT, write_rows
@@ -29,6 +30,7 @@ from int_verl.settings.generation import (
 )
 from int_verl.settings.sampling import Sampling
 from int_verl.sft.suffix_rows import write_with_suffix
+from tests.generate.models import tiny_model
 from tests.quickstart_files import QUICKSTART
 from tests.sft.chat_models import FAMILIES, Family, save_tokenizer
 
@@ -69,9 +71,6 @@ def generate(folder: Path, out: Path) -> ChatCodec:
 
     settings = GeneratorSettings(
         seed=0,
-        model="tiny",
-        model_revision="r",
-        context_length=40_000,
         in_flight=8,
         sample=SampleSettings(1, Sampling(SAMPLE)),
         propose=ProposeSettings(1, Sampling(VERIFY), two_turns=False),
@@ -82,7 +81,9 @@ def generate(folder: Path, out: Path) -> ChatCodec:
         *(str(QUICKSTART / "prompts" / f"{n}.jinja") for n in ("solve", "guided_solution", "verify"))
     )
     with Grader(workers=1) as grader:
-        generator = Generator(ScriptedEngine(script), codec, prompts, grader, settings, Silent())
+        generator = Generator(
+            Sampler(ScriptedEngine(script), tiny_model(codec, 40_000)), prompts, grader, settings, Silent()
+        )
         rows = asyncio.run(generator.solve(PROBLEM, "guide"))
     write_rows(out / "sft.parquet", SFT, rows.sft)
     write_rows(out / "guided.parquet", GUIDED, rows.guided)

@@ -116,9 +116,11 @@ def test_rl_refusals(model: Path, changes: dict[str, Any], message: str) -> None
 def test_servers_of_their_own_never_sample_from_random_weights() -> None:
     """In RL the trainer sends its weights; the generator's servers have only what they load."""
     from int_verl.generate.engines.verl import VerlEngine
+    from int_verl.settings.engine import EngineSettings
 
+    settings = EngineSettings(overrides=("actor_rollout_ref.rollout.load_format=dummy",))
     with pytest.raises(UserError, match="random weights"):
-        VerlEngine("m", prompt_length=8, response_length=8, overrides=("actor_rollout_ref.rollout.load_format=dummy",))
+        VerlEngine("m", settings, 8, 8, platform="gpu")
 
 
 def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from itertools import count
 
 from int_verl.errors import EngineError, TransientEngineError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.journal import Journal, request_key
-from int_verl.settings.engine import Ordering
+from int_verl.settings.engine import EngineSettings
 
 _LONGEST_WAIT = 60.0
 
@@ -25,27 +24,15 @@ class JournaledEngine:
         engine: draws what the journal does not hold.
         journal: keeps every completion.
         model_revision: the model's part of a completion's key.
-        in_flight: requests in the engine at most, and whenever there is so much to do.
-        ordering: which of the waiting requests goes next; see `Admission`.
-        timeout: seconds that a request may take in the engine; None: for ever.
-        retries: how often a request that failed or timed out is made again.
-        first_wait: seconds before the first of them; doubled each time, up to a minute.
+        settings: `in_flight`, `ordering`, `timeout` and `retries` of the engine.
+        first_wait: seconds before the first retry; doubled each time, up to a minute.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        journal: Journal,
-        model_revision: str,
-        in_flight: int,
-        *,
-        ordering: Ordering = "depth_first",
-        timeout: float | None = None,
-        retries: int = 0,
-        first_wait: float = 1.0,
+        self, engine: Engine, journal: Journal, model_revision: str, settings: EngineSettings, first_wait: float = 1.0
     ) -> None:
         self.engine, self.journal, self.model_revision = engine, journal, model_revision
-        self.timeout, self.retries, self.first_wait = timeout, retries, first_wait
+        self.settings, self.first_wait = settings, first_wait
         self.drawn = 0
         "Completions asked of the engine."
         self.replayed = 0
@@ -53,7 +40,7 @@ class JournaledEngine:
         self.repeated = 0
         "Requests made again because they failed or timed out."
         self.drawn_tokens = 0
-        self._admission = Admission(in_flight, ordering)
+        self._admission = Admission(settings.in_flight, settings.ordering)
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
         self._opening: asyncio.Task[Engine] | None = None
 
@@ -68,19 +55,17 @@ class JournaledEngine:
         """The completion of a request, from the journal or the engine.
 
         Raises:
-            EngineError: the engine is lost, or the request failed once more than `retries`.
+            EngineError: the engine is lost, or the request failed once more than `engine.retries`.
         """
         key = request_key(self.model_revision, request)
         known = self.journal.get(key)
         if known is not None:
             self.replayed += 1
             return known
-        task = self._pending.get(key)
-        if task is None:
-            task = asyncio.create_task(self._draw(key, request))
-            self._pending[key] = task
+        if key not in self._pending:
+            self._pending[key] = task = asyncio.create_task(self._draw(key, request))
             task.add_done_callback(lambda _: self._pending.pop(key, None))
-        return await task
+        return await self._pending[key]
 
     async def _draw(self, key: bytes, request: Request) -> Completion:
         if self._opening is None:
@@ -93,18 +78,18 @@ class JournaledEngine:
         return completion
 
     async def _patiently(self, request: Request) -> Completion:
-        for tries in count(1):
+        tries = 0
+        while True:
+            tries += 1
             try:
                 async with self._admission.place(request.order):
-                    return await asyncio.wait_for(self.engine.generate(request), self.timeout)
-            except asyncio.TimeoutError as error:
-                fault: tuple[str, Exception] = f"did not return within engine.timeout={self.timeout} s", error
-            except TransientEngineError as error:
-                fault = f"failed: {error}", error
-            if tries > self.retries:
-                what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
-                raise EngineError(f"{what} {fault[0]}; tried {tries} times") from fault[1]
+                    return await asyncio.wait_for(self.engine.generate(request), self.settings.timeout)
+            except (asyncio.TimeoutError, TransientEngineError) as error:
+                if tries > self.settings.retries:
+                    timed_out = f"did not return within engine.timeout={self.settings.timeout} s"
+                    fault = f"failed: {error}" if isinstance(error, TransientEngineError) else timed_out
+                    what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
+                    raise EngineError(f"{what} {fault}; tried {tries} times") from error
             self.repeated += 1
             longest = min(self.first_wait * 2 ** (tries - 1), _LONGEST_WAIT)
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))
-        raise AssertionError("unreachable")

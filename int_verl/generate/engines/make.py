@@ -1,58 +1,49 @@
-"""The engine that the settings ask for, and the journal in front of it."""
+"""The engine that the settings ask for, behind a journal."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Literal
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Engine
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
+from int_verl.generate.model import LocalModel
 from int_verl.settings.engine import EngineSettings
 
 
 def make_engine(
     settings: EngineSettings,
-    model: str,
-    folder: Path,
-    context_length: int,
+    model: LocalModel,
     max_tokens: tuple[int, int],
     platform: Literal["cpu", "gpu"],
-) -> Engine:
-    """A new engine; not started yet.
+    journal: Journal,
+) -> JournaledEngine:
+    """A new engine behind a journal; it starts at the first request that is not in there.
 
     Args:
-        model: its name, which servers know it by unless `engine.model` says otherwise.
-        folder: where it lies.
-        context_length: prompt and completion tokens at most.
         max_tokens: the fewest and the most tokens that a request may ask for.
 
     Raises:
-        UserError: the settings name no such script or server, or verl is not installed.
+        UserError: the model is not there, the settings name no such script or server, or verl is not installed.
     """
+    engine: Engine
     if settings.name == "scripted":
-        return scripted_engine(settings)
-    if settings.name == "openai":
-        return _openai_engine(settings, model, context_length)
-    from int_verl.doctor import require_verl
-    from int_verl.generate.engines.verl import VerlEngine
+        engine = scripted_engine(settings)
+    elif settings.name == "openai":
+        from int_verl.generate.engines.openai import OpenAIEngine
 
-    require_verl()
-    fewest, most = max_tokens
-    return VerlEngine(
-        folder,
-        prompt_length=context_length - fewest,
-        response_length=most,
-        platform=platform,
-        nnodes=settings.nnodes,
-        gpus_per_node=settings.gpus_per_node,
-        tensor_parallel=settings.tensor_parallel,
-        gpu_memory_utilization=settings.gpu_memory_utilization if platform == "gpu" else None,
+        engine = OpenAIEngine(settings, model.name, model.context_length)
+    else:
+        from int_verl.doctor import require_verl
+        from int_verl.generate.engines.verl import VerlEngine
+
+        require_verl()
+        fewest, most = max_tokens
         # Any prompt and completion that fit together, not only the longest of each side by side.
-        overrides=(f"actor_rollout_ref.rollout.max_model_len={context_length}", *settings.overrides),
-    )
+        length = model.context_length
+        engine = VerlEngine(model.folder, settings, length - fewest, most, platform, max_model_len=length)
+    return JournaledEngine(engine, journal, model.revision, settings)
 
 
 def scripted_engine(settings: EngineSettings) -> Engine:
@@ -66,41 +57,3 @@ def scripted_engine(settings: EngineSettings) -> Engine:
     if settings.script is None:
         raise UserError("engine.script is not set; engine.name=scripted needs path/to/file.py:function")
     return ScriptedEngine(load_script(settings.script), settings.delay)
-
-
-def _openai_engine(settings: EngineSettings, model: str, context_length: int) -> Engine:
-    from int_verl.generate.engines.openai import OpenAIEngine
-
-    urls = settings.base_urls
-    if not urls or len(set(urls)) < len(urls):
-        raise UserError(
-            f"engine.base_urls={list(urls)}: engine.name=openai needs one or more URLs, no two alike, such as "
-            "[http://node1:8000/v1]"
-        )
-    api_key = None
-    if settings.api_key_env is not None:
-        api_key = os.environ.get(settings.api_key_env)
-        if not api_key:
-            raise UserError(f"engine.api_key_env={settings.api_key_env}: this environment variable is not set")
-    return OpenAIEngine(
-        urls,
-        settings.model or model,
-        context_length=context_length,
-        api_key=api_key,
-        api_key_env=settings.api_key_env,
-        concurrency=settings.concurrency or -(-settings.in_flight // len(urls)),
-        give_up_after=settings.give_up_after,
-    )
-
-
-def journaled(engine: Engine, journal: Journal, model_revision: str, settings: EngineSettings) -> JournaledEngine:
-    """The engine behind a journal; it starts at the first request that is not in there."""
-    return JournaledEngine(
-        engine,
-        journal,
-        model_revision,
-        settings.in_flight,
-        ordering=settings.ordering,
-        timeout=settings.timeout,
-        retries=settings.retries,
-    )

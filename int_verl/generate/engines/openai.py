@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import socket
-from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -13,6 +14,7 @@ import aiohttp
 from int_verl.errors import TransientEngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
+from int_verl.settings.engine import EngineSettings
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 # How long a completion may take is the journaled engine's affair.
@@ -24,38 +26,34 @@ _FAULTS_OF_THE_MOMENT = (408, 409, 425)
 class OpenAIEngine:
     """``/v1/completions`` of any number of servers, each serving the same model.
 
-        async with OpenAIEngine(["http://node1:8000/v1", "http://node2:8000/v1"], "my-model") as engine:
+        async with OpenAIEngine(EngineSettings(base_urls=("http://node1:8000/v1",)), "my-model") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
 
     A server that fails is taken out until it is well again; meanwhile its requests wait or go to others. A request that
     never reached a server is sent again without end, one that a server failed on raises `TransientEngineError`.
 
     Args:
-        base_urls: up to and with ``/v1``.
-        model: the name under which the servers know the model.
+        model: the name under which the servers know the model, unless `engine.model` says another.
         context_length: prompt and completion tokens that every server has to allow.
-        api_key: sent as bearer token.
-        api_key_env: where it came from, for messages.
-        concurrency: requests in flight on each server at most.
-        give_up_after: seconds without any server that is well, after which the run stops.
+
+    Raises:
+        UserError: `engine.base_urls` or `engine.api_key_env` names nothing that there is.
     """
 
-    def __init__(
-        self,
-        base_urls: Sequence[str],
-        model: str,
-        *,
-        context_length: int | None = None,
-        api_key: str | None = None,
-        api_key_env: str | None = None,
-        concurrency: int = 256,
-        give_up_after: float = 600.0,
-    ) -> None:
-        self.base_urls = [url.rstrip("/") for url in base_urls]
-        self.model, self.context_length = model, context_length
-        self.api_key, self.api_key_env = api_key, api_key_env
-        self.concurrency, self.give_up_after = concurrency, give_up_after
-        self._session: aiohttp.ClientSession | None = None
+    def __init__(self, settings: EngineSettings, model: str, context_length: int | None = None) -> None:
+        self.settings, self.model, self.context_length = settings, settings.model or model, context_length
+        urls = settings.base_urls
+        if not urls or len(set(urls)) < len(urls):
+            raise UserError(
+                f"engine.base_urls={list(urls)}: engine.name=openai needs one or more URLs, no two alike, such as "
+                "[http://node1:8000/v1]"
+            )
+        self._api_key = os.environ.get(settings.api_key_env) if settings.api_key_env is not None else None
+        if settings.api_key_env is not None and not self._api_key:
+            raise UserError(f"engine.api_key_env={settings.api_key_env}: this environment variable is not set")
+        concurrency = settings.concurrency or -(-settings.in_flight // len(urls))
+        self._endpoints = Endpoints([url.rstrip("/") for url in urls], self._probe, concurrency, settings.give_up_after)
+        self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> OpenAIEngine:
         """Checks the servers.
@@ -64,11 +62,10 @@ class OpenAIEngine:
             UserError: a server does not serve the model, serves too short a context, or returns no token ids.
             EngineError: no server answers.
         """
-        headers = {"Authorization": f"Bearer {self.api_key}"} if self.api_key else {}
+        headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
         # A connection for each request: one kept open may be closed by the server just when it is used again.
         connector = aiohttp.TCPConnector(limit=0, socket_factory=_socket, force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=_NO_TIMEOUT)
-        self._endpoints = Endpoints(self.base_urls, self._probe, self.concurrency, self.give_up_after)
+        self._session = aiohttp.ClientSession(connector=connector, headers=headers)
         try:
             await self._endpoints.open()
         except BaseException:
@@ -77,10 +74,8 @@ class OpenAIEngine:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        if self._session is not None:
-            await self._endpoints.close()
-            await self._session.close()
-            self._session = None
+        await self._endpoints.close()
+        await self._session.close()
 
     async def generate(self, request: Request) -> Completion:
         """Draws one completion.
@@ -98,7 +93,6 @@ class OpenAIEngine:
 
     async def _ask(self, endpoint: Endpoint, request: Request) -> Completion | None:
         """None: the server did not take the request; ask again, there or elsewhere."""
-        assert self._session is not None
         sampling = request.sampling
         body = {
             "model": self.model,
@@ -115,63 +109,60 @@ class OpenAIEngine:
             "repetition_penalty": 1.0,
         }
         try:
-            async with self._session.post(f"{endpoint.url}/completions", json=body) as response:
-                text = await response.text()
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            self._endpoints.failed(endpoint, _say(error))
+            completion = _completion(await self._send(endpoint.url, "/completions", body))
+        except _NotTaken as fault:
+            self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
-        except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
-            self._endpoints.failed(endpoint, _say(error))
-            raise TransientEngineError(f"{endpoint.url}: {_say(error)}") from error
+        except TransientEngineError as fault:
+            self._endpoints.failed(endpoint, str(fault))
+            raise TransientEngineError(f"{endpoint.url}: {fault}") from fault
         except asyncio.CancelledError:  # given up, perhaps because the server hangs
             self._endpoints.forget(request)
             raise
-        if response.status == 429:
-            self._endpoints.failed(endpoint, f"429 {_message(text)}", _retry_after(response))
-            return None
-        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
-            self._endpoints.failed(endpoint, f"{response.status} {_message(text)}")
-            raise TransientEngineError(f"{endpoint.url}: {response.status} {_message(text)}")
-        if response.status >= 400:
-            raise self._refused(endpoint.url, response.status, text)
-        try:
-            completion = _completion(json.loads(text))
-        except (ValueError, LookupError, TypeError) as error:
-            self._endpoints.failed(endpoint, f"not a completion: {text[:200]}")
-            raise TransientEngineError(f"{endpoint.url}: not a completion: {text[:200]}") from error
         self._endpoints.answered(endpoint)
         return completion
 
     async def _probe(self, url: str) -> None:
         """Whether the server is up, serves the model and returns token ids."""
-        self._check_model(url, await self._fetch("GET", url, "/models"))
+        self._check_model(url, _object(await self._send(url, "/models", timeout=_PROBE_TIMEOUT)))
         # One token: a server whose engine is dead may still list its models.
         body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
-        answer = await self._fetch("POST", url, "/completions", body)
+        answer = _object(await self._send(url, "/completions", body, _PROBE_TIMEOUT))
         if not answer.get("choices") or answer["choices"][0].get("token_ids") is None:
             raise UserError(
                 f"engine.base_urls: {url} returns no token ids; it has to know `return_token_ids` in /v1/completions, "
                 "as vLLM does from 0.10.2"
             )
 
-    async def _fetch(self, method: str, url: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        assert self._session is not None
+    async def _send(
+        self, url: str, path: str, body: dict[str, Any] | None = None, timeout: aiohttp.ClientTimeout = _NO_TIMEOUT
+    ) -> str:
+        """What a server answers to a POST of `body`, or to a GET.
+
+        Raises:
+            TransientEngineError: it failed; `_NotTaken` where another attempt loses nothing.
+            UserError: it refuses.
+        """
         try:
-            async with self._session.request(method, url + path, json=body, timeout=_PROBE_TIMEOUT) as response:
+            method = "GET" if body is None else "POST"
+            async with self._session.request(method, url + path, json=body, timeout=timeout) as response:
                 text = await response.text()
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise _NotTaken(_say(error)) from error
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise TransientEngineError(_say(error)) from error
-        if response.status >= 500 or response.status in (429, *_FAULTS_OF_THE_MOMENT):
-            raise TransientEngineError(f"{response.status} {_message(text)}")
+        said = f"{response.status} {_message(text)}"
+        if response.status == 429:
+            raise _NotTaken(said, _retry_after(response))
+        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
+            raise TransientEngineError(said)
+        if response.status in (401, 403):
+            name = self.settings.api_key_env
+            key = f"the key in ${name}" if name else "no key, engine.api_key_env is not set"
+            raise UserError(f"engine.base_urls: {url} refuses {key}: {said}")
         if response.status >= 400:
-            raise self._refused(url, response.status, text)
-        try:
-            answer = json.loads(text)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
-        return answer
+            raise UserError(f"engine.base_urls: {url} refuses a request: {said}")
+        return text
 
     def _check_model(self, url: str, models: dict[str, Any]) -> None:
         cards = {str(card.get("id")): card for card in models.get("data") or []}
@@ -184,19 +175,30 @@ class OpenAIEngine:
                 f"{self.context_length}; lower that, or start the server with --max-model-len {self.context_length}"
             )
 
-    def _refused(self, url: str, status: int, text: str) -> UserError:
-        if status in (401, 403):
-            key = f"the key in ${self.api_key_env}" if self.api_key else "no key, engine.api_key_env is not set"
-            return UserError(f"engine.base_urls: {url} refuses {key}: {status} {_message(text)}")
-        return UserError(f"engine.base_urls: {url} refuses a request: {status} {_message(text)}")
+
+class _NotTaken(TransientEngineError):
+    """The server did not take the request; `pause`: seconds for which it asks to be left alone."""
+
+    def __init__(self, fault: str, pause: float | None = None) -> None:
+        super().__init__(fault)
+        self.pause = pause
 
 
-def _completion(body: dict[str, Any]) -> Completion:
-    choice = body["choices"][0]
-    reason = choice["finish_reason"]
-    if reason not in ("stop", "length"):
-        raise ValueError(f"finish_reason {reason}")
-    return Completion(tuple(map(int, choice["token_ids"])), reason)
+def _completion(text: str) -> Completion:
+    try:
+        choice = json.loads(text)["choices"][0]
+        if choice["finish_reason"] not in ("stop", "length"):
+            raise ValueError(choice["finish_reason"])
+        return Completion(tuple(map(int, choice["token_ids"])), choice["finish_reason"])
+    except (ValueError, LookupError, TypeError) as error:
+        raise TransientEngineError(f"not a completion: {text[:200]}") from error
+
+
+def _object(text: str) -> dict[str, Any]:
+    with contextlib.suppress(ValueError):
+        if isinstance(answer := json.loads(text), dict):
+            return answer
+    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
 
 
 def _message(text: str) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, Request
@@ -53,4 +54,4 @@ def load_script(spec: str) -> Script:
     script = getattr(module, name, None)
     if not callable(script):
         raise UserError(f"engine.script={spec}: {path} has no function {name!r}")
-    return script
+    return cast(Script, script)

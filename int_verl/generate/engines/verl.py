@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +13,7 @@ from uuid import uuid4
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.hydra_overrides import quote
+from int_verl.settings.engine import EngineSettings
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -32,7 +34,7 @@ _CPU = {
 class VerlEngine:
     """Standalone rollout servers of stock verl (verl/workers/rollout/llm_server.py:281), one for each model copy.
 
-        async with VerlEngine(model_path, prompt_length=256, response_length=256, platform="cpu") as engine:
+        async with VerlEngine(model_path, EngineSettings(), 256, 256, platform="cpu") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
 
     Starts a Ray of its own unless one is running (or `RAY_ADDRESS` names a cluster), and shuts down what it started.
@@ -43,45 +45,34 @@ class VerlEngine:
         prompt_length: longest prompt, in tokens.
         response_length: most new tokens of any request.
         platform: `cpu` starts logical GPUs and vLLM's CPU build.
-        nnodes, gpus_per_node, tensor_parallel: `nnodes * gpus_per_node / tensor_parallel` model copies.
-        gpu_memory_utilization: vLLM's share of each GPU; on a CPU of the memory of the machine, for checks only.
-        seed: of the servers; every request brings its own.
-        overrides: Hydra overrides of verl's `ppo_trainer` config, last and strongest.
+        settings: `nnodes * gpus_per_node / tensor_parallel` model copies, vLLM's share of each GPU, and Hydra overrides
+            of verl's `ppo_trainer` config, last and strongest.
+        max_model_len: longest prompt with its completion, in tokens; None: the two lengths together.
     """
 
     def __init__(
         self,
         model_path: str | Path,
-        *,
+        settings: EngineSettings,
         prompt_length: int,
         response_length: int,
-        platform: Literal["cpu", "gpu"] = "gpu",
-        nnodes: int = 1,
-        gpus_per_node: int = 1,
-        tensor_parallel: int = 1,
-        gpu_memory_utilization: float | None = None,
-        seed: int = 0,
-        overrides: tuple[str, ...] = (),
+        platform: Literal["cpu", "gpu"],
+        max_model_len: int | None = None,
     ) -> None:
-        for override in overrides:
+        for override in settings.overrides:
             key, _, value = override.lstrip("+").partition("=")
             if key.endswith("rollout.load_format") and value.startswith("dummy"):
                 raise UserError(
                     f"{override} in engine.overrides: the servers would sample from random weights; drop it"
                 )
-        copies, rest = divmod(nnodes * gpus_per_node, tensor_parallel)
-        if rest or not copies:
+        gpus = settings.nnodes * settings.gpus_per_node
+        if not gpus or gpus % settings.tensor_parallel:
             raise UserError(
-                f"engine.tensor_parallel={tensor_parallel} does not divide the {nnodes * gpus_per_node} GPUs of "
+                f"engine.tensor_parallel={settings.tensor_parallel} does not divide the {gpus} GPUs of "
                 "engine.nnodes * engine.gpus_per_node"
             )
-        self.model_path = str(model_path)
-        self.prompt_length, self.response_length = prompt_length, response_length
-        self.platform = platform
-        self.nnodes, self.gpus_per_node, self.tensor_parallel = nnodes, gpus_per_node, tensor_parallel
-        self.gpu_memory_utilization = gpu_memory_utilization
-        self.seed = seed
-        self.overrides = overrides
+        self.model_path, self.settings, self.platform = str(model_path), settings, platform
+        self.prompt_length, self.response_length, self.max_model_len = prompt_length, response_length, max_model_len
         self._client: Any = None
         self._manager: Any = None
         # Ray ties its daemons' lives to the thread that started them.
@@ -165,13 +156,12 @@ class VerlEngine:
             os.environ.setdefault(name, value)
         # Ray's daemons start while this thread imports verl.
         ray_started = self._ray_thread.submit(self._start_ray, {name: os.environ[name] for name in environment})
-        from transformers import AutoConfig, GenerationConfig
         from verl.workers.rollout.llm_server import LLMServerManager
 
         config = self._compose()
         ray_started.result()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
-        self._end_ids = _end_ids(self.model_path, AutoConfig, GenerationConfig)
+        self._end_ids = _end_ids(self.model_path)
         if self._cancelled:
             raise EngineError("stopped")
         self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
@@ -193,7 +183,7 @@ class VerlEngine:
             "logging_level": "ERROR",
         }
         if self.platform == "cpu":
-            arguments |= {"num_cpus": 16, "num_gpus": self.gpus_per_node, "_system_config": _NO_PRESTART}
+            arguments |= {"num_cpus": 16, "num_gpus": self.settings.gpus_per_node, "_system_config": _NO_PRESTART}
         if "RAY_ADDRESS" not in os.environ:
             arguments["include_dashboard"] = False
         self._owns_ray = True
@@ -211,25 +201,22 @@ class VerlEngine:
             f"{rollout}.name=vllm",
             f"{rollout}.load_format=auto",
             f"{rollout}.skip_tokenizer_init=false",
-            f"{rollout}.nnodes={self.nnodes}",
-            f"{rollout}.n_gpus_per_node={self.gpus_per_node}",
-            f"{rollout}.tensor_model_parallel_size={self.tensor_parallel}",
+            f"{rollout}.nnodes={self.settings.nnodes}",
+            f"{rollout}.n_gpus_per_node={self.settings.gpus_per_node}",
+            f"{rollout}.tensor_model_parallel_size={self.settings.tensor_parallel}",
             f"{rollout}.prompt_length={self.prompt_length}",
             f"{rollout}.response_length={self.response_length}",
-            f"{rollout}.max_model_len={longest}",
+            f"{rollout}.max_model_len={self.max_model_len or longest}",
             f"{rollout}.max_num_batched_tokens={max(longest, 8192)}",
-            f"{rollout}.seed={self.seed}",
+            f"{rollout}.seed=0",  # of the servers; every request brings its own
             f"{rollout}.free_cache_engine=false",
             f"++{rollout}.enable_sleep_mode=false",
-            f"trainer.nnodes={self.nnodes}",
-            f"trainer.n_gpus_per_node={self.gpus_per_node}",
-            *(
-                [f"{rollout}.gpu_memory_utilization={self.gpu_memory_utilization}"]
-                if self.gpu_memory_utilization is not None
-                else []
-            ),
-            *self.overrides,
+            f"trainer.nnodes={self.settings.nnodes}",
+            f"trainer.n_gpus_per_node={self.settings.gpus_per_node}",
         ]
+        if self.platform == "gpu":
+            overrides.append(f"{rollout}.gpu_memory_utilization={self.settings.gpu_memory_utilization}")
+        overrides += self.settings.overrides
         outer = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
         try:
@@ -259,31 +246,25 @@ class _FinalOnly:
     """
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return _attribute, ("vllm.sampling_params", "RequestOutputKind", "FINAL_ONLY")
+        return _final_only, ()
 
 
-def _attribute(module: str, *names: str) -> Any:
-    import importlib
+def _final_only() -> Any:
+    from vllm.sampling_params import RequestOutputKind
 
-    value: Any = importlib.import_module(module)
-    for name in names:
-        value = getattr(value, name)
-    return value
+    return RequestOutputKind.FINAL_ONLY
 
 
-def _end_ids(model_path: str, config_class: Any, generation_config_class: Any) -> frozenset[int]:
+def _end_ids(model_path: str) -> frozenset[int]:
     """The tokens at which vLLM stops: those of the generation config, else of the config, and the tokenizer's."""
-    ids: set[int] = set()
-    for cls in (config_class, generation_config_class):
-        try:
-            value = cls.from_pretrained(model_path).eos_token_id
-        except OSError:
-            continue
-        ids |= set(value if isinstance(value, list) else [] if value is None else [value])
-    from transformers import AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer, GenerationConfig
 
-    end = AutoTokenizer.from_pretrained(model_path).eos_token_id
-    return frozenset(ids if end is None else ids | {end})
+    ids: set[int | None] = {AutoTokenizer.from_pretrained(model_path).eos_token_id}
+    for cls in (AutoConfig, GenerationConfig):
+        with contextlib.suppress(OSError):  # no such file
+            value = cls.from_pretrained(model_path).eos_token_id
+            ids.update(value if isinstance(value, list) else [value])
+    return frozenset(end for end in ids if end is not None)
 
 
 def _last_line(error: BaseException) -> str:

@@ -21,6 +21,7 @@ from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.openai import OpenAIEngine
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
+from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 
 SAMPLING = Sampling(max_tokens=8)
@@ -56,9 +57,9 @@ async def never_returns() -> None:
 
 def draw(engine: Any, folder: Path, requests: list[Request] = REQUESTS, **settings: Any) -> list[Completion]:
     async def main() -> list[Completion]:
-        settings.setdefault("in_flight", 8)
+        of_engine = EngineSettings(**{"in_flight": 8, "retries": 0, "timeout": None} | settings)
         with Journal(folder / "journal.sqlite") as journal:
-            async with JournaledEngine(engine, journal, "r", first_wait=0.01, **settings) as journaled:
+            async with JournaledEngine(engine, journal, "r", of_engine, first_wait=0.01) as journaled:
                 return list(await asyncio.gather(*map(journaled.generate, requests)))
 
     return asyncio.run(main())
@@ -245,8 +246,9 @@ def with_servers(
     async def main() -> Any:
         async with servers(count) as started:
             prepare(*started)
-            settings.setdefault("context_length", 64)
-            async with OpenAIEngine([server.url for server in started], "m", **settings) as engine:
+            context_length = settings.pop("context_length", 64)
+            of_engine = EngineSettings(base_urls=tuple(server.url for server in started), **settings)
+            async with OpenAIEngine(of_engine, "m", context_length) as engine:
                 return await scenario(engine, *started)
 
     return asyncio.run(asyncio.wait_for(main(), 60))
@@ -254,9 +256,9 @@ def with_servers(
 
 async def patiently(engine: OpenAIEngine, folder: Path, **settings: Any) -> list[Completion]:
     """All `REQUESTS` as a run makes them: behind the journaled engine, which makes failed ones again."""
-    settings = {"in_flight": 8, "retries": 5, "first_wait": 0.01} | settings
+    of_engine = EngineSettings(**{"in_flight": 8, "retries": 5, "timeout": None} | settings)
     with Journal(folder / "journal.sqlite") as journal:
-        journaled = JournaledEngine(_Opened(engine), journal, "r", **settings)
+        journaled = JournaledEngine(_Opened(engine), journal, "r", of_engine, first_wait=0.01)
         return list(await asyncio.gather(*map(journaled.generate, REQUESTS)))
 
 
@@ -273,7 +275,7 @@ class _Opened:
         return None
 
 
-def test_what_is_sent_and_what_comes_back() -> None:
+def test_what_is_sent_and_what_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(engine: OpenAIEngine, server: Server) -> None:
         request = Request((5, 6), Sampling(9, temperature=0.5, top_p=0.25, top_k=7), seed=3)
         assert await engine.generate(request) == Completion((3, 2), "stop")
@@ -293,7 +295,8 @@ def test_what_is_sent_and_what_comes_back() -> None:
         }
         assert server.headers["Authorization"] == "Bearer secret"
 
-    with_servers(1, scenario, api_key="secret")
+    monkeypatch.setenv("SERVERS_KEY", "secret")
+    with_servers(1, scenario, api_key_env="SERVERS_KEY")
 
 
 @pytest.mark.parametrize("fault", [lambda: error(500), lambda: error(503), not_json, not_a_completion, reset])
@@ -437,7 +440,7 @@ def test_a_server_with_too_short_a_context_is_refused() -> None:
 
 def test_no_server_at_the_start_is_said_at_once() -> None:
     async def main() -> None:
-        async with OpenAIEngine([f"http://127.0.0.1:{free_port()}/v1"], "m"):
+        async with OpenAIEngine(EngineSettings(base_urls=(f"http://127.0.0.1:{free_port()}/v1",)), "m"):
             pass
 
     with pytest.raises(EngineError, match=r"no server answers: http://127.*mend engine\.base_urls"):
@@ -447,14 +450,16 @@ def test_no_server_at_the_start_is_said_at_once() -> None:
 def test_one_of_two_servers_at_the_start_is_enough(tmp_path: Path) -> None:
     async def main() -> None:
         late = Server()
-        async with servers(1) as (early,), OpenAIEngine([late.url, early.url], "m", concurrency=4) as engine:
-            early.delay = 0.02
-            drawn = asyncio.create_task(patiently(engine, tmp_path))
-            await asyncio.sleep(0.02)
-            await late.start()
-            assert await drawn == EXPECTED
-            assert late.seen, "a server that comes later is used"
-            await late.stop()
+        async with servers(1) as (early,):
+            settings = EngineSettings(base_urls=(late.url, early.url), concurrency=4)
+            async with OpenAIEngine(settings, "m") as engine:
+                early.delay = 0.02
+                drawn = asyncio.create_task(patiently(engine, tmp_path))
+                await asyncio.sleep(0.02)
+                await late.start()
+                assert await drawn == EXPECTED
+                assert late.seen, "a server that comes later is used"
+                await late.stop()
 
     asyncio.run(asyncio.wait_for(main(), 60))
 

@@ -21,6 +21,7 @@ from int_verl.progress import StageProgress
 from int_verl.run.run import Run
 from int_verl.run_files import TABLES
 from int_verl.settings.compose import compose
+from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 from int_verl.stages.assemble import Stages
 from tests.generate.engines.vllm_servers import VLLMServers, free_port
@@ -117,7 +118,8 @@ def test_completions(servers: Servers, codec: ChatCodec) -> None:
 
     async def main() -> None:
         urls = [servers.url(port) for port in servers.ports]
-        async with OpenAIEngine(urls, "tiny", context_length=512) as both, OpenAIEngine(urls[1:], "tiny") as one:
+        settings, second = EngineSettings(base_urls=(*urls,)), EngineSettings(base_urls=(*urls[1:],))
+        async with OpenAIEngine(settings, "tiny", 512) as both, OpenAIEngine(second, "tiny") as one:
             requests = [Request(prompt, Sampling(24), seed) for seed in range(40)]
             first = await asyncio.gather(*map(both.generate, requests))
             again = await asyncio.gather(*map(one.generate, reversed(requests)))
@@ -129,9 +131,9 @@ def test_completions(servers: Servers, codec: ChatCodec) -> None:
             with pytest.raises(UserError, match="max_model_len"):
                 await both.generate(Request(prompt, Sampling(600), 1))
         with pytest.raises(UserError, match=r"--max-model-len 1024"):
-            await OpenAIEngine(urls, "tiny", context_length=1024).__aenter__()
+            await OpenAIEngine(settings, "tiny", 1024).__aenter__()
         with pytest.raises(UserError, match="serves tiny, not large"):
-            await OpenAIEngine(urls, "large").__aenter__()
+            await OpenAIEngine(settings, "large").__aenter__()
 
     asyncio.run(main())
 

@@ -12,6 +12,7 @@ from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.engines.router import LeastBusyRouter
 from int_verl.generate.engines.verl import VerlEngine
+from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 
 
@@ -29,7 +30,7 @@ def test_the_engine(make_model: Callable[[bool], Path]) -> None:
     requests = [Request(prompt, sampling, seed=index * 10 + k) for index, prompt in enumerate(prompts) for k in (0, 1)]
 
     async def scenario() -> None:
-        async with VerlEngine(folder, prompt_length=64, response_length=32, platform="cpu") as engine:
+        async with VerlEngine(folder, EngineSettings(), 64, 32, platform="cpu") as engine:
             assert isinstance(engine, Engine)
             greedy = await engine.generate(Request(prompts[0], Sampling(max_tokens=8, temperature=0.0), seed=1))
             expected = network.generate(torch.tensor([prompts[0]]), max_new_tokens=8, do_sample=False)[0]
@@ -60,7 +61,7 @@ def test_the_engine(make_model: Callable[[bool], Path]) -> None:
 
 def test_a_missing_model() -> None:
     async def scenario() -> None:
-        async with VerlEngine("/no/such/model", prompt_length=8, response_length=8, platform="cpu"):
+        async with VerlEngine("/no/such/model", EngineSettings(), 8, 8, platform="cpu"):
             pass
 
     with pytest.raises(UserError, match=r"no config\.json"):
@@ -69,7 +70,7 @@ def test_a_missing_model() -> None:
 
 def test_sizes_must_fit() -> None:
     with pytest.raises(UserError, match=r"engine\.tensor_parallel=2"):
-        VerlEngine("model", prompt_length=8, response_length=8, gpus_per_node=3, tensor_parallel=2)
+        VerlEngine("model", EngineSettings(gpus_per_node=3, tensor_parallel=2), 8, 8, platform="gpu")
 
 
 def test_the_router_sends_to_the_least_busy() -> None:

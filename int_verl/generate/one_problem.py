@@ -1,0 +1,325 @@
+"""The way of one problem to its interventions.
+
+    attempts -> grade -> verifications of the incorrect ones -> parse, filter -> guided rollouts -> grade -> select
+
+Each request has a seed of its own, made from the run's seed and what the request is for, so rows do not depend on
+the order in which requests finish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+from int_verl.generate.candidates import Attempt, Candidate
+from int_verl.generate.engines.base import Request
+from int_verl.generate.filters import check_location, leaks_answer
+from int_verl.generate.sampler import Draw
+from int_verl.generate.seeds import request_seed, share_has
+from int_verl.generate.tables import ProblemRows, Row
+from int_verl.generate.thinking import steps_begin
+from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
+from int_verl.problems.sets import Problem
+from int_verl.settings.generation import Condition, Until
+from int_verl.settings.sampling import Sampling
+from int_verl.steps import cut_steps, prefix_tokens
+
+if TYPE_CHECKING:
+    from int_verl.generate.dataflow import Generator
+
+# The second part of `Request.order`: of one problem the deeper stages go first.
+_GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
+_CONDITIONS = get_args(Condition)
+
+
+class OneProblem:
+    """The stages of one problem, in their order; each adds to `rows`."""
+
+    def __init__(self, generator: Generator, problem: Problem, number: int) -> None:
+        self.policy, self.proposer = generator.policy, generator.proposer or generator.policy
+        self.prompts, self.grader = generator.prompts, generator.grader
+        self.settings, self.watcher = generator.settings, generator.watcher
+        self.problem, self.rows = problem, ProblemRows(number)
+        self.prompt_ids = self.policy.codec.prompt_ids(self.prompts.solve(problem.problem))
+
+    async def solve(self, until: Until) -> ProblemRows:
+        attempts = await self._sample()
+        if until == "sample" or not attempts:
+            return self.rows
+        candidates = await self._propose(attempts)
+        if until == "propose" or not candidates:
+            return self.rows
+        await self._guide(candidates)
+        self._select(candidates)
+        return self.rows
+
+    # Sample
+
+    async def _sample(self) -> list[Attempt]:
+        """Draw and grade the attempts; return those to ask interventions for."""
+        drawn = await asyncio.gather(*map(self._attempt, range(self.settings.sample.attempts)))
+        solved = any(row["correct"] for row, _ in drawn)
+        chosen: list[Attempt] = []
+        for row, attempt in drawn:
+            row["skipped"] = self._why_skipped(row, attempt, solved, chosen)
+            if not row["skipped"]:
+                chosen.append(attempt)
+                self.watcher.count("incorrect")
+            self.rows.attempts.append(row)
+        return chosen
+
+    async def _attempt(self, index: int) -> tuple[Row, Attempt]:
+        settings = self.settings.sample
+        request = self._request(
+            self.prompt_ids, settings.sampling, ("sample", self.problem.id, index), (_SAMPLE, index)
+        )
+        draw = await self.policy.draw(request, self.prompts.solve_version)
+        outcome, answer = await self._judge(draw)
+        self.watcher.count("attempts")
+        text = draw.text or ""
+        begin = steps_begin(text, draw.opened_thinking, settings.thinking)
+        attempt = Attempt(index, draw.token_ids, cut_steps(text, self.settings.steps.by, begin))
+        row = {
+            "problem_id": self.problem.id,
+            "attempt": index,
+            "text": draw.text,
+            "answer": answer,
+            "outcome": outcome,
+            "correct": outcome == "correct",
+            "steps": len(attempt.steps),
+            "steps_begin": begin,
+            **draw.provenance,
+        }
+        return row, attempt
+
+    def _why_skipped(self, row: Row, attempt: Attempt, solved: bool, chosen: Sequence[Attempt]) -> str:
+        settings = self.settings.propose
+        if row["outcome"] not in settings.outcomes:
+            return str(row["outcome"])
+        if settings.only_unsolved and solved:
+            return "problem_solved"
+        if not attempt.steps.text[attempt.steps.begin :].strip():
+            return "empty"
+        if settings.max_steps is not None and len(attempt.steps) > settings.max_steps:
+            return "too_many_steps"
+        if any(attempt.token_ids == other.token_ids for other in chosen):
+            return "duplicate"
+        return ""
+
+    async def _judge(self, draw: Draw, start: str = "") -> tuple[str, str | None]:
+        """The outcome of a response that begins with `start`, and its answer.
+
+        The outcome is the grader's verdict; `truncated` for a response that is not correct and that the length limit
+        cut off; `unclosed_thinking` for one that ended in its thinking; `prompt_too_long` if there is none.
+        """
+        if draw.answer(start) is None:
+            return draw.no_answer, None
+        problem, response = self.problem, start + (draw.text or "")
+        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.id)
+        return "truncated" if draw.cut_off and not grade.correct else grade.verdict, grade.answer
+
+    # Propose
+
+    async def _propose(self, attempts: Sequence[Attempt]) -> list[Candidate]:
+        """Verify every chosen attempt; return the proposals that parse and pass the filters, duplicates removed."""
+        turns = await self._guided_solution() if self.settings.propose.two_turns else ()
+        drawn = await asyncio.gather(
+            *(
+                self._verify(attempt, turns, index)
+                for attempt in attempts
+                for index in range(self.settings.propose.proposals)
+            )
+        )
+        candidates: dict[tuple[str, str], Candidate] = {}
+        for row, candidate in drawn:
+            if candidate is not None:
+                first = candidates.setdefault((candidate.before, candidate.intervention.content), candidate)
+                if first is not candidate:
+                    row["status"] = "duplicate"
+            self.watcher.count(row["status"])
+            self.rows.proposals.append(row)
+        return list(candidates.values())
+
+    async def _guided_solution(self) -> tuple[str, str] | None:
+        """The first turn, written once a problem and shared by all its attempts: (user's prompt, model's answer).
+
+        The answer is without its thinking. None if there is no answer; the row says why.
+        """
+        settings = self.settings.propose
+        content = self.prompts.guided_solution(self.problem.problem, self.problem.reference_solution)
+        request = self._request(
+            self.proposer.codec.prompt_ids(content),
+            settings.guided_solution_sampling or settings.sampling,
+            ("guided_solution", self.problem.id),
+            (_GUIDED_SOLUTION,),
+        )
+        draw = await self.proposer.draw(request, self.prompts.guided_solution_version)
+        answered = draw.answer()
+        answer = (answered or "").strip()
+        status = "written" if answer else "empty"
+        if draw.cut_off or answered is None:
+            status = draw.no_answer
+        row = {"problem_id": self.problem.id, "text": draw.text, "status": status, **draw.provenance}
+        self.rows.guided_solutions.append(row)
+        return (content, answer) if answer else None
+
+    async def _verify(
+        self, attempt: Attempt, turns: tuple[str, ...] | None, index: int
+    ) -> tuple[Row, Candidate | None]:
+        """Ask for an intervention; `turns` is None if the first turn came to nothing, and then nothing is asked."""
+        prompt_ids: tuple[int, ...] = ()
+        if turns is not None:
+            first_answer = turns[1] if turns else None
+            content = self.prompts.verify(
+                self.problem.problem, self.problem.reference_solution, attempt.steps.texts, first_answer
+            )
+            prompt_ids = self.proposer.codec.prompt_ids(*turns, content)
+        purpose = ("propose", self.problem.id, attempt.index, index)
+        request = self._request(prompt_ids, self.settings.propose.sampling, purpose, (_VERIFY, attempt.index, index))
+        draw = await self.proposer.draw(request, self.prompts.verify_version, send=turns is not None)
+        status, intervention, misplaced = self._read(draw, attempt)
+        if turns is None:
+            status = "no_guided_solution"
+        row = {
+            "problem_id": self.problem.id,
+            "attempt": attempt.index,
+            "proposal": index,
+            "text": draw.text,
+            "status": status,
+            "misplaced": misplaced,
+            "content": intervention.content if intervention else None,
+            "location": intervention.location if intervention else None,
+            **draw.provenance,
+        }
+        if status != "proposed" or intervention is None:
+            return row, None
+        prefix = prefix_tokens(self.policy.codec, attempt.token_ids, attempt.steps.start(intervention.location))
+        return row, Candidate(attempt, index, intervention, prefix)
+
+    def _read(self, draw: Draw, attempt: Attempt) -> tuple[str, Intervention | None, str]:
+        """What a verification amounts to: `proposed` or the reason why not, and how its location contradicts it."""
+        settings = self.settings.propose
+        answer = draw.answer()
+        if answer is None:
+            return draw.no_answer, None, ""
+        try:
+            intervention = parse_intervention(answer)
+        except InterventionParseError as error:
+            return "truncated" if draw.cut_off else error.reason, None, ""
+        misplaced = check_location(intervention, len(attempt.steps), answer) or ""
+        if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
+            return misplaced, intervention, misplaced
+        if leaks_answer(intervention.content, self.problem.answer):
+            return "leak", intervention, misplaced
+        if len(self.policy.codec.encode(intervention.content)) > settings.max_content_tokens:
+            return "too_long", intervention, misplaced
+        return "proposed", intervention, misplaced
+
+    # Guide
+
+    async def _guide(self, candidates: Sequence[Candidate]) -> None:
+        """Continue after every intervention, in waves, and beside them the controls."""
+        settings = self.settings.guide
+        controls = settings.controls if share_has(settings.control_share, self.problem.id) else ()
+        every = range(settings.rollouts)
+        drawn = await asyncio.gather(
+            self._waves(candidates),
+            *(self._rollouts(candidate, control, every) for candidate in candidates for control in controls),
+        )
+        for rows in drawn:
+            self.rows.guided += rows
+
+    async def _waves(self, candidates: Sequence[Candidate]) -> list[Row]:
+        settings = self.settings.guide
+        one_is_enough = settings.stop_at_first_success and self.settings.select.interventions == "one_per_problem"
+        drawn: list[Row] = []
+        first, live = 0, list(candidates)
+        for size in settings.wave_sizes():
+            indices = range(first, first := first + size)
+            wave = await asyncio.gather(*(self._rollouts(candidate, "intervention", indices) for candidate in live))
+            for candidate, rows in zip(live, wave, strict=True):
+                drawn += rows
+                candidate.rollouts += rows
+            live = [candidate for candidate in live if candidate.drawn]  # the prompts of the others do not fit
+            if settings.stop_at_first_success:
+                live = [candidate for candidate in live if not candidate.correct]
+            if not live or (one_is_enough and any(candidate.correct for candidate in candidates)):
+                break
+        return drawn
+
+    async def _rollouts(self, candidate: Candidate, condition: Condition, indices: range) -> list[Row]:
+        settings = self.settings.guide
+        begun_ids, begun = candidate.beginning(condition, self.policy.codec, self.settings.steps.by, settings.separator)
+        context_ids = self.prompt_ids + begun_ids
+        attempt, proposal = candidate.attempt.index, candidate.proposal
+
+        async def rollout(index: int) -> Row:
+            purpose = ("guide", condition, self.problem.id, attempt, proposal, index)
+            order = (_GUIDE, attempt, proposal, _CONDITIONS.index(condition), index)
+            request = self._request(context_ids, settings.sampling, purpose, order)
+            draw = await self.policy.draw(request, self.prompts.solve_version)
+            outcome, answer = await self._judge(draw, begun)
+            self.watcher.count("guided" if condition == "intervention" else "control")
+            if outcome == "correct" and condition == "intervention":
+                self.watcher.count("guided_correct")
+            return {
+                "problem_id": self.problem.id,
+                "attempt": attempt,
+                "proposal": proposal,
+                "condition": condition,
+                "rollout": index,
+                "text": draw.text,
+                "answer": answer,
+                "outcome": outcome,
+                "correct": outcome == "correct",
+                **draw.provenance,
+            }
+
+        return await asyncio.gather(*map(rollout, indices))
+
+    # Select
+
+    def _select(self, candidates: Sequence[Candidate]) -> None:
+        """Decide which interventions SFT trains on."""
+        settings = self.settings.select
+        passing = [candidate for candidate in candidates if candidate.correct or not settings.need_success]
+        if settings.interventions == "one_per_problem" and passing:
+            passing = [max(passing, key=lambda candidate: candidate.correct)]  # the first of equals
+        planned = self.settings.guide.rollouts
+        for candidate in candidates:
+            row = {"problem_id": self.problem.id, **candidate.row(planned, kept=candidate in passing)}
+            self.rows.interventions.append(row)
+            if row["kept"]:
+                self.watcher.count("kept")
+                self.rows.sft.append(self._sft_row(candidate))
+
+    def _sft_row(self, candidate: Candidate) -> Row:
+        codec, prefix_ids = self.policy.codec, candidate.prefix.token_ids
+        untrained = 0
+        if self.settings.sample.thinking == "solution":
+            untrained = len(prefix_tokens(codec, prefix_ids, candidate.attempt.steps.begin).token_ids)
+        return {
+            "problem_id": self.problem.id,
+            "attempt": candidate.attempt.index,
+            "proposal": candidate.proposal,
+            "content": candidate.intervention.content,
+            "location": candidate.intervention.location,
+            "prompt_ids": [*self.prompt_ids, *prefix_ids[:untrained]],
+            "prefix_ids": list(prefix_ids[untrained:]),
+            "prefix_rest": candidate.prefix.rest,
+            "intervention_ids": codec.encode(candidate.added),
+            "messages": [
+                {"role": "user", "content": self.prompts.solve(self.problem.problem)},
+                {"role": "assistant", "content": candidate.before + candidate.intervention.content},
+            ],
+            "model": self.policy.model.name,
+            "model_revision": self.policy.model.revision,
+            "prompt_version": self.prompts.verify_version,
+        }
+
+    def _request(
+        self, prompt_ids: tuple[int, ...], sampling: Sampling, purpose: tuple[str | int, ...], order: tuple[int, ...]
+    ) -> Request:
+        """`purpose` makes the seed; `order` is the place among the problem's other requests."""
+        return Request(prompt_ids, sampling, request_seed(self.settings.seed, *purpose), (self.rows.number, *order))

@@ -1,0 +1,78 @@
+"""A model with the engine that draws from it, and what comes of a request."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+
+from int_verl.generate.chat import ChatCodec
+from int_verl.generate.engines.base import Engine, Request
+from int_verl.generate.model import LocalModel
+from int_verl.generate.tables import Row
+from int_verl.generate.thinking import answer_in
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What came of a request."""
+
+    token_ids: tuple[int, ...]
+    "The completion's, without the end token."
+    text: str | None
+    "The same as text; None: the prompt did not fit, or was not sent."
+    opened_thinking: str
+    provenance: Row
+    "The columns that every generated row has, `int_verl.records.PROVENANCE`."
+
+    @property
+    def cut_off(self) -> bool:
+        return bool(self.provenance["finish_reason"] == "length")
+
+    def answer(self, start: str = "") -> str | None:
+        """What follows the thinking of a response that begins with `start`; None: see `no_answer`."""
+        return None if self.text is None else answer_in(start + self.text, self.opened_thinking)
+
+    @property
+    def no_answer(self) -> str:
+        """Why there is no answer, where there is none."""
+        if self.text is None:
+            return "prompt_too_long"
+        return "truncated" if self.cut_off else "unclosed_thinking"
+
+
+@dataclass(frozen=True, slots=True)
+class Sampler:
+    """A model as the dataflow talks to it."""
+
+    engine: Engine
+    "Where its completions come from; normally a `JournaledEngine`."
+    model: LocalModel
+
+    @property
+    def codec(self) -> ChatCodec:
+        return self.model.codec
+
+    async def draw(self, request: Request, prompt_version: str, send: bool = True) -> Draw:
+        """Ask the engine, unless the prompt does not fit with its new tokens or is not to be sent."""
+        prompt_ids, sampling, completion = request.prompt_ids, request.sampling, None
+        if send and len(prompt_ids) + sampling.max_tokens <= self.model.context_length:
+            completion = await self.engine.generate(request)
+        token_ids = self.codec.without_end(completion.token_ids) if completion else ()
+        provenance = {
+            "model": self.model.name,
+            "model_revision": self.model.revision,
+            "prompt_version": prompt_version,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "max_tokens": sampling.max_tokens,
+            "seed": request.seed,
+            # Rows wait until their problem is done: one tuple for all rollouts of a prefix, and 4 bytes a token.
+            "prompt_ids": prompt_ids,
+            "token_ids": array("i", completion.token_ids) if completion else None,
+            "prompt_tokens": len(prompt_ids),
+            "completion_tokens": len(completion.token_ids) if completion else 0,
+            "finish_reason": completion.finish_reason if completion else None,
+        }
+        text = self.codec.decode(token_ids) if completion else None
+        return Draw(token_ids, text, self.codec.opened_thinking, provenance)
