@@ -11,7 +11,7 @@ from int_verl.run.run import Run
 from int_verl.run.schedule import Schedule, recorded_settings
 from int_verl.run.stage import Stage
 from int_verl.run_files import BASELINE_ROWS, KEPT
-from int_verl.settings.generation import UNTIL, Until
+from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
 from int_verl.stages.evaluate import EvaluationStage
 from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
 from int_verl.stages.report import ReportStage
@@ -40,7 +40,7 @@ class Stages:
 
     @cached_property
     def dataflow(self) -> Dataflow:
-        run, recorded = self.run, dict[str, Any]()
+        run, settings, recorded = self.run, self.run.settings, dict[str, Any]()
         for stage in (SampleStage, ProposeStage, GuideStage):
             recorded |= recorded_settings(stage, run.config)
         return Dataflow(
@@ -51,14 +51,17 @@ class Stages:
             proposer=run.proposer,
             prompts=run.prompts,
             new_grader=run.grader,
-            grader=run.settings.grader,
-            seed=run.settings.run.seed,
-            sample=run.settings.sample,
-            propose=run.settings.propose,
-            guide=run.settings.guide,
-            select=run.settings.select,
-            steps=run.settings.steps,
-            estimate=run.settings.estimate,
+            grader=settings.grader,
+            settings=GeneratorSettings(
+                seed=settings.run.seed,
+                in_flight=settings.engine.in_flight,
+                sample=settings.sample,
+                propose=settings.propose,
+                guide=settings.guide,
+                select=settings.select,
+                steps=settings.steps,
+            ),
+            estimate=settings.estimate,
             until=self.until,
             recorded=recorded,
         )

@@ -30,16 +30,7 @@ from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, CARD, HELDOUT_PROBLEMS, PROPOSALS, RL_ROWS, SPOOL, TABLES, TRAIN_PROBLEMS
 from int_verl.settings.evaluation import GraderSettings
-from int_verl.settings.generation import (
-    EstimateSettings,
-    GeneratorSettings,
-    GuideSettings,
-    ProposeSettings,
-    SampleSettings,
-    SelectSettings,
-    StepSettings,
-    Until,
-)
+from int_verl.settings.generation import EstimateSettings, GeneratorSettings, Until
 from int_verl.stages.data_card import write_release
 from int_verl.stages.preflight import check_problems
 from int_verl.stages.preview import show_estimate, show_prompts
@@ -75,29 +66,12 @@ class Dataflow:
     prompts: Prompts
     new_grader: Callable[[], BaseGrader]
     grader: GraderSettings
-    seed: int
-    sample: SampleSettings
-    propose: ProposeSettings
-    guide: GuideSettings
-    select: SelectSettings
-    steps: StepSettings
+    settings: GeneratorSettings
     estimate: EstimateSettings
     until: Until
     "The last stage that is wanted; the dataflow runs up to it at once."
     recorded: Mapping[str, Any] = field(default_factory=dict)
     "Dotted key -> value of all settings that the rows depend on, for the data card."
-
-    @property
-    def settings(self) -> GeneratorSettings:
-        return GeneratorSettings(
-            seed=self.seed,
-            in_flight=self.policy.settings.in_flight,
-            sample=self.sample,
-            propose=self.propose,
-            guide=self.guide,
-            select=self.select,
-            steps=self.steps,
-        )
 
     def run(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         """From the problems to the tables of every stage up to `until`, and what lies beside them.
@@ -112,7 +86,7 @@ class Dataflow:
             self.problems,
             self.prompts,
             self.policy.model,
-            self.sample.sampling.max_tokens,
+            self.settings.sample.sampling.max_tokens,
             self.grader,
             self.new_grader,
             progress,
@@ -174,7 +148,7 @@ class Dataflow:
                 self.problems.train,
                 self.prompts,
                 self.policy.model,
-                self.propose.two_turns,
+                self.settings.propose.two_turns,
                 counts,
                 self.recorded,
             )
@@ -218,20 +192,11 @@ class GenerationStage(Stage):
         raise NotImplementedError
 
     def preview(self, console: Console) -> None:
-        flow = self.dataflow
-        show_prompts(
-            console, flow.folder, flow.problems.train, flow.prompts, flow.steps.by, flow.propose.two_turns, self.name
-        )
-        engine = flow.policy.settings
-        show_estimate(
-            console,
-            flow.folder,
-            flow.problems.share_size,
-            self.name,
-            (flow.sample, flow.propose, flow.guide),
-            flow.estimate,
-            gpus=engine.nnodes * engine.gpus_per_node,
-        )
+        flow, settings, engine = self.dataflow, self.dataflow.settings, self.dataflow.policy.settings
+        by, two_turns = settings.steps.by, settings.propose.two_turns
+        show_prompts(console, flow.folder, flow.problems.train, flow.prompts, by, two_turns, self.name)
+        gpus = engine.nnodes * engine.gpus_per_node
+        show_estimate(console, flow.folder, flow.problems.share_size, self.name, settings, flow.estimate, gpus)
 
 
 class SampleStage(GenerationStage):
@@ -244,7 +209,7 @@ class SampleStage(GenerationStage):
         return super().inputs() | {"prompts": self.dataflow.prompts.solve_version}
 
     def size(self) -> str:
-        return f"{self.dataflow.problems.share_size} problems x {self.dataflow.sample.attempts} attempts"
+        return f"{self.dataflow.problems.share_size} problems x {self.dataflow.settings.sample.attempts} attempts"
 
 
 class ProposeStage(GenerationStage):
@@ -267,7 +232,7 @@ class ProposeStage(GenerationStage):
             _ = self.dataflow.proposer.model.folder_in_plan
 
     def size(self) -> str:
-        settings = self.dataflow.propose
+        settings = self.dataflow.settings.propose
         first = ", after a guided solution a problem" if settings.two_turns else ""
         return f"{settings.proposals} proposals an incorrect attempt{first}"
 
@@ -288,6 +253,6 @@ class GuideStage(GenerationStage):
         return super().outputs() | release
 
     def size(self) -> str:
-        settings = self.dataflow.guide
+        settings = self.dataflow.settings.guide
         controls = f", with controls {', '.join(settings.controls)}" if settings.controls else ""
         return f"{settings.rollouts} guided rollouts an intervention{controls}"

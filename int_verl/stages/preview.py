@@ -19,14 +19,7 @@ from int_verl.problems.sets import Problem
 from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run_files import ATTEMPTS, GUIDED_SOLUTIONS
-from int_verl.settings.generation import (
-    EstimateSettings,
-    GuideSettings,
-    ProposeSettings,
-    SampleSettings,
-    StepRule,
-    Until,
-)
+from int_verl.settings.generation import EstimateSettings, GeneratorSettings, StepRule, Until
 from int_verl.stages.estimate import assumptions, estimate, estimate_table, known_from
 from int_verl.steps import cut_steps
 
@@ -55,13 +48,13 @@ def show_estimate(
     folder: RunFolder,
     problems: int,
     until: Until,
-    stages: tuple[SampleSettings, ProposeSettings, GuideSettings],
+    asked: GeneratorSettings,
     settings: EstimateSettings,
     gpus: int,
 ) -> None:
     """Print what the stages up to `until` will ask for."""
     known = known_from(folder.path)
-    lines = estimate(problems, until, *stages, known, settings.completion_tokens)
+    lines = estimate(problems, until, asked.sample, asked.propose, asked.guide, known, settings.completion_tokens)
     console.print(estimate_table(lines, settings, gpus))
     for sentence in assumptions(lines, known, settings):
         console.print(escape(sentence), highlight=False, soft_wrap=True)
