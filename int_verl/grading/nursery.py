@@ -26,10 +26,10 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from int_verl.errors import UserError
-from int_verl.grading.messages import receive, send
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 1.0
+_MAX_MESSAGE = 4 << 20
 
 Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
 """Request -> reply, and how it goes on: ``last``, the worker ends; ``cold``, no reply, the slow imports are needed."""
@@ -53,6 +53,22 @@ class Task(ABC):
         """
 
 
+def send(channel: socket.socket, message: Any) -> None:
+    """Write one message: a line of JSON."""
+    channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def receive(channel: socket.socket) -> Any:
+    """Read the one message that is on its way; None when the other side is gone.
+
+    Raises:
+        TimeoutError: the channel has a timeout and it passed.
+    """
+    with channel.makefile("rb") as lines:
+        line = lines.readline(_MAX_MESSAGE)
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
 def main() -> None:
     """The nursery's life. Requests: ``spawn`` (with the worker's end of a socket pair) and ``kill`` (a pid)."""
     control_fd, module, name, arguments = sys.argv[2:]
@@ -63,7 +79,7 @@ def main() -> None:
     task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
     task.prepare()
     children: set[int] = set()
-    _reply(control, {"ready": os.getpid()})
+    send(control, {"ready": os.getpid()})
     warm = False
     while True:
         if children and not warm:
@@ -80,7 +96,7 @@ def main() -> None:
             break
         if request["do"] == "spawn" and worker_fd is not None:
             children.add(pid := _fork_worker(task, control, worker_fd))
-            _reply(control, {"pid": pid, "warm": warm})
+            send(control, {"pid": pid, "warm": warm})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
     for pid in list(children):
@@ -96,10 +112,6 @@ def _fork_worker(task: Task, control: socket.socket, worker_fd: int) -> int:
     os.close(worker_fd)
     _lead_group(pid)
     return pid
-
-
-def _reply(control: socket.socket, message: dict[str, Any]) -> None:
-    control.send(json.dumps(message).encode())
 
 
 def _receive_request(control: socket.socket) -> tuple[Any, int | None]:

@@ -9,12 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from int_verl.grading.messages import receive
+from int_verl.grading.nursery import receive
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from int_verl.grading.nursery import main; main()"
@@ -85,25 +85,15 @@ class Nursery:
             CannotBegin: it said so, or ended.
             PoolError: it could not be started.
         """
-        for attempt in range(2):
-            ours, theirs = socket.socketpair()
-            try:
-                reply = self._command({"do": "spawn"}, theirs)
-            except (PoolError, OSError) as problem:
-                ours.close()
-                if attempt or self._closed:
-                    raise PoolError(f"cannot start a grading worker: {problem}") from problem
-                continue
-            finally:
-                theirs.close()
-            worker = Worker(reply["pid"], ours, reply["warm"])
-            fault = _fault_at_begin(worker)
-            if fault is None:
-                return worker
-            self.kill(worker)
-            if attempt or self._kind.tries == 1:
-                raise CannotBegin(fault)
-        raise AssertionError("unreachable")
+        try:
+            return self._spawn()
+        except CannotBegin:
+            if self._kind.tries == 1:
+                raise
+        except PoolError:
+            if self._closed:
+                raise
+        return self._spawn()
 
     def kill(self, worker: Worker) -> None:
         """End a worker and all that it started."""
@@ -125,7 +115,23 @@ class Nursery:
             # Not our child: keep Popen from waiting for it.
             self._process.returncode = 0
 
-    def _command(self, request: dict[str, Any], passed: socket.socket | None = None) -> Any:
+    def _spawn(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                reply = self._command({"do": "spawn"}, [theirs.fileno()])
+        except (PoolError, OSError) as problem:
+            ours.close()
+            raise PoolError(f"cannot start a grading worker: {problem}") from problem
+        worker = Worker(reply["pid"], ours, reply["warm"])
+        fault = _fault_at_begin(worker)
+        if fault is not None:
+            self.kill(worker)
+            raise CannotBegin(fault)
+        return worker
+
+    def _command(self, request: dict[str, Any], passed: Sequence[int] = ()) -> Any:
+        """The reply to a request; nothing is said to a ``kill``, and no nursery is started for it."""
         with self._lock:
             starts = request["do"] == "spawn"
             if not self.pids():
@@ -134,20 +140,14 @@ class Nursery:
                 self._start()
             assert self._control is not None
             with contextlib.suppress(OSError):
-                fds = [passed.fileno()] if passed else []
-                socket.send_fds(self._control, [json.dumps(request).encode()], fds)
-                reply = self._reply() if starts else {}
-                if reply is not None:
-                    self.warm = reply.get("warm", self.warm)
+                socket.send_fds(self._control, [json.dumps(request).encode()], passed)
+                if not starts:
+                    return None
+                if (reply := receive(self._control)) is not None:
+                    self.warm = reply["warm"]
                     return reply
             self._stop()
             raise PoolError("the nursery process died")
-
-    def _reply(self) -> Any:
-        """None if there is none."""
-        assert self._control is not None
-        with contextlib.suppress(OSError, ValueError):
-            return json.loads(self._control.recv(4096) or b"null")
 
     def _start(self) -> None:
         self._stop()
@@ -172,10 +172,12 @@ class Nursery:
         finally:
             theirs.close()
         self._control.settimeout(START_SECONDS)
-        if self._reply() is None:
-            self._stop()
-            raise PoolError("the grading processes did not start; set INT_VERL_GRADING_DEBUG=1 to see why")
-        self._control.settimeout(_CONTROL_SECONDS)
+        with contextlib.suppress(OSError):
+            if receive(self._control) is not None:
+                self._control.settimeout(_CONTROL_SECONDS)
+                return
+        self._stop()
+        raise PoolError("the grading processes did not start; set INT_VERL_GRADING_DEBUG=1 to see why")
 
     def _stop(self) -> None:
         self.warm = False

@@ -16,7 +16,7 @@ import time
 import weakref
 from typing import Any
 
-from int_verl.grading.messages import receive, send
+from int_verl.grading.nursery import receive, send
 from int_verl.grading.nursery_handle import START_SECONDS, Nursery, PoolError, Worker, WorkerKind
 
 _live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
@@ -140,28 +140,28 @@ class WorkerPool:
             while True:
                 if self._closed:
                     raise PoolError("the grader is closed")
-                for k in reversed(range(len(self._idle))):
-                    if self._idle[k].warm or not need_warm:
-                        return self._idle.pop(k)
+                if self._nursery.warm:
+                    self._retire_cold()
+                for worker in reversed(self._idle):
+                    if worker.warm or not need_warm:
+                        self._idle.remove(worker)
+                        return worker
                 if self._started < self._size and (self._nursery.warm or not need_warm):
                     self._started += 1
                     break
-                if not need_warm:
-                    self._condition.wait()
-                    continue
-                if not self._nursery.warm and not self._replacing:
+                if need_warm and not self._nursery.warm and not self._replacing:
                     self._replacing = True
                     self._started += 1
                     threading.Thread(target=self._replace_cold, name="int-verl-grading", daemon=True).start()
-                if not self._condition.wait(max(deadline - time.monotonic(), 0.0)) and time.monotonic() >= deadline:
+                left = deadline - time.monotonic() if need_warm else None
+                if left is not None and left <= 0:
                     raise StillImporting
+                self._condition.wait(left)
         try:
-            worker = self._nursery.spawn()
+            return self._nursery.spawn()
         except BaseException:
             self._forget()
             raise
-        self._retire_cold()
-        return worker
 
     def _replace_cold(self) -> None:
         """Wait for the nursery's imports, and add a worker that has them."""
@@ -171,22 +171,20 @@ class WorkerPool:
         with self._condition:
             self._replacing = False
             if worker is None:
-                self._started -= 1
+                self._forget()
             else:
-                self._idle.append(worker)
-            self._retire_cold()
+                self._release(worker)
 
     def _retire_cold(self) -> None:
-        """Let go of idle workers that have not the imports, if the nursery has them by now."""
-        with self._condition:
-            idle, self._idle = self._idle, []
-            for worker in idle:
-                self._release(worker)
-            self._condition.notify_all()
+        """Let go of idle workers that have not the imports."""
+        for worker in [worker for worker in self._idle if not worker.warm]:
+            worker.channel.close()
+            self._idle.remove(worker)
+            self._started -= 1
 
     def _release(self, worker: Worker) -> None:
         with self._condition:
-            if self._closed or (self._nursery.warm and not worker.warm):
+            if self._closed:
                 worker.channel.close()
                 self._started -= 1
             else:
