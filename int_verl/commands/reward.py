@@ -51,10 +51,7 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
     tried = training_rows(islice(file_rows(rows_file), rows), rows_file)
     outcomes = check_contract(compute_score, tried, seconds=seconds, settings=extra)
     for outcome in outcomes:
-        click.echo(
-            f"{'ok  ' if outcome.passed else 'FAIL'}  {outcome.what}"
-            + (f": {outcome.detail}" if outcome.detail else "")
-        )
+        click.echo(f"ok    {outcome.what}" if outcome.passed else f"FAIL  {outcome.what}: {outcome.detail}")
     failures = sum(not outcome.passed for outcome in outcomes)
     if failures:
         click.echo(f"{failures} of {len(outcomes)} checks failed; verl cannot rely on {function}")
@@ -64,14 +61,10 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
 
 @reward.command()
 @click.option("--problems", "file", required=True, metavar="FILE", help="Problem set: .parquet, .jsonl or .csv.")
-@click.option(
-    "--answer-column",
-    default=None,
-    help="Column of gold answers [default: guessed from its name].",
-)
+@click.option("--answer-column", help="Column of gold answers [default: guessed from its name].")
 @click.option("--timeout", default=2.0, show_default=True, help="Seconds for one gold answer.")
-@click.option("--workers", default=None, type=int, help="Worker processes [default: the number of cores, at most 4].")
-@click.option("--output", default=None, metavar="FILE", help="Write the unusable rows here as jsonl.")
+@click.option("--workers", type=int, help="Worker processes [default: the number of cores, at most 4].")
+@click.option("--output", metavar="FILE", help="Write the unusable rows here as jsonl.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if any gold answer cannot be used.")
 def audit(
     file: str, answer_column: str | None, timeout: float, workers: int | None, output: str | None, strict: bool

@@ -5,8 +5,10 @@ The file is read row by row; what is kept of a row are its id, its answer, hashe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -14,10 +16,10 @@ from int_verl.errors import UserError
 from int_verl.files import text_hash
 from int_verl.grading import BaseGrader, Grader
 from int_verl.problems.columns import Columns, find_columns
-from int_verl.problems.lengths import LengthMeter, Lengths
+from int_verl.problems.lengths import Lengths, summary
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.raw_rows import raw_rows
-from int_verl.problems.sets import Fault, Problem, check_row, surplus_fields
+from int_verl.problems.sets import REQUIRED, Fault, Problem, check_row, surplus_fields
 from int_verl.records import PROBLEM, write_rows
 
 Use = Literal["train", "heldout"]
@@ -45,6 +47,9 @@ class Likeness:
     "Of the 13-grams of the shorter problem."
     id: str
     other_id: str
+
+    def __str__(self) -> str:
+        return f"row {self.row} ({self.id}) and row {self.other_row} ({self.other_id}): {self.share:.0%}"
 
 
 @dataclass(slots=True)
@@ -119,15 +124,17 @@ def check_problems(
         )
     report = Report(file, use or ("train" if "reference_solution" in found.mapping else "heldout"), found)
     problems = _ProblemIndex()
-    meters = {column: LengthMeter(column, tokens) for column in ("problem", "answer", "reference_solution")}
+    measures: dict[str, Callable[[str], int]] = {"characters": len} | ({"tokens": tokens} if tokens else {})
+    lengths: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, faults, problem in _checked_rows(file, found, report.use):
         report.rows = number
         count("rows")
         report.faults["missing"] += faults
         if problem is not None:
             report.faults["repeated"] += problems.add(number, problem)
-            for column, meter in meters.items():
-                meter.add(getattr(problem, column))
+            for column, (unit, measure) in product(REQUIRED, measures.items()):
+                if text := getattr(problem, column):
+                    lengths[column, unit].append(measure(text))
     report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
@@ -138,7 +145,7 @@ def check_problems(
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
         report.faults["in_evaluation"] = problems.also_in(evaluation, against)
-    report.lengths = [summary for meter in meters.values() for summary in meter.summaries()]
+    report.lengths = [summary(*place, numbers) for place, numbers in lengths.items()]
     return report
 
 

@@ -48,11 +48,6 @@ class Tally:
         return self.correct + self.wrong + (self.truncated if truncated == "failure" else 0)
 
 
-def attempts_of(place: Path) -> Path:
-    """The file of attempts that a run's folder holds, or that is named itself."""
-    return place / "sample/attempts.parquet" if place.is_dir() else place
-
-
 def problems_of(attempts_file: Path, named: Path | None) -> Path:
     """The file of problems that is named, or else that of the run which drew the attempts.
 
@@ -116,7 +111,6 @@ def count_bands(rates: Iterable[float]) -> dict[str, int]:
 def select_hard(
     problems: Iterable[Mapping[str, Any]],
     tallies: Mapping[str, Tally],
-    *,
     max_pass_rate: float,
     min_attempts: int,
     truncated: Truncated,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,38 +24,15 @@ class Lengths:
     bin_width: float
 
 
-class LengthMeter:
-    """Lengths of one column's texts that are not empty.
-
-    Args:
-        tokens: text -> its number of tokens.
-    """
-
-    def __init__(self, column: str, tokens: Callable[[str], int] | None) -> None:
-        self._column = column
-        self._measures: dict[str, Callable[[str], int]] = {"characters": len} | ({"tokens": tokens} if tokens else {})
-        self._lengths: dict[str, list[int]] = {unit: [] for unit in self._measures}
-
-    def add(self, text: str) -> None:
-        if text:
-            for unit, measure in self._measures.items():
-                self._lengths[unit].append(measure(text))
-
-    def summaries(self) -> Iterator[Lengths]:
-        """One a unit; none if all texts were empty."""
-        for unit, lengths in self._lengths.items():
-            if lengths:
-                yield self._summary(unit, np.array(lengths))
-
-    def _summary(self, unit: str, lengths: np.ndarray) -> Lengths:
-        points = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
-        top = max(float(np.percentile(lengths, 99)), 1.0)
-        bins, edges = np.histogram(np.minimum(lengths, top), bins=min(BINS, int(top)), range=(0, top))
-        return Lengths(
-            self._column,
-            unit,
-            {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
-            round(float(lengths.mean()), 1),
-            bins.tolist(),
-            float(edges[1]),
-        )
+def summary(column: str, unit: str, lengths: list[int]) -> Lengths:
+    points = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
+    top = max(float(np.percentile(lengths, 99)), 1.0)
+    bins, edges = np.histogram(np.minimum(lengths, top), bins=min(BINS, int(top)), range=(0, top))
+    return Lengths(
+        column,
+        unit,
+        {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
+        round(float(np.mean(lengths)), 1),
+        bins.tolist(),
+        float(edges[1]),
+    )
