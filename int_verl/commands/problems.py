@@ -16,10 +16,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from int_verl.grading import BaseGrader
-    from int_verl.problems.check import Likeness, Report
+    from int_verl.problems.check import Lengths, Likeness, Report
     from int_verl.problems.columns import Columns
     from int_verl.problems.hard import Tally, Truncated
-    from int_verl.problems.lengths import Lengths
     from int_verl.problems.sets import Fault
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"

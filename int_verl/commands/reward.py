@@ -72,7 +72,7 @@ def audit(
     """Grade every gold answer against itself and list those that cannot be used, with row numbers and reasons."""
     from int_verl.grading import Grader
     from int_verl.problems.check import shortened
-    from int_verl.problems.gold_answers import gold_answers
+    from int_verl.problems.columns import gold_answers
 
     golds = list(gold_answers(file, answer_column))
     with Grader(workers=workers, timeout=timeout) as grader:

@@ -7,6 +7,7 @@ that outlives the time limit ends with its process and all that this has started
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -63,7 +64,8 @@ class RewardFunction(BaseGrader):
         self._pool = WorkerPool(kind, workers, timeout)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="reward")
         self._lock = threading.Lock()
-        self._answered = self._failed = self._tried_golds = self._finished_golds = 0
+        self._golds = itertools.count()
+        self._answered = self._failed = self._finished_golds = 0
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
@@ -94,10 +96,7 @@ class RewardFunction(BaseGrader):
         Raises:
             UserError: all that were tried failed.
         """
-        with self._lock:
-            self._tried_golds += 1
-            tried = self._tried_golds
-        if tried > TRIED_GOLDS:
+        if next(self._golds) >= TRIED_GOLDS:
             return None
         grades = [self.grade_response(response, gold) for response in (f"\\boxed{{{gold}}}", gold)]
         failed = [grade.means for grade in grades if grade.means != "reward function"]

@@ -12,11 +12,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
+
 from int_verl.errors import UserError
 from int_verl.files import text_hash
 from int_verl.grading import BaseGrader, Grader
 from int_verl.problems.columns import Columns, find_columns
-from int_verl.problems.lengths import Lengths, summary
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.raw_rows import raw_rows
 from int_verl.problems.sets import REQUIRED, Fault, Problem, check_row, surplus_fields
@@ -32,6 +33,8 @@ KINDS: dict[Kind, str] = {
 }
 GRADER_TIMEOUT = 5.0
 "Seconds a comparison may take; as in a run."
+PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+BINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,20 @@ class Likeness:
 
     def __str__(self) -> str:
         return f"row {self.row} ({self.id}) and row {self.other_row} ({self.other_id}): {self.share:.0%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long a column's texts are, in characters or tokens."""
+
+    column: str
+    unit: str
+    percentiles: dict[str, int]
+    "Percentile -> length; 0 is the shortest, 100 the longest."
+    mean: float
+    bins: list[int]
+    "Texts in each of equally wide classes from 0 to the 99th percentile; longer ones are in the last."
+    bin_width: float
 
 
 @dataclass(slots=True)
@@ -145,8 +162,22 @@ def check_problems(
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
         report.faults["in_evaluation"] = problems.also_in(evaluation, against)
-    report.lengths = [summary(*place, numbers) for place, numbers in lengths.items()]
+    report.lengths = [_summary(*place, numbers) for place, numbers in lengths.items()]
     return report
+
+
+def _summary(column: str, unit: str, lengths: list[int]) -> Lengths:
+    points = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
+    top = max(float(np.percentile(lengths, 99)), 1.0)
+    bins, edges = np.histogram(np.minimum(lengths, top), bins=min(BINS, int(top)), range=(0, top))
+    return Lengths(
+        column,
+        unit,
+        {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
+        round(float(np.mean(lengths)), 1),
+        bins.tolist(),
+        float(edges[1]),
+    )
 
 
 def locate_columns(file: str, said: Mapping[str, str] | None = None, answer_after: str | None = None) -> Columns:

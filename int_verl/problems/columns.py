@@ -1,14 +1,18 @@
-"""Which column of a file holds what: guessed from the names that problem sets use, unless it is said."""
+"""Which column of a file holds what: guessed from the names that problem sets use, unless it is said.
+
+So the problems of any file are found, and the gold answers even of a file that has nothing else.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.problems.raw_rows import file_rows
 
 # Ours -> what others call it, likeliest first; case, blanks, _ and - aside.
 NAMES = {
@@ -101,6 +105,29 @@ def column_of(ours: str, names: Iterable[str]) -> str | None:
     """The likeliest of a file's columns for one of ours, or None."""
     plain = {_plain(name): name for name in reversed(list(names))}
     return next((plain[_plain(name)] for name in NAMES[ours] if _plain(name) in plain), None)
+
+
+def gold_answers(file: str, column: str | None = None) -> Iterator[tuple[int, Any]]:
+    """(row number from 1, gold answer), whatever its type.
+
+    What follows ``####`` is the answer where a solution comes before it, as in GSM8K. verl's own rows are read too
+    (``reward_model.ground_truth``).
+
+    Args:
+        column: where the answers are; by default it is guessed from its name.
+
+    Raises:
+        UserError: the file cannot be read, or has no such column.
+    """
+    for number, row in enumerate(file_rows(file), start=1):
+        if column is None and isinstance(row.get("reward_model"), dict):
+            yield number, row["reward_model"].get("ground_truth")
+            continue
+        name = column or column_of("answer", row)
+        if name is None or name not in row:
+            missing = f"no column {name!r}" if name else "no column of answers"
+            raise UserError(f"{file}: {missing}; pass --answer-column, one of: {', '.join(map(str, row))}")
+        yield number, Columns({"answer": name}, ANSWER_MARK).read(row)["answer"]
 
 
 def _all_have_the_mark(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
