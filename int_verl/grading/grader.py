@@ -8,8 +8,7 @@ import os
 from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
-from int_verl.grading.nursery_handle import PoolError, WorkerKind
-from int_verl.grading.pool import StillImporting, WorkerPool
+from int_verl.grading.pool import PoolError, StillImporting, WorkerKind, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.brackets import nesting

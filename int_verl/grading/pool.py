@@ -10,20 +10,69 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import json
 import os
+import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from int_verl.grading.nursery import receive, send
-from int_verl.grading.nursery_handle import START_SECONDS, Nursery, PoolError, Worker, WorkerKind
 
-_live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
+_BOOTSTRAP = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from int_verl.grading.nursery import main; main()"
+)
+START_SECONDS = 120.0
+_CONTROL_SECONDS = 60.0
+
+
+class PoolError(Exception):
+    """The worker processes could not be started, or died under a request."""
+
+
+class CannotBegin(PoolError):
+    """A worker was started and said why it can answer nothing, or ended before it could."""
 
 
 class StillImporting(TimeoutError):
     """The deadline passed while the processes were importing: it says nothing about the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerKind:
+    """What workers do, and in what kind of process.
+
+    Example: ``WorkerKind("int_verl.grading.comparisons:Comparisons", {"memory_mb": 2048})``
+    """
+
+    task: str
+    """``MODULE:CLASS`` of a `nursery.Task`."""
+    arguments: Mapping[str, Any]
+    """What the class is called with; sent as JSON."""
+    options: tuple[str, ...] = ()
+    """The interpreter's."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables beside the owner's."""
+    tries: int = 1
+    """How many workers may die under a request."""
+    died: str = "its process died"
+    """What is said when they did."""
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """A process that has begun its task."""
+
+    pid: int
+    channel: socket.socket
+    warm: bool
+    """Whether it was forked with the task's slow imports done."""
 
 
 class WorkerPool:
@@ -125,7 +174,7 @@ class WorkerPool:
                 self._release(worker)
             else:
                 self._nursery.kill(worker)
-                self._forget()
+                self._release(None)
         return state, reply
 
     def _acquire(self, need_warm: bool, deadline: float) -> Worker:
@@ -160,7 +209,7 @@ class WorkerPool:
         try:
             return self._nursery.spawn()
         except BaseException:
-            self._forget()
+            self._release(None)
             raise
 
     def _replace_cold(self) -> None:
@@ -170,10 +219,7 @@ class WorkerPool:
             worker = self._nursery.spawn()
         with self._condition:
             self._replacing = False
-            if worker is None:
-                self._forget()
-            else:
-                self._release(worker)
+            self._release(worker)
 
     def _retire_cold(self) -> None:
         """Let go of idle workers that have not the imports."""
@@ -182,19 +228,162 @@ class WorkerPool:
             self._idle.remove(worker)
             self._started -= 1
 
-    def _release(self, worker: Worker) -> None:
+    def _release(self, worker: Worker | None) -> None:
+        """Put a worker back among the idle ones; None: there is one less."""
         with self._condition:
-            if self._closed:
-                worker.channel.close()
-                self._started -= 1
-            else:
+            if worker is not None and not self._closed:
                 self._idle.append(worker)
+            else:
+                self._started -= 1
+                if worker is not None:
+                    worker.channel.close()
             self._condition.notify_all()
 
-    def _forget(self) -> None:
-        with self._condition:
-            self._started -= 1
-            self._condition.notify_all()
+
+class Nursery:
+    """The nursery process, started for the first worker and again if it dies; threads may share it."""
+
+    def __init__(self, kind: WorkerKind) -> None:
+        self._kind = kind
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._closed = False
+        self.warm = False
+        """Whether it is known to have done the task's slow imports."""
+
+    def pids(self) -> list[int]:
+        """Its process id, if it runs."""
+        return [self._process.pid] if self._process and self._process.poll() is None else []
+
+    def spawn(self) -> Worker:
+        """A new worker.
+
+        Raises:
+            CannotBegin: it said so, or ended.
+            PoolError: it could not be started.
+        """
+        try:
+            return self._spawn()
+        except CannotBegin:
+            if self._kind.tries == 1:
+                raise
+        except PoolError:
+            if self._closed:
+                raise
+        return self._spawn()
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker and all that it started."""
+        worker.channel.close()
+        with contextlib.suppress(PoolError, OSError):
+            self._command({"do": "kill", "pid": worker.pid})
+
+    def close(self) -> None:
+        """End it and its workers, whatever they are doing."""
+        self._closed = True
+        with self._lock:
+            self._stop()
+
+    def abandon(self) -> None:
+        """In a forked child: drop what belongs to the parent, without a word to its processes."""
+        if self._control is not None:
+            self._control.close()
+        if self._process is not None:
+            # Not our child: keep Popen from waiting for it.
+            self._process.returncode = 0
+
+    def _spawn(self) -> Worker:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                reply = self._command({"do": "spawn"}, [theirs.fileno()])
+        except (PoolError, OSError) as problem:
+            ours.close()
+            raise PoolError(f"cannot start a grading worker: {problem}") from problem
+        worker = Worker(reply["pid"], ours, reply["warm"])
+        fault = _fault_at_begin(worker)
+        if fault is not None:
+            self.kill(worker)
+            raise CannotBegin(fault)
+        return worker
+
+    def _command(self, request: dict[str, Any], passed: Sequence[int] = ()) -> Any:
+        """The reply to a request; nothing is said to a ``kill``, and no nursery is started for it."""
+        with self._lock:
+            starts = request["do"] == "spawn"
+            if not self.pids():
+                if not starts or self._closed:
+                    raise PoolError("the nursery process is gone")
+                self._start()
+            assert self._control is not None
+            with contextlib.suppress(OSError):
+                socket.send_fds(self._control, [json.dumps(request).encode()], passed)
+                if not starts:
+                    return None
+                if (reply := receive(self._control)) is not None:
+                    self.warm = reply["warm"]
+                    return reply
+            self._stop()
+            raise PoolError("the nursery process died")
+
+    def _start(self) -> None:
+        self._stop()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        package_root = str(Path(__file__).resolve().parents[2])
+        path = [package_root, *(entry for entry in sys.path if isinstance(entry, str) and entry)]
+        output = None if os.environ.get("INT_VERL_GRADING_DEBUG") else subprocess.DEVNULL
+        task = [*self._kind.task.split(":"), json.dumps(self._kind.arguments)]
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, *self._kind.options, "-c", _BOOTSTRAP, json.dumps(path), str(theirs.fileno()), *task],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                env={**os.environ, **self._kind.environment},
+            )
+        except OSError as problem:
+            self._stop()
+            raise PoolError(f"cannot start the grading processes: {problem}") from problem
+        finally:
+            theirs.close()
+        self._control.settimeout(START_SECONDS)
+        with contextlib.suppress(OSError):
+            if receive(self._control) is not None:
+                self._control.settimeout(_CONTROL_SECONDS)
+                return
+        self._stop()
+        raise PoolError("the grading processes did not start; set INT_VERL_GRADING_DEBUG=1 to see why")
+
+    def _stop(self) -> None:
+        self.warm = False
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            try:
+                self._process.wait(timeout=5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+
+
+def _fault_at_begin(worker: Worker) -> str | None:
+    try:
+        worker.channel.settimeout(START_SECONDS)
+        said = receive(worker.channel)
+    except TimeoutError:
+        return f"importing it did not end within {START_SECONDS:g} s"
+    except OSError:
+        said = None
+    fault: str | None = said["fault"] if said else "importing it ended the process"
+    return fault
+
+
+_live: weakref.WeakSet[WorkerPool] = weakref.WeakSet()
 
 
 def _after_fork() -> None:

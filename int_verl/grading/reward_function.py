@@ -16,8 +16,7 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.grading.base_grader import BaseGrader, Grade
-from int_verl.grading.nursery_handle import CannotBegin, PoolError, WorkerKind
-from int_verl.grading.pool import WorkerPool
+from int_verl.grading.pool import CannotBegin, PoolError, WorkerKind, WorkerPool
 from int_verl.grading.reward_result import read_result
 
 MAX_FAILURES = 100
