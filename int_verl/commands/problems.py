@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,7 @@ from int_verl.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from int_verl.grading import BaseGrader
-    from int_verl.problems.check import Lengths, Likeness, Report
+    from int_verl.problems.check import Likeness, Report
     from int_verl.problems.columns import Columns
     from int_verl.problems.hard import Tally, Truncated
     from int_verl.problems.sets import Fault
@@ -29,6 +29,9 @@ def _ends_in_parquet(_: click.Context, option: click.Parameter, path: Path | Non
     if path is not None and path.suffix != ".parquet":
         raise UserError(f"{option.opts[0]} {path}: the name must end in .parquet")
     return path
+
+
+_PARQUET: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _ends_in_parquet}
 
 
 @click.group()
@@ -72,14 +75,7 @@ def problems() -> None:
 @click.option("--model", metavar="FOLDER", help="Also count lengths in this model's tokens.")
 @click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Rows to list of each kind.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
-@click.option(
-    "--write",
-    "clean_file",
-    type=click.Path(path_type=Path),
-    callback=_ends_in_parquet,
-    metavar="CLEAN.parquet",
-    help="Write the rows that a run takes, with our columns.",
-)
+@click.option("--write", **_PARQUET, metavar="CLEAN.parquet", help="Write the rows that a run takes, with our columns.")
 def check(
     file: str,
     columns: tuple[str, ...],
@@ -87,7 +83,7 @@ def check(
     model: str | None,
     show: int,
     json_file: Path | None,
-    clean_file: Path | None,
+    write: Path | None,
     **rules: Any,
 ) -> None:
     """Check a problem set: .parquet, .jsonl, .csv or a `datasets` name (name:split).
@@ -96,6 +92,8 @@ def check(
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
     from int_verl.files import write_text
+    from int_verl.grading.function_calls import path_and_name
+    from int_verl.grading.reward_function import RewardFunction
     from int_verl.problems.check import check_problems, write_clean
     from int_verl.progress import StageProgress, standard_output
 
@@ -103,16 +101,16 @@ def check(
         raise UserError("--answer-after: say the mark that stands before the answers")
     console = standard_output()
     tokens = None if model is None else _token_counter(model)
-    grader = None if reward is None else lambda: _reward_function(reward)
+    grader = None if reward is None else lambda: RewardFunction(*path_and_name("--reward", reward))
     said = dict(map(_pair, columns))
     with StageProgress(console, "check", lead="rows") as progress:
         report = check_problems(file, columns=said, tokens=tokens, grader=grader, count=progress.count, **rules)
     _show_report(console, report, rules["near"], show)
     if json_file is not None:
         write_text(json_file, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
-    if clean_file is not None:
-        written = write_clean(report, clean_file)
-        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={clean_file}", highlight=False)
+    if write is not None:
+        written = write_clean(report, write)
+        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={write}", highlight=False)
     elif not report.usable_as_it_is:
         raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
 
@@ -123,13 +121,6 @@ def _token_counter(model: str) -> Callable[[str], int]:
 
     codec = ChatCodec(local_model(model))
     return lambda text: len(codec.encode(text))
-
-
-def _reward_function(text: str) -> BaseGrader:
-    from int_verl.grading.function_calls import path_and_name
-    from int_verl.grading.reward_function import RewardFunction
-
-    return RewardFunction(*path_and_name("--reward", text))
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -164,14 +155,20 @@ def _show_report(console: Console, report: Report, near: float, show: int) -> No
         found.add_row("like a row of the evaluation set", _number_of_rows(report.overlaps))
     console.print(found)
     lists: list[tuple[str, Sequence[Fault | Likeness]]] = [(KINDS[kind], report.faults[kind]) for kind in KINDS]
-    lists += [("pairs of rows that are alike", report.near_duplicates)]
-    lists += [(f"rows like a row of {report.against}", report.overlaps)]
+    lists.append(("pairs of rows that are alike", report.near_duplicates))
+    lists.append((f"rows like a row of {report.against}", report.overlaps))
     for title, entries in lists:
         if entries:
             console.print(f"[bold]{title}[/]", highlight=False)
             more = [f"and {len(entries) - show:,} more (--show, --json)"] if len(entries) > show else []
             _print_lines(console, [*map(str, entries[:show]), *more])
-    _show_lengths(console, report.lengths)
+
+    numbers = [Column(name, justify="right") for name in (*_PERCENTILES_SHOWN.values(), "mean")]
+    table = Table("", *numbers, "0 to 99 %", title="Lengths", title_justify="left")
+    for one in report.lengths:
+        points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
+        table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
+    console.print(table)
 
 
 def _number_of_rows(found: Iterable[Fault | Likeness]) -> str:
@@ -190,17 +187,6 @@ def _column_lines(columns: Columns) -> list[str]:
 
 def _print_lines(console: Console, lines: list[str]) -> None:
     console.print("\n".join(f"  {line}" for line in lines), highlight=False, markup=False)
-
-
-def _show_lengths(console: Console, lengths: list[Lengths]) -> None:
-    from rich.table import Column, Table
-
-    numbers = [Column(name, justify="right") for name in (*_PERCENTILES_SHOWN.values(), "mean")]
-    table = Table("", *numbers, "0 to 99 %", title="Lengths", title_justify="left")
-    for one in lengths:
-        points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
-        table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
-    console.print(table)
 
 
 def _spark(counts: list[int]) -> str:
@@ -233,9 +219,7 @@ def _spark(counts: list[int]) -> str:
     metavar="FILE",
     help="The problems, with our columns [default: problems/train.parquet of the run].",
 )
-@click.option(
-    "--out", type=click.Path(path_type=Path), callback=_ends_in_parquet, default=Path("hard.parquet"), show_default=True
-)
+@click.option("--out", **_PARQUET, default=Path("hard.parquet"), show_default=True)
 def hard(
     attempts: Path, max_pass_rate: float, min_attempts: int, truncated: Truncated, problems_file: Path | None, out: Path
 ) -> None:
@@ -258,17 +242,13 @@ def hard(
     if not tallies.keys() & ids:
         raise UserError(f"{file}: holds none of the problems of {attempts_file}; say --problems FILE")
     rows = list(select_hard(read_rows(file), tallies, max_pass_rate, min_attempts, truncated))
+    rate = f"a pass rate of at most {max_pass_rate:g} in"
     if not rows:
-        raise UserError(
-            f"{attempts_file}: no problem has a pass rate of at most {max_pass_rate:g} in {min_attempts} or more "
-            "attempts; raise --max-pass-rate or lower --min-attempts"
-        )
+        remedy = "raise --max-pass-rate or lower --min-attempts"
+        raise UserError(f"{attempts_file}: no problem has {rate} {min_attempts} or more attempts; {remedy}")
     write_rows(out, HARD_PROBLEM, rows)
-    console.print(
-        f"[green]✓[/] {len(rows):,} problems with a pass rate of at most {max_pass_rate:g} in at least {min_attempts} "
-        f"attempts written: problems.train={out}",
-        highlight=False,
-    )
+    written = f"{len(rows):,} problems with {rate} at least {min_attempts} attempts written: problems.train={out}"
+    console.print(f"[green]✓[/] {written}", highlight=False)
 
 
 def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
@@ -277,11 +257,12 @@ def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Tru
     from int_verl.evaluate import pass_at_k, wilson
     from int_verl.problems.hard import count_bands
 
+    say = partial(console.print, highlight=False)
     rule = "count as failures" if truncated == "failure" else "are left out"
-    console.print(
-        f"{len(tallies):,} problems; {sum(tally.truncated for tally in tallies.values()):,} truncated attempts {rule}, "
-        f"{sum(tally.ungraded for tally in tallies.values()):,} that the grader could not decide are left out",
-        highlight=False,
+    cut, undecided = (sum(getattr(tally, of) for tally in tallies.values()) for of in ("truncated", "ungraded"))
+    say(
+        f"{len(tallies):,} problems; {cut:,} truncated attempts {rule}, "
+        f"{undecided:,} that the grader could not decide are left out"
     )
     counts = [(tally.counted(truncated), tally.correct) for tally in tallies.values() if tally.counted(truncated)]
     if not counts:
@@ -298,9 +279,6 @@ def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Tru
     fewest = min(counted for counted, _ in counts)
     for k in sorted({1, fewest}):
         value = sum(pass_at_k(counted, correct, k) for counted, correct in counts) / len(counts)
-        console.print(f"pass@{k} {value:.2%} (unbiased, mean over problems)", highlight=False)
-    console.print(
-        f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below "
-        f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)",
-        highlight=False,
-    )
+        say(f"pass@{k} {value:.2%} (unbiased, mean over problems)")
+    below = f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)"
+    say(f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below {below}")

@@ -124,18 +124,13 @@ class Grader(BaseGrader):
         """The grade if it can be had without a worker, else the normalised gold and answer to ask about."""
         if answer is None:
             return Grade("no_answer", None)
-        if type(gold) is str:
-            number = as_plain_integer(answer)
-            if number is not None:
-                wanted = as_plain_integer(gold)
-                if wanted is not None:
-                    return Grade("correct" if wanted == number else "incorrect", answer)
-            wanted_text: str | None = gold
-        else:
-            wanted_text = as_text(gold)
-        if wanted_text is None or not wanted_text.strip():
+        wanted = as_text(gold)
+        if wanted is None or not wanted.strip():
             return Grade("gold_unparsable", answer)
-        normal_gold, normal_answer = normalise(wanted_text), normalise(answer)
+        number, wanted_number = as_plain_integer(answer), as_plain_integer(wanted)
+        if number is not None and wanted_number is not None:
+            return Grade("correct" if wanted_number == number else "incorrect", answer)
+        normal_gold, normal_answer = normalise(wanted), normalise(answer)
         if not normal_gold:
             return Grade("gold_unparsable", answer)
         if not normal_answer:

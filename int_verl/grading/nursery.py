@@ -36,10 +36,7 @@ Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
 
 
 class Task(ABC):
-    """What workers do. It is made in the nursery, with arguments that came as JSON."""
-
-    def prepare(self) -> None:  # noqa: B027
-        """In the nursery, before the first worker is forked."""
+    """What workers do. It is made in the nursery, before the first worker, with arguments that came as JSON."""
 
     def warm_up(self) -> None:  # noqa: B027
         """In the nursery, once the first worker is at work: what takes long."""
@@ -77,7 +74,6 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an owner may have left it ignored, and then nobody can wait
     task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
-    task.prepare()
     children: set[int] = set()
     send(control, {"ready": os.getpid()})
     warm = False

@@ -109,6 +109,10 @@ def check_contract(
     run = functools.partial(call, function, **settings)
     calls = make_calls(rows)
     attempt = functools.partial(_try, run)
+
+    def by_position(**arguments: Any) -> Any:
+        return function(*list(arguments.values())[:3], **settings)
+
     tried = [attempt(*named) for named in calls.items()]
     again = [attempt(*named) for named in calls.items()]
     with ThreadPoolExecutor(_THREADS) as executor:
@@ -121,7 +125,7 @@ def check_contract(
     faults = {
         "signature": [],
         "never raises": raised,
-        "positional call, as main_eval": _positional_faults(function, *next(iter(calls.items())), settings),
+        "positional call, as main_eval": _positional_faults(_try(by_position, *next(iter(calls.items())))),
         "returns a dict with score, or a number": [
             *(one.name for one in tried if one.result is None and not raised),
             *_faults_of_each(done, _type_faults),
@@ -173,16 +177,12 @@ def _signature_faults(function: Callable[..., Any], settings: dict[str, Any]) ->
     return []
 
 
-def _positional_faults(
-    function: Callable[..., Any], name: str, arguments: dict[str, Any], settings: dict[str, Any]
-) -> list[str]:
-    try:
-        result = function(*copy.deepcopy(list(arguments.values())[:3]), **settings)
-    except Exception as problem:
-        return [f"{name}: {type(problem).__name__}: {problem}"]
-    if not inspect.iscoroutine(result):
+def _positional_faults(tried: _Tried) -> list[str]:
+    if tried.raised:
+        return [f"{tried.name}: {tried.raised}"]
+    if not inspect.iscoroutine(tried.result):
         return []
-    result.close()
+    tried.result.close()
     return ["main_eval and the remote manager cannot await it"]
 
 

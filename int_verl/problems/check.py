@@ -152,7 +152,12 @@ def check_problems(
             for column, (unit, measure) in product(REQUIRED, measures.items()):
                 if text := getattr(problem, column):
                     lengths[column, unit].append(measure(text))
-    report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
+    golds = ((entry.row, entry.answer) for entry in problems.entries)
+    with grader() if grader else Grader(timeout=GRADER_TIMEOUT) as judge:
+        report.faults["gold"] = [
+            Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
+            for row, answer, reason in judge.unusable_golds(golds, lambda: count("gold answers"))
+        ]
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
         report.against = against
@@ -244,25 +249,13 @@ class _ProblemIndex:
     def add(self, row: int, problem: Problem) -> list[Fault]:
         """Take a problem in; returns what it repeats of earlier rows."""
         text = text_hash(problem.problem)
-        faults = []
-        if problem.id in self._row_of_id and text not in self._row_of_text:
-            faults.append(Fault(row, "id", f"{problem.id!r} is also the id of row {self._row_of_id[problem.id]}"))
-        if text in self._row_of_text:
-            faults.append(Fault(row, "problem", f"the same text as row {self._row_of_text[text]}"))
-        self._row_of_id.setdefault(problem.id, row)
-        self._row_of_text.setdefault(text, row)
+        first_of_id = self._row_of_id.setdefault(problem.id, row)
+        first_of_text = self._row_of_text.setdefault(text, row)
         self.entries.append(_Entry(row, problem.id, problem.answer, text))
         self.grams.add(problem.problem)
-        return faults
-
-    def unusable_golds(self, make_grader: Callable[[], BaseGrader], count: Callable[[str], None]) -> list[Fault]:
-        """Gold answers that the grader cannot use."""
-        golds = ((entry.row, entry.answer) for entry in self.entries)
-        with make_grader() as grader:
-            return [
-                Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
-                for row, answer, reason in grader.unusable_golds(golds, lambda: count("gold answers"))
-            ]
+        if first_of_text != row:
+            return [Fault(row, "problem", f"the same text as row {first_of_text}")]
+        return [Fault(row, "id", f"{problem.id!r} is also the id of row {first_of_id}")] if first_of_id != row else []
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""

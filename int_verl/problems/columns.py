@@ -53,9 +53,8 @@ class Columns:
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of the file with our columns, those it has; an answer without the mark stays as it is."""
         values = {ours: row[theirs] for ours, theirs in self.mapping.items() if theirs in row}
-        answer = values.get("answer")
-        if self.answer_after and isinstance(answer, str) and self.answer_after in answer:
-            solution, _, final = answer.rpartition(self.answer_after)
+        if self.answer_after and self.has_mark(values.get("answer")):
+            solution, _, final = values["answer"].rpartition(self.answer_after)
             values["answer"] = final.strip()
             if self.mapping.get("reference_solution") == self.mapping["answer"]:
                 values["reference_solution"] = solution.strip()
@@ -93,7 +92,8 @@ def find_columns(
         if ours not in mapping:
             raise UserError(f"{file}: which column is the {ours}? Say --column {ours}=NAME; it has {', '.join(names)}")
     guessed = [ours for ours, theirs in mapping.items() if ours not in said and ours != theirs]
-    if answer_after is None and _all_have_the_mark(rows, mapping["answer"]):
+    marked = (Columns(mapping, ANSWER_MARK).has_mark(row.get(mapping["answer"])) for row in rows)
+    if answer_after is None and next(marked, False) and all(marked):
         answer_after = ANSWER_MARK
         guessed.append("answer_after")
     if answer_after and "reference_solution" not in mapping:
@@ -128,15 +128,6 @@ def gold_answers(file: str, column: str | None = None) -> Iterator[tuple[int, An
             missing = f"no column {name!r}" if name else "no column of answers"
             raise UserError(f"{file}: {missing}; pass --answer-column, one of: {', '.join(map(str, row))}")
         yield number, Columns({"answer": name}, ANSWER_MARK).read(row)["answer"]
-
-
-def _all_have_the_mark(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
-    some = False
-    for row in rows:
-        some, answer = True, row.get(column)
-        if not isinstance(answer, str) or ANSWER_MARK not in answer:
-            return False
-    return some
 
 
 def _plain(name: str) -> str:

@@ -24,14 +24,8 @@ UNGRADED = frozenset(("timeout", "too_large", "gold_unparsable", "error"))
 BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 "Upper ends of the bands of pass rates; 0 and 1 are bands of their own."
 
-HARD_PROBLEM = pa.schema(
-    [
-        *PROBLEM,
-        pa.field("attempts", pa.int32()),  # that count
-        pa.field("correct", pa.int32()),
-        pa.field("truncated", pa.int32()),  # whether they count or not
-    ]
-)
+HARD_PROBLEM = pa.schema([*PROBLEM, *(pa.field(name, pa.int32()) for name in ("attempts", "correct", "truncated"))])
+"`attempts` are those that count; `truncated` counts them whether they do or not."
 
 
 @dataclass(slots=True)

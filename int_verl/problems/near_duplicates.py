@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -71,9 +70,8 @@ class Grams:
         keys, shared = np.unique(first.astype(np.int64) * width + second, return_counts=True)
         first, second = np.divmod(keys, width)
         share = shared / np.minimum(counts[first], other_counts[second])
-        columns: tuple[NDArray[Any], ...] = (first, second, shared, share)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return sorted((Pair(*row) for row in rows), key=lambda pair: (-pair.share, pair.first, pair.second))
+        pairs = map(Pair, first.tolist(), second.tolist(), shared.tolist(), share.tolist())
+        return sorted(pairs, key=lambda pair: (-pair.share, pair.first, pair.second))
 
     def _sorted(self) -> tuple[Hashes, NDArray[np.int32], NDArray[np.int64]]:
         """The hashes of all 13-grams in order, the text that each comes from, and each text's number of them."""
