@@ -98,9 +98,8 @@ def require_verl() -> None:
 
 def _installed() -> list[Check]:
     version = sys.version_info[:3]
-    python = Check(
-        "python", (3, 10) <= version[:2] < (3, 13), ".".join(map(str, version)), "use Python 3.10, 3.11 or 3.12"
-    )
+    dotted = ".".join(map(str, version))
+    python = Check("python", (3, 10) <= version[:2] < (3, 13), dotted, "use Python 3.10, 3.11 or 3.12")
     packages = [_distribution(name, versions) for name, versions in REQUIRED]
     engines = [f"{name} {found}" for name in ENGINES if (found := metadata_version(name)) is not None]
     engine = engines[0] if engines else f"neither {' nor '.join(ENGINES)} is installed"

@@ -20,13 +20,11 @@ def reward() -> None:
 
 @reward.command()
 @click.option("--fn", "function", required=True, metavar="PATH:NAME", help="FILE.py:NAME or pkg://MODULE:NAME.")
-@click.option(
-    "--file", "rows_file", required=True, metavar="FILE", help="Training rows: .parquet or .jsonl, verl's columns."
-)
+@click.option("--file", required=True, metavar="FILE", help="Training rows: .parquet or .jsonl, verl's columns.")
 @click.option("--rows", default=20, show_default=True, help="Rows of the file to try.")
 @click.option("--seconds", default=3.0, show_default=True, help="Longest that one call may take.")
 @click.option("--kwargs", "settings", default="{}", metavar="JSON", help="reward_kwargs, as a JSON object.")
-def check(function: str, rows_file: str, rows: int, seconds: float, settings: str) -> None:
+def check(function: str, file: str, rows: int, seconds: float, settings: str) -> None:
     """Try a reward function against what verl expects, and print what breaks.
 
     Signature, keys, types, awkward responses, threads, time, and the same result on repeated calls. Exit code 1 if
@@ -48,7 +46,7 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
         compute_score = load_function(path, name)
     except UserError as error:
         raise UserError(f"--fn {function}: {error}") from None
-    tried = training_rows(islice(file_rows(rows_file), rows), rows_file)
+    tried = training_rows(islice(file_rows(file), rows), file)
     outcomes = check_contract(compute_score, tried, seconds=seconds, settings=extra)
     for outcome in outcomes:
         click.echo(f"ok    {outcome.what}" if outcome.passed else f"FAIL  {outcome.what}: {outcome.detail}")

@@ -37,9 +37,6 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     from omegaconf import OmegaConf
     from rich.console import Console
 
-    from int_verl.generate.chat import ChatCodec
-    from int_verl.generate.model import local_model
-    from int_verl.sft.dataset import InterventionSFTDataset
     from int_verl.sft.row_file import model_named_in
 
     console = Console(soft_wrap=True, highlight=False)
@@ -49,6 +46,11 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
         file, model_name = run_or_parquet, model or model_named_in(run_or_parquet)
         intervention = {"loss_on": loss_on or "prefix_and_intervention", "suffix": suffix}
         data = {"max_length": 2**31, "intervention": intervention}
+    # Slow, so after the mistakes that are seen without them.
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.model import local_model
+    from int_verl.sft.dataset import InterventionSFTDataset
+
     tokenizer = ChatCodec(local_model(model_name)).tokenizer
     dataset = InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data))
     for number in range(min(rows, len(dataset))):

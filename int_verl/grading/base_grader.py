@@ -63,9 +63,7 @@ class BaseGrader(ABC):
     async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:
         """`grade_response` for asyncio: the event loop does not wait for a worker process.
 
-        Args:
-            source: where the problem comes from, and
-            problem_id: which it is, for those who want to know.
+        Where the problem comes from, and which it is, may matter to a reward function.
         """
 
     @abstractmethod

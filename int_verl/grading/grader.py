@@ -63,7 +63,6 @@ class Grader(BaseGrader):
         self._timed_out: dict[tuple[str, str], tuple[str, str]] = {}
 
     def close(self) -> None:
-        """End the worker processes."""
         self._pool.close()
 
     def warm(self) -> None:

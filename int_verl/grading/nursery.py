@@ -82,7 +82,7 @@ def main() -> None:
             task.warm_up()
             warm = True
         readable, _, _ = select.select([control], [], [], _POLL_SECONDS)
-        _reap(children)
+        children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
         if os.getppid() != parent:
             break
         if not readable:
@@ -117,12 +117,6 @@ def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
     except OSError:
         return None, None
     return json.loads(data or b"null"), (descriptors[0] if descriptors else None)
-
-
-def _reap(children: set[int]) -> None:
-    for pid in list(children):
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            children.discard(pid)
 
 
 def _kill(children: set[int], pid: int) -> None:

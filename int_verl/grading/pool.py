@@ -144,10 +144,9 @@ class WorkerPool:
             return
         with self._condition:
             self._closed = True
-            idle, self._idle = self._idle, []
+            while self._idle:
+                self._idle.pop().channel.close()
             self._condition.notify_all()
-        for worker in idle:
-            worker.channel.close()
         self._nursery.close()
 
     def abandon(self) -> None:

@@ -60,12 +60,13 @@ def make_calls(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Right, wrong and awkward responses to each row: name -> the arguments as verl's reward managers pass them."""
     calls = {}
     for number, row in enumerate(rows, start=1):
-        gold, info = row["reward_model"]["ground_truth"], row.get("extra_info") or {}
+        gold, source = row["reward_model"]["ground_truth"], row.get("data_source")
+        info = {**(row.get("extra_info") or {}), "num_turns": None, "rollout_reward_scores": {}}
         given = row.get("responses", row.get("response"))
         responses = {
             f"response {k}": text for k, text in enumerate(given if isinstance(given, list) else [given]) if text
         }
-        shown = gold if isinstance(gold, str) else str(gold)
+        shown = str(gold)
         responses |= {
             "gold in a box": f"So it is $\\boxed{{{shown}}}$.",
             "gold alone": shown,
@@ -80,10 +81,7 @@ def make_calls(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
                 r"\boxed{🎉}",
             }  # fmt: skip
         for name, text in responses.items():
-            extra = {**info, "num_turns": None, "rollout_reward_scores": {}}
-            calls[f"row {number}, {name}"] = dict(
-                zip(KEYWORDS, (row.get("data_source"), text, gold, extra), strict=True)
-            )
+            calls[f"row {number}, {name}"] = dict(zip(KEYWORDS, (source, text, gold, info), strict=True))
     return calls
 
 
@@ -97,7 +95,6 @@ def check_contract(
     """Run every check on a reward function.
 
     Args:
-        function: the reward function.
         rows: training rows with verl's columns.
         seconds: longest that one call may take (the very first may take longer).
         settings: ``reward_kwargs``.

@@ -73,10 +73,8 @@ class RewardFunction(BaseGrader):
 
     async def agrade_response(self, response: str, gold: str, source: str = "", problem_id: str = "") -> Grade:
         """`grade_response` with more of what the function is told in RL: its ``data_source`` and its ``extra_info``."""
-        extra = {"id": problem_id}
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._call, response, gold, source, extra
-        )
+        loop, extra = asyncio.get_running_loop(), {"id": problem_id}
+        return await loop.run_in_executor(self._threads, self._call, response, gold, source, extra)
 
     def grade_response(self, response: str, gold: str) -> Grade:
         """Grade a response that belongs to no problem."""

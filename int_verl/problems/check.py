@@ -175,14 +175,8 @@ def _summary(column: str, unit: str, lengths: list[int]) -> Lengths:
     points = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
     top = max(float(np.percentile(lengths, 99)), 1.0)
     bins, edges = np.histogram(np.minimum(lengths, top), bins=min(BINS, int(top)), range=(0, top))
-    return Lengths(
-        column,
-        unit,
-        {str(percent): int(point) for percent, point in zip(PERCENTILES, points, strict=True)},
-        round(float(np.mean(lengths)), 1),
-        bins.tolist(),
-        float(edges[1]),
-    )
+    percentiles = dict(zip(map(str, PERCENTILES), map(int, points), strict=True))
+    return Lengths(column, unit, percentiles, round(float(np.mean(lengths)), 1), bins.tolist(), float(edges[1]))
 
 
 def locate_columns(file: str, said: Mapping[str, str] | None = None, answer_after: str | None = None) -> Columns:
