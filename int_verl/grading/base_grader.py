@@ -83,7 +83,6 @@ class BaseGrader(ABC):
         """(row, gold, `gold_fault`) of those that have one, in order; as many are checked at a time as there are cores.
 
         Args:
-            golds: rows and their gold answers.
             checked: is called after each.
         """
         golds = list(golds)

@@ -79,7 +79,6 @@ class WorkerPool:
     """Up to ``workers`` processes, started as they are needed.
 
     Args:
-        kind: what they do.
         workers: most processes at a time.
         timeout: wall-clock seconds for one request, from the moment a worker that has begun has it.
     """

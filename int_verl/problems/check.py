@@ -249,7 +249,9 @@ class _ProblemIndex:
         self.grams.add(problem.problem)
         if first_of_text != row:
             return [Fault(row, "problem", f"the same text as row {first_of_text}")]
-        return [Fault(row, "id", f"{problem.id!r} is also the id of row {first_of_id}")] if first_of_id != row else []
+        if first_of_id != row:
+            return [Fault(row, "id", f"{problem.id!r} is also the id of row {first_of_id}")]
+        return []
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""

@@ -92,7 +92,8 @@ def find_columns(
         if ours not in mapping:
             raise UserError(f"{file}: which column is the {ours}? Say --column {ours}=NAME; it has {', '.join(names)}")
     guessed = [ours for ours, theirs in mapping.items() if ours not in said and ours != theirs]
-    marked = (Columns(mapping, ANSWER_MARK).has_mark(row.get(mapping["answer"])) for row in rows)
+    with_mark = Columns(mapping, ANSWER_MARK)
+    marked = (with_mark.has_mark(row.get(mapping["answer"])) for row in rows)
     if answer_after is None and next(marked, False) and all(marked):
         answer_after = ANSWER_MARK
         guessed.append("answer_after")
