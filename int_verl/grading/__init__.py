@@ -10,8 +10,7 @@ Importing it imports neither math-verify nor sympy; answers that need them are c
 """
 
 from int_verl.grading.base_grader import VERDICTS, BaseGrader, Grade
-from int_verl.grading.gold_text import holds_several
-from int_verl.grading.grader import Grader, shared_grader
+from int_verl.grading.grader import Grader, holds_several, shared_grader
 from int_verl.grading.reward_result import Score
 from int_verl.maths.boxes import extract_answer
 

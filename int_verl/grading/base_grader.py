@@ -7,7 +7,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,9 +41,7 @@ class BaseGrader(ABC):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @abstractmethod
@@ -66,9 +63,7 @@ class BaseGrader(ABC):
     async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:
         """`grade_response` for asyncio: the event loop does not wait for a worker process.
 
-        Args:
-            source: where the problem comes from, and
-            problem_id: which it is, for those who want to know.
+        Where the problem comes from, and which it is, may matter to a reward function.
         """
 
     @abstractmethod
@@ -88,7 +83,6 @@ class BaseGrader(ABC):
         """(row, gold, `gold_fault`) of those that have one, in order; as many are checked at a time as there are cores.
 
         Args:
-            golds: rows and their gold answers.
             checked: is called after each.
         """
         golds = list(golds)

@@ -30,8 +30,6 @@ class Comparisons(Task):
 
     def __init__(self, memory_mb: int) -> None:
         self._memory = memory_mb << 20
-
-    def prepare(self) -> None:
         sys.setrecursionlimit(5_000)
         warm_up_engine()
 

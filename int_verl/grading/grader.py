@@ -5,13 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import threading
 from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
-from int_verl.grading.gold_text import as_text
-from int_verl.grading.nursery_handle import PoolError, WorkerKind
-from int_verl.grading.pool import StillImporting, WorkerPool
+from int_verl.grading.pool import PoolError, StillImporting, WorkerKind, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.brackets import nesting
@@ -66,7 +63,6 @@ class Grader(BaseGrader):
         self._timed_out: dict[tuple[str, str], tuple[str, str]] = {}
 
     def close(self) -> None:
-        """End the worker processes."""
         self._pool.close()
 
     def warm(self) -> None:
@@ -127,18 +123,13 @@ class Grader(BaseGrader):
         """The grade if it can be had without a worker, else the normalised gold and answer to ask about."""
         if answer is None:
             return Grade("no_answer", None)
-        if type(gold) is str:
-            number = as_plain_integer(answer)
-            if number is not None:
-                wanted = as_plain_integer(gold)
-                if wanted is not None:
-                    return Grade("correct" if wanted == number else "incorrect", answer)
-            wanted_text: str | None = gold
-        else:
-            wanted_text = as_text(gold)
-        if wanted_text is None or not wanted_text.strip():
+        wanted = as_text(gold)
+        if wanted is None or not wanted.strip():
             return Grade("gold_unparsable", answer)
-        normal_gold, normal_answer = normalise(wanted_text), normalise(answer)
+        number, wanted_number = as_plain_integer(answer), as_plain_integer(wanted)
+        if number is not None and wanted_number is not None:
+            return Grade("correct" if wanted_number == number else "incorrect", answer)
+        normal_gold, normal_answer = normalise(wanted), normalise(answer)
         if not normal_gold:
             return Grade("gold_unparsable", answer)
         if not normal_answer:
@@ -177,23 +168,32 @@ class Grader(BaseGrader):
         return Grade(verdict, answer, means)
 
 
+def holds_several(value: Any) -> bool:
+    """Whether a gold is a list of answers; pandas, with which verl's main_eval reads, makes arrays of lists."""
+    return isinstance(value, (list, tuple, set, frozenset)) or type(value).__name__ == "ndarray"
+
+
+def as_text(value: Any) -> str | None:
+    """A gold or answer as text, several as a set; None where there is nothing to read."""
+    if value is None or isinstance(value, str):
+        return value
+    if holds_several(value):
+        parts = [as_text(part) for part in list(value)]
+        if not parts or any(part is None for part in parts):
+            return None
+        return parts[0] if len(parts) == 1 else "\\{" + ", ".join(part for part in parts if part) + "\\}"
+    try:
+        return str(value)
+    except Exception:
+        return None
+
+
 _shared: dict[tuple[Any, ...], Grader] = {}
-_shared_lock = threading.Lock()
 
 
 def shared_grader(**settings: Any) -> Grader:
     """The process's grader with these settings, made on first use; what reward functions call."""
     setting = tuple(sorted(settings.items()))
-    grader = _shared.get(setting)
-    if grader is None:
-        with _shared_lock:
-            grader = _shared.setdefault(setting, Grader(**settings))
-    return grader
-
-
-def _after_fork() -> None:
-    global _shared_lock
-    _shared_lock = threading.Lock()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+    if setting not in _shared:
+        _shared.setdefault(setting, Grader(**settings))  # atomic; a second thread's costs nothing and is dropped
+    return _shared[setting]

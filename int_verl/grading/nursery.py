@@ -26,20 +26,17 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 from int_verl.errors import UserError
-from int_verl.grading.messages import receive, send
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 1.0
+_MAX_MESSAGE = 4 << 20
 
 Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
 """Request -> reply, and how it goes on: ``last``, the worker ends; ``cold``, no reply, the slow imports are needed."""
 
 
 class Task(ABC):
-    """What workers do. It is made in the nursery, with arguments that came as JSON."""
-
-    def prepare(self) -> None:  # noqa: B027
-        """In the nursery, before the first worker is forked."""
+    """What workers do. It is made in the nursery, before the first worker, with arguments that came as JSON."""
 
     def warm_up(self) -> None:  # noqa: B027
         """In the nursery, once the first worker is at work: what takes long."""
@@ -53,6 +50,22 @@ class Task(ABC):
         """
 
 
+def send(channel: socket.socket, message: Any) -> None:
+    """Write one message: a line of JSON."""
+    channel.sendall(json.dumps(message).encode() + b"\n")
+
+
+def receive(channel: socket.socket) -> Any:
+    """Read the one message that is on its way; None when the other side is gone.
+
+    Raises:
+        TimeoutError: the channel has a timeout and it passed.
+    """
+    with channel.makefile("rb") as lines:
+        line = lines.readline(_MAX_MESSAGE)
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
 def main() -> None:
     """The nursery's life. Requests: ``spawn`` (with the worker's end of a socket pair) and ``kill`` (a pid)."""
     control_fd, module, name, arguments = sys.argv[2:]
@@ -61,16 +74,15 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an owner may have left it ignored, and then nobody can wait
     task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
-    task.prepare()
     children: set[int] = set()
-    _reply(control, {"ready": os.getpid()})
+    send(control, {"ready": os.getpid()})
     warm = False
     while True:
         if children and not warm:
             task.warm_up()
             warm = True
         readable, _, _ = select.select([control], [], [], _POLL_SECONDS)
-        _reap(children)
+        children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
         if os.getppid() != parent:
             break
         if not readable:
@@ -80,7 +92,7 @@ def main() -> None:
             break
         if request["do"] == "spawn" and worker_fd is not None:
             children.add(pid := _fork_worker(task, control, worker_fd))
-            _reply(control, {"pid": pid, "warm": warm})
+            send(control, {"pid": pid, "warm": warm})
         elif request["do"] == "kill":
             _kill(children, request["pid"])
     for pid in list(children):
@@ -98,10 +110,6 @@ def _fork_worker(task: Task, control: socket.socket, worker_fd: int) -> int:
     return pid
 
 
-def _reply(control: socket.socket, message: dict[str, Any]) -> None:
-    control.send(json.dumps(message).encode())
-
-
 def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
     """One request with the file descriptor that came with it; (None, None) when the owner is gone."""
     try:
@@ -109,12 +117,6 @@ def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
     except OSError:
         return None, None
     return json.loads(data or b"null"), (descriptors[0] if descriptors else None)
-
-
-def _reap(children: set[int]) -> None:
-    for pid in list(children):
-        if os.waitpid(pid, os.WNOHANG)[0]:
-            children.discard(pid)
 
 
 def _kill(children: set[int], pid: int) -> None:

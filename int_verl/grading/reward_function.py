@@ -7,6 +7,7 @@ that outlives the time limit ends with its process and all that this has started
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +16,7 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.grading.base_grader import BaseGrader, Grade
-from int_verl.grading.nursery_handle import CannotBegin, PoolError, WorkerKind
-from int_verl.grading.pool import WorkerPool
+from int_verl.grading.pool import CannotBegin, PoolError, WorkerKind, WorkerPool
 from int_verl.grading.reward_result import read_result
 
 MAX_FAILURES = 100
@@ -63,7 +63,8 @@ class RewardFunction(BaseGrader):
         self._pool = WorkerPool(kind, workers, timeout)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="reward")
         self._lock = threading.Lock()
-        self._answered = self._failed = self._tried_golds = self._finished_golds = 0
+        self._golds = itertools.count()
+        self._answered = self._failed = self._finished_golds = 0
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
@@ -72,10 +73,8 @@ class RewardFunction(BaseGrader):
 
     async def agrade_response(self, response: str, gold: str, source: str = "", problem_id: str = "") -> Grade:
         """`grade_response` with more of what the function is told in RL: its ``data_source`` and its ``extra_info``."""
-        extra = {"id": problem_id}
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads, self._call, response, gold, source, extra
-        )
+        loop, extra = asyncio.get_running_loop(), {"id": problem_id}
+        return await loop.run_in_executor(self._threads, self._call, response, gold, source, extra)
 
     def grade_response(self, response: str, gold: str) -> Grade:
         """Grade a response that belongs to no problem."""
@@ -94,10 +93,7 @@ class RewardFunction(BaseGrader):
         Raises:
             UserError: all that were tried failed.
         """
-        with self._lock:
-            self._tried_golds += 1
-            tried = self._tried_golds
-        if tried > TRIED_GOLDS:
+        if next(self._golds) >= TRIED_GOLDS:
             return None
         grades = [self.grade_response(response, gold) for response in (f"\\boxed{{{gold}}}", gold)]
         failed = [grade.means for grade in grades if grade.means != "reward function"]

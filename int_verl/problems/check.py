@@ -5,19 +5,22 @@ The file is read row by row; what is kept of a row are its id, its answer, hashe
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
+
+import numpy as np
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
 from int_verl.grading import BaseGrader, Grader
 from int_verl.problems.columns import Columns, find_columns
-from int_verl.problems.lengths import LengthMeter, Lengths
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.raw_rows import raw_rows
-from int_verl.problems.sets import Fault, Problem, check_row, surplus_fields
+from int_verl.problems.sets import REQUIRED, Fault, Problem, check_row, surplus_fields
 from int_verl.records import PROBLEM, write_rows
 
 Use = Literal["train", "heldout"]
@@ -30,6 +33,8 @@ KINDS: dict[Kind, str] = {
 }
 GRADER_TIMEOUT = 5.0
 "Seconds a comparison may take; as in a run."
+PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
+BINS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,23 @@ class Likeness:
     "Of the 13-grams of the shorter problem."
     id: str
     other_id: str
+
+    def __str__(self) -> str:
+        return f"row {self.row} ({self.id}) and row {self.other_row} ({self.other_id}): {self.share:.0%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """How long a column's texts are, in characters or tokens."""
+
+    column: str
+    unit: str
+    percentiles: dict[str, int]
+    "Percentile -> length; 0 is the shortest, 100 the longest."
+    mean: float
+    bins: list[int]
+    "Texts in each of equally wide classes from 0 to the 99th percentile; longer ones are in the last."
+    bin_width: float
 
 
 @dataclass(slots=True)
@@ -119,16 +141,23 @@ def check_problems(
         )
     report = Report(file, use or ("train" if "reference_solution" in found.mapping else "heldout"), found)
     problems = _ProblemIndex()
-    meters = {column: LengthMeter(column, tokens) for column in ("problem", "answer", "reference_solution")}
+    measures: dict[str, Callable[[str], int]] = {"characters": len} | ({"tokens": tokens} if tokens else {})
+    lengths: dict[tuple[str, str], list[int]] = defaultdict(list)
     for number, faults, problem in _checked_rows(file, found, report.use):
         report.rows = number
         count("rows")
         report.faults["missing"] += faults
         if problem is not None:
             report.faults["repeated"] += problems.add(number, problem)
-            for column, meter in meters.items():
-                meter.add(getattr(problem, column))
-    report.faults["gold"] = problems.unusable_golds(grader or (lambda: Grader(timeout=GRADER_TIMEOUT)), count)
+            for column, (unit, measure) in product(REQUIRED, measures.items()):
+                if text := getattr(problem, column):
+                    lengths[column, unit].append(measure(text))
+    golds = ((entry.row, entry.answer) for entry in problems.entries)
+    with grader() if grader else Grader(timeout=GRADER_TIMEOUT) as judge:
+        report.faults["gold"] = [
+            Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
+            for row, answer, reason in judge.unusable_golds(golds, lambda: count("gold answers"))
+        ]
     report.near_duplicates = problems.like(problems, near)
     if against is not None:
         report.against = against
@@ -138,8 +167,16 @@ def check_problems(
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
         report.faults["in_evaluation"] = problems.also_in(evaluation, against)
-    report.lengths = [summary for meter in meters.values() for summary in meter.summaries()]
+    report.lengths = [_summary(*place, numbers) for place, numbers in lengths.items()]
     return report
+
+
+def _summary(column: str, unit: str, lengths: list[int]) -> Lengths:
+    points = np.percentile(lengths, PERCENTILES, method="inverted_cdf")
+    top = max(float(np.percentile(lengths, 99)), 1.0)
+    bins, edges = np.histogram(np.minimum(lengths, top), bins=min(BINS, int(top)), range=(0, top))
+    percentiles = dict(zip(map(str, PERCENTILES), map(int, points), strict=True))
+    return Lengths(column, unit, percentiles, round(float(np.mean(lengths)), 1), bins.tolist(), float(edges[1]))
 
 
 def locate_columns(file: str, said: Mapping[str, str] | None = None, answer_after: str | None = None) -> Columns:
@@ -206,25 +243,15 @@ class _ProblemIndex:
     def add(self, row: int, problem: Problem) -> list[Fault]:
         """Take a problem in; returns what it repeats of earlier rows."""
         text = text_hash(problem.problem)
-        faults = []
-        if problem.id in self._row_of_id and text not in self._row_of_text:
-            faults.append(Fault(row, "id", f"{problem.id!r} is also the id of row {self._row_of_id[problem.id]}"))
-        if text in self._row_of_text:
-            faults.append(Fault(row, "problem", f"the same text as row {self._row_of_text[text]}"))
-        self._row_of_id.setdefault(problem.id, row)
-        self._row_of_text.setdefault(text, row)
+        first_of_id = self._row_of_id.setdefault(problem.id, row)
+        first_of_text = self._row_of_text.setdefault(text, row)
         self.entries.append(_Entry(row, problem.id, problem.answer, text))
         self.grams.add(problem.problem)
-        return faults
-
-    def unusable_golds(self, make_grader: Callable[[], BaseGrader], count: Callable[[str], None]) -> list[Fault]:
-        """Gold answers that the grader cannot use."""
-        golds = ((entry.row, entry.answer) for entry in self.entries)
-        with make_grader() as grader:
-            return [
-                Fault(row, "answer", f"{shortened(answer)!r}: {reason}")
-                for row, answer, reason in grader.unusable_golds(golds, lambda: count("gold answers"))
-            ]
+        if first_of_text != row:
+            return [Fault(row, "problem", f"the same text as row {first_of_text}")]
+        if first_of_id != row:
+            return [Fault(row, "id", f"{problem.id!r} is also the id of row {first_of_id}")]
+        return []
 
     def like(self, other: _ProblemIndex, near: float) -> list[Likeness]:
         """Pairs of not quite the same text that share at least `near` of their 13-grams."""

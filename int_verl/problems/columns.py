@@ -1,14 +1,18 @@
-"""Which column of a file holds what: guessed from the names that problem sets use, unless it is said."""
+"""Which column of a file holds what: guessed from the names that problem sets use, unless it is said.
+
+So the problems of any file are found, and the gold answers even of a file that has nothing else.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from int_verl.errors import UserError
+from int_verl.problems.raw_rows import file_rows
 
 # Ours -> what others call it, likeliest first; case, blanks, _ and - aside.
 NAMES = {
@@ -49,9 +53,8 @@ class Columns:
     def read(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """A row of the file with our columns, those it has; an answer without the mark stays as it is."""
         values = {ours: row[theirs] for ours, theirs in self.mapping.items() if theirs in row}
-        answer = values.get("answer")
-        if self.answer_after and isinstance(answer, str) and self.answer_after in answer:
-            solution, _, final = answer.rpartition(self.answer_after)
+        if self.answer_after and self.has_mark(values.get("answer")):
+            solution, _, final = values["answer"].rpartition(self.answer_after)
             values["answer"] = final.strip()
             if self.mapping.get("reference_solution") == self.mapping["answer"]:
                 values["reference_solution"] = solution.strip()
@@ -89,7 +92,9 @@ def find_columns(
         if ours not in mapping:
             raise UserError(f"{file}: which column is the {ours}? Say --column {ours}=NAME; it has {', '.join(names)}")
     guessed = [ours for ours, theirs in mapping.items() if ours not in said and ours != theirs]
-    if answer_after is None and _all_have_the_mark(rows, mapping["answer"]):
+    with_mark = Columns(mapping, ANSWER_MARK)
+    marked = (with_mark.has_mark(row.get(mapping["answer"])) for row in rows)
+    if answer_after is None and next(marked, False) and all(marked):
         answer_after = ANSWER_MARK
         guessed.append("answer_after")
     if answer_after and "reference_solution" not in mapping:
@@ -103,13 +108,27 @@ def column_of(ours: str, names: Iterable[str]) -> str | None:
     return next((plain[_plain(name)] for name in NAMES[ours] if _plain(name) in plain), None)
 
 
-def _all_have_the_mark(rows: Iterable[Mapping[str, Any]], column: str) -> bool:
-    some = False
-    for row in rows:
-        some, answer = True, row.get(column)
-        if not isinstance(answer, str) or ANSWER_MARK not in answer:
-            return False
-    return some
+def gold_answers(file: str, column: str | None = None) -> Iterator[tuple[int, Any]]:
+    """(row number from 1, gold answer), whatever its type.
+
+    What follows ``####`` is the answer where a solution comes before it, as in GSM8K. verl's own rows are read too
+    (``reward_model.ground_truth``).
+
+    Args:
+        column: where the answers are; by default it is guessed from its name.
+
+    Raises:
+        UserError: the file cannot be read, or has no such column.
+    """
+    for number, row in enumerate(file_rows(file), start=1):
+        if column is None and isinstance(row.get("reward_model"), dict):
+            yield number, row["reward_model"].get("ground_truth")
+            continue
+        name = column or column_of("answer", row)
+        if name is None or name not in row:
+            missing = f"no column {name!r}" if name else "no column of answers"
+            raise UserError(f"{file}: {missing}; pass --answer-column, one of: {', '.join(map(str, row))}")
+        yield number, Columns({"answer": name}, ANSWER_MARK).read(row)["answer"]
 
 
 def _plain(name: str) -> str:

@@ -24,14 +24,8 @@ UNGRADED = frozenset(("timeout", "too_large", "gold_unparsable", "error"))
 BANDS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
 "Upper ends of the bands of pass rates; 0 and 1 are bands of their own."
 
-HARD_PROBLEM = pa.schema(
-    [
-        *PROBLEM,
-        pa.field("attempts", pa.int32()),  # that count
-        pa.field("correct", pa.int32()),
-        pa.field("truncated", pa.int32()),  # whether they count or not
-    ]
-)
+HARD_PROBLEM = pa.schema([*PROBLEM, *(pa.field(name, pa.int32()) for name in ("attempts", "correct", "truncated"))])
+"`attempts` are those that count; `truncated` counts them whether they do or not."
 
 
 @dataclass(slots=True)
@@ -46,11 +40,6 @@ class Tally:
     def counted(self, truncated: Truncated) -> int:
         """Attempts that count."""
         return self.correct + self.wrong + (self.truncated if truncated == "failure" else 0)
-
-
-def attempts_of(place: Path) -> Path:
-    """The file of attempts that a run's folder holds, or that is named itself."""
-    return place / "sample/attempts.parquet" if place.is_dir() else place
 
 
 def problems_of(attempts_file: Path, named: Path | None) -> Path:
@@ -116,7 +105,6 @@ def count_bands(rates: Iterable[float]) -> dict[str, int]:
 def select_hard(
     problems: Iterable[Mapping[str, Any]],
     tallies: Mapping[str, Tally],
-    *,
     max_pass_rate: float,
     min_attempts: int,
     truncated: Truncated,

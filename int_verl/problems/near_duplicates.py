@@ -5,7 +5,7 @@ lower-cased, punctuation is no word, and two texts overlap where they share 13 w
 phrases of that length, so every pair comes with the share of the shorter problem's 13-grams that the other also has. A
 problem of fewer than 13 words has none and is compared as a whole, case and blanks aside.
 
-All 13-grams lie as 64-bit hashes in one sorted array: about 24 bytes a word of the problem set.
+All 13-grams lie as 64-bit hashes in one sorted array: about 40 bytes a word of the problem set.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -56,53 +55,31 @@ class Grams:
     def pairs(self, others: Grams | None = None) -> list[Pair]:
         """All pairs of a text here and one of `others` (default: an earlier one here) that share a 13-gram, those
         that share most first."""
+        values, owners, counts = self._sorted()
+        other_values, other_owners, other_counts = others._sorted() if others else (values, owners, counts)
+        start = np.searchsorted(other_values, values, side="left")
+        found = np.minimum(np.searchsorted(other_values, values, side="right") - start, _COMMON)
         if others is None:
-            own = other = self._index().repeated()
-        else:
-            other = others._index()
-            own = self._index().within(other)
-        start = np.searchsorted(other.values, own.values, side="left")
-        found = np.minimum(np.searchsorted(other.values, own.values, side="right") - start, _COMMON)
-        first = np.repeat(own.owners, found)
+            found[found == 1] = 0  # it meets nobody but itself
+        first = np.repeat(owners, found)
         steps = np.arange(found.sum()) - np.repeat(np.cumsum(found) - found, found)
-        second = other.owners[np.repeat(start, found) + steps]
+        second = other_owners[np.repeat(start, found) + steps]
         if others is None:
             first, second = first[second < first], second[second < first]
-        width = max(len(other.counts), 1)
+        width = max(len(other_counts), 1)
         keys, shared = np.unique(first.astype(np.int64) * width + second, return_counts=True)
         first, second = np.divmod(keys, width)
-        share = shared / np.minimum(own.counts[first], other.counts[second])
-        columns: tuple[NDArray[Any], ...] = (first, second, shared, share)
-        rows = zip(*(column.tolist() for column in columns), strict=True)
-        return sorted((Pair(*row) for row in rows), key=lambda pair: (-pair.share, pair.first, pair.second))
+        share = shared / np.minimum(counts[first], other_counts[second])
+        pairs = map(Pair, first.tolist(), second.tolist(), shared.tolist(), share.tolist())
+        return sorted(pairs, key=lambda pair: (-pair.share, pair.first, pair.second))
 
-    def _index(self) -> _Index:
+    def _sorted(self) -> tuple[Hashes, NDArray[np.int32], NDArray[np.int64]]:
+        """The hashes of all 13-grams in order, the text that each comes from, and each text's number of them."""
         counts = np.array([len(own) for own in self._hashes], dtype=np.int64)
         owners = np.repeat(np.arange(len(counts), dtype=np.int32), counts)
-        values = np.concatenate(self._hashes) if self._hashes else np.zeros(0, np.uint64)
+        values = np.concatenate([np.zeros(0, np.uint64), *self._hashes])
         order = np.argsort(values, kind="stable")
-        return _Index(values[order], owners[order], counts)
-
-
-@dataclass(frozen=True, slots=True)
-class _Index:
-    """13-grams in the order of their hashes, with the position of the text that each comes from."""
-
-    values: Hashes
-    owners: NDArray[np.int32]
-    counts: NDArray[np.int64]
-    "Distinct 13-grams of each text."
-
-    def repeated(self) -> _Index:
-        """Those that more than one text has."""
-        same = self.values[1:] == self.values[:-1]
-        chosen = np.concatenate([same, [False]]) | np.concatenate([[False], same])
-        return _Index(self.values[chosen[: len(self.values)]], self.owners[chosen[: len(self.values)]], self.counts)
-
-    def within(self, other: _Index) -> _Index:
-        """Those that the other has."""
-        chosen = np.isin(self.values, other.values)
-        return _Index(self.values[chosen], self.owners[chosen], self.counts)
+        return values[order], owners[order], counts
 
 
 def _hashes(text: str, known: dict[str, int]) -> Hashes:
@@ -110,9 +87,8 @@ def _hashes(text: str, known: dict[str, int]) -> Hashes:
     words = _WORD.findall(text.lower())
     if len(words) < WORDS:
         return np.array([_hash("".join(text.lower().split()))], dtype=np.uint64)
-    for word in words:
-        if word not in known:
-            known[word] = _hash(word)
+    for word in set(words) - known.keys():
+        known[word] = _hash(word)
     values = np.array([known[word] for word in words], dtype=np.uint64)
     return np.unique(sliding_window_view(values, WORDS) @ _WEIGHTS)
 

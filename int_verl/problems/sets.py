@@ -157,9 +157,8 @@ def check_row(
 ) -> tuple[list[Fault], Problem | None]:
     """What is wrong with a row, or the problem that it holds."""
     faults = surplus_fields(number, row)
-    for name in required:
-        if reason := _why_no_text(row[mapping[name]]):
-            faults.append(Fault(number, mapping[name], reason))
+    reasons = ((mapping[name], _why_no_text(row[mapping[name]])) for name in required)
+    faults += [Fault(number, column, reason) for column, reason in reasons if reason]
     if faults:
         return faults, None
     text = str(row[mapping["problem"]])

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from int_verl.grading import Grader
-from int_verl.problems.gold_answers import gold_answers
+from int_verl.problems.columns import gold_answers
 from tests.quickstart_files import SHARED
 
 pytestmark = pytest.mark.slow

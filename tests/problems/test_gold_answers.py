@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.problems.gold_answers import gold_answers
+from int_verl.problems.columns import gold_answers
 
 
 @pytest.mark.parametrize(
