@@ -18,8 +18,7 @@ from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
-from int_verl.rl.helped_rows import guided_prefixes, helped_rows
-from int_verl.rl.rows import RL_WITH_PREFIX, rl_rows
+from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
@@ -181,7 +180,7 @@ class RLStage(Stage):
             # verl would cut a longer prompt from the left, with no more than a warning.
             return content if len(self.model.codec.prompt_ids(content)) <= settings.max_prompt_length else None
 
-        return helped_rows(
+        return rl_rows(
             self.training_problems(),
             self.prompts.solve,
             hint_share=settings.hint_share,

@@ -12,9 +12,7 @@ from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.problems.sets import Problem
 from int_verl.records import read_rows, write_rows
-from int_verl.rl.helped_rows import guided_prefixes, helped_rows
-from int_verl.rl.hints import hint
-from int_verl.rl.rows import RL_WITH_PREFIX
+from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, hint, rl_rows
 from int_verl.run.run import Run
 from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
@@ -157,7 +155,7 @@ def test_help_comes_beside_the_plain_problem(folder: Path, tmp_path: Path, codec
     )
     assert prefixes
     rows = list(
-        helped_rows(
+        rl_rows(
             problems,
             lambda problem: f"Solve {problem}",
             hint_share=0.5,
