@@ -18,7 +18,7 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
 from int_verl.run_files import GUIDED_ROLLOUTS, KEPT, ROWS_WITH_SUFFIX, SFT_CHECKPOINTS, SFT_METRICS, SFT_MODEL
 from int_verl.settings.training import SFTSettings
-from int_verl.sft.suffix_rows import write_with_suffix
+from int_verl.sft.ablation_rows import write_with_suffix
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.launch import train
 from int_verl.trainers.sft import SFTLaunch

@@ -114,7 +114,7 @@ def test_interventions_at_another_step(folder: Path, codec: ChatCodec, shift: in
 
 
 def test_unshifted_rows_are_those_of_the_generator(folder: Path) -> None:
-    from int_verl.sft.baseline_rows import shifted_row
+    from int_verl.sft.ablation_rows import shifted_row
 
     run = open_run(folder)
     attempts = {(row["problem_id"], row["attempt"]): row for row in read_rows(folder / "run/sample/attempts.parquet")}
