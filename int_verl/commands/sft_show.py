@@ -36,7 +36,7 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     """
     from rich.console import Console
 
-    from int_verl.sft.row_file import model_named_in
+    from int_verl.sft.rows import model_named_in
 
     console = Console(soft_wrap=True, highlight=False)
     if run_or_parquet.is_dir():

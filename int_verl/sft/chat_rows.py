@@ -9,38 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from int_verl.errors import UserError
-from int_verl.sft.row_file import PARTS
 
 # What the generation prompt of a thinking model ends with: an open tag, or an empty block where thinking is off.
 _THINKING_AT_THE_END = re.compile(r"<think>\s*(?:</think>\s*)?\Z")
-
-
-MESSAGES = "messages"
-
-
-def encode_messages(path: Path, table: pa.Table, tokenizer: Any, template: Mapping[str, Any]) -> pa.Table:
-    """A file's table with its messages as columns of tokens; the trained text is the intervention, without a prefix.
-
-    Raises:
-        UserError: see `encode_chat`; the message names the row.
-    """
-    prompts, answers = [], []
-    for index, messages in enumerate(table[MESSAGES].to_pylist()):
-        try:
-            prompt, answer = encode_chat(tokenizer, messages or [], template)
-        except UserError as error:
-            raise UserError(f"{path} row {index}: {error}") from error
-        prompts.append(prompt)
-        answers.append(answer)
-    for name, values in zip(PARTS, (prompts, [[]] * len(prompts), answers), strict=True):
-        table = table.append_column(name, pa.array(values, pa.list_(pa.int32())))
-    return table
 
 
 def encode_chat(
