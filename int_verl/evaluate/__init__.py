@@ -5,8 +5,7 @@ numbers, strings, lists and dicts with string keys; an estimate is ``{"value": 0
 """
 
 from int_verl.evaluate.conditioning import CONDITIONING_COLUMNS, conditioning_table
-from int_verl.evaluate.estimators import pass_at_k, zero_advantage_at, zero_advantage_ratio
-from int_verl.evaluate.intervals import Estimate, bootstrap, wilson
+from int_verl.evaluate.estimates import Estimate, bootstrap, pass_at_k, wilson, zero_advantage_at, zero_advantage_ratio
 from int_verl.evaluate.scores import skills_table, summarise
 from int_verl.evaluate.tables import Cells, format_table, table_cells
 

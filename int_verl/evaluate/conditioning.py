@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from int_verl.evaluate.estimators import pass_at_k
-from int_verl.evaluate.intervals import CONFIDENCE, bootstrap
+from int_verl.evaluate.estimates import CONFIDENCE, bootstrap, pass_at_k
 
 CONDITIONS = ("wrong_step", "prefix", "intervention")  # the order of the paper's Table 1, worst to best
 CONDITIONING_COLUMNS = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from int_verl.evaluate.estimators import pass_at_k, whole_numbers, zero_advantage_at
-from int_verl.evaluate.intervals import CONFIDENCE, bootstrap
+from int_verl.evaluate.estimates import CONFIDENCE, bootstrap, pass_at_k, whole_numbers, zero_advantage_at
 
 HELDOUT, HARD = "heldout", "hard"
 "The problem sets of the table."

@@ -9,7 +9,7 @@ from typing import Any, Literal, overload
 from rich.table import Table
 from rich.text import Text
 
-from int_verl.evaluate.intervals import Estimate
+from int_verl.evaluate.estimates import Estimate
 from int_verl.evaluate.scores import HARD, HELDOUT
 
 
