@@ -79,10 +79,11 @@ class SFTStage(Stage):
         launch = self._launch(self.model.folder)
         rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
-        done = train(launch.command(rows), trainer_progress(progress, {"train/loss": "loss"}))
+        command = launch.command(rows)
+        model = train(command, trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
-        write_text(self.folder / SFT_MODEL, f"{done.model_path.resolve()}\n")
-        return {self.name: {"steps": done.steps, **counts}}
+        write_text(self.folder / SFT_MODEL, f"{model.resolve()}\n")
+        return {self.name: {"steps": command.expected_step, **counts}}
 
     def plan(self) -> list[str]:
         return [self._launch(self.model.folder_in_plan).shell()]

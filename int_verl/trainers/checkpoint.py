@@ -88,17 +88,22 @@ def _check_weights(model: Path, base: Path) -> None:
     if missing:
         raise UserError(f"{model}: tensor {missing[0]} is missing, and {len(missing) - 1} more; the save was cut short")
     changed = not theirs
-    for file in sorted(set(ours.values())):
+    for name, file in ours.items():
         with _open_tensors(file) as tensors:
-            for name in tensors.keys():  # noqa: SIM118 - not a dict
-                begin = tensors.get_slice(name)
-                shape = begin.get_shape()
-                rows = max(1, _SAMPLED // max(prod(shape[1:]), 1))
-                numbers = begin[:rows] if shape else tensors.get_tensor(name)
-                if not torch.isfinite(numbers.float()).all():
-                    raise UserError(f"{model}: {name} is not finite; training diverged, lower the learning rate")
-                if name in theirs:
-                    changed = _compare(name, tensors, theirs[name], model, changed) or changed
+            beginning = tensors.get_slice(name)
+            shape = beginning.get_shape()
+            rows = max(1, _SAMPLED // max(prod(shape[1:]), 1))
+            numbers = beginning[:rows] if shape else tensors.get_tensor(name)
+            if not torch.isfinite(numbers.float()).all():
+                raise UserError(f"{model}: {name} is not finite; training diverged, lower the learning rate")
+            if name not in theirs:
+                continue
+            with _open_tensors(theirs[name]) as others:
+                expected = others.get_slice(name).get_shape()
+                if shape != expected:
+                    raise UserError(f"{model}: {name} has the shape {shape}, but {expected} in {base}")
+                # One difference is enough: after it only shapes are compared.
+                changed = changed or not torch.equal(tensors.get_tensor(name).float(), others.get_tensor(name).float())
     if not changed:
         raise UserError(f"{model}: the weights are those of {base}; did the learning rate stay 0?")
 
@@ -112,15 +117,6 @@ def _open_tensors(file: Path) -> Iterator[Any]:
             yield tensors
     except SafetensorError as error:
         raise UserError(f"{file}: cannot be read ({error}); the save was cut short, run the stage again") from error
-
-
-def _compare(name: str, tensors: Any, file: Path, model: Path, changed: bool) -> bool:
-    """Whether a tensor differs from the base's; once one is known to, only shapes are compared."""
-    with _open_tensors(file) as others:
-        ours, theirs = tensors.get_slice(name).get_shape(), others.get_slice(name).get_shape()
-        if ours != theirs:
-            raise UserError(f"{model}: {name} has the shape {ours}, but {theirs} in {file.parent}")
-        return not changed and bool((tensors.get_tensor(name).float() != others.get_tensor(name).float()).any())
 
 
 def _tensor_files(folder: Path) -> Mapping[str, Path]:

@@ -15,8 +15,7 @@ from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
-from int_verl.trainers.launch import CPU_ENV, Launch
-from int_verl.trainers.overrides import check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 MICRO_BATCH_ON_CPU = 512

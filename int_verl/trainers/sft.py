@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.settings.training import SFTSettings
-from int_verl.trainers.launch import CPU_ENV, Launch
-from int_verl.trainers.overrides import check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
