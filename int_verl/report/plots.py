@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import math
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import matplotlib
+import numpy as np
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -40,7 +43,12 @@ _STYLE: Any = {
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "legend.frameon": False,
+    "legend.borderaxespad": 0.1,
+    "legend.borderpad": 0,
+    "legend.fontsize": 9.5,
+    "legend.handlelength": 1.4,
 }
+_POINTS: Any = {"marker": "o", "markersize": 4.5, "linewidth": 1.6, "elinewidth": 1, "capsize": 2.5}
 
 
 def colour(model: str) -> str:
@@ -55,42 +63,24 @@ def curves_plot(name: str, curves: Mapping[str, Curve], what: str, *, percent: b
     with matplotlib.rc_context(_STYLE):
         figure, axes = _axes()
         for model, values in curves.items():
+            drawn: Any = {"color": colour(model), "label": model}
             if values.intervals:
-                low = [v - interval[0] for v, interval in zip(values.values, values.intervals, strict=True)]
-                high = [interval[1] - v for v, interval in zip(values.values, values.intervals, strict=True)]
-                axes.errorbar(
-                    values.steps,
-                    values.values,
-                    yerr=[low, high],
-                    color=colour(model),
-                    label=model,
-                    marker="o",
-                    markersize=4.5,
-                    linewidth=1.6,
-                    elinewidth=1,
-                    capsize=2.5,
-                )
-                continue
-            values = downsample(values)
-            few = len(values.steps) < 12
-            axes.plot(values.steps, values.values, color=colour(model), alpha=1 if few else 0.28, linewidth=1)
-            strong = values if few else smooth(values)
-            axes.plot(
-                strong.steps,
-                strong.values,
-                color=colour(model),
-                label=model,
-                linewidth=2,
-                marker="o" if few else None,
-                markersize=4,
-            )
+                heights, (low, high) = np.asarray(values.values), np.transpose(values.intervals)
+                axes.errorbar(values.steps, heights, yerr=[heights - low, high - heights], **drawn, **_POINTS)
+            elif len(values.steps) < 12:
+                axes.plot(values.steps, values.values, color=colour(model), linewidth=1)
+                axes.plot(values.steps, values.values, **drawn, linewidth=2, marker="o", markersize=4)
+            else:
+                values = downsample(values)
+                axes.plot(values.steps, values.values, color=colour(model), alpha=0.28, linewidth=1)
+                axes.plot(values.steps, smooth(values).values, **drawn, linewidth=2, markersize=4)
         axes.set_xlabel("training step")
         if len(steps := {step for values in curves.values() for step in values.steps}) == 1:
             axes.set_xlim(min(steps) - 1, max(steps) + 1)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=8))
         if percent:
             axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        _legend(figure, axes)
+        figure.legend(loc="upper left", ncols=4)
         return _svg(figure, name, f"{what} over training steps")
 
 
@@ -100,23 +90,9 @@ def pass_at_k_plot(name: str, models: Sequence[tuple[str, Mapping[str, Estimate]
         figure, axes = _axes()
         for model, estimates in models:
             ks = [int(k) for k in estimates]
-            axes.plot(
-                ks,
-                [e["value"] for e in estimates.values()],
-                color=colour(model),
-                label=model,
-                marker="o",
-                markersize=4,
-                linewidth=2,
-            )
-            axes.fill_between(
-                ks,
-                [e["low"] for e in estimates.values()],
-                [e["high"] for e in estimates.values()],
-                color=colour(model),
-                alpha=0.13,
-                linewidth=0,
-            )
+            value, low, high = ([e[part] for e in estimates.values()] for part in ("value", "low", "high"))
+            axes.plot(ks, value, color=colour(model), label=model, marker="o", markersize=4, linewidth=2)
+            axes.fill_between(ks, low, high, color=colour(model), alpha=0.13, linewidth=0)
         axes.set_xscale("log", base=2)
         ticks = sorted({int(k) for _, estimates in models for k in estimates})
         axes.set_xticks(ticks, [str(k) for k in ticks])
@@ -124,28 +100,24 @@ def pass_at_k_plot(name: str, models: Sequence[tuple[str, Mapping[str, Estimate]
         axes.set_ylim(bottom=0)
         axes.set_xlabel("k")
         axes.yaxis.set_major_formatter(PercentFormatter(1, decimals=None))
-        _legend(figure, axes)
+        figure.legend(loc="upper left", ncols=4)
         return _svg(figure, name, "held-out pass@k of each model over k")
 
 
-def histogram_plot(name: str, counts: Mapping[int, int], xlabel: str, what: str, *, bins: int = 24) -> Markup:
-    """Bars over whole numbers; neighbours are joined where there are more than `bins` of them."""
+def histogram_plot(name: str, counts: Mapping[int, int], xlabel: str, what: str) -> Markup:
+    """Bars over whole numbers; neighbours are joined where there are more than 24 of them."""
     low, high = min(counts), max(counts)
-    width = max(1, -(-(high - low + 1) // bins))
-    joined: dict[int, int] = {}
+    width = math.ceil((high - low + 1) / 24)
+    joined: Counter[float] = Counter()
     for value, count in counts.items():
-        start = low + (value - low) // width * width
-        joined[start] = joined.get(start, 0) + count
-    centres = {start + (width - 1) / 2: count for start, count in joined.items()}
-    return _bars(name, centres, width, xlabel, what)
+        joined[low + (value - low) // width * width + (width - 1) / 2] += count
+    return _bars(name, joined, width, xlabel, what)
 
 
 def shares_plot(name: str, shares: Sequence[float], xlabel: str, what: str) -> Markup:
     """Bars over the ten tenths of 0 to 100 %; each share is at least 0 and less than 1."""
-    centres = {10 * tenth + 5.0: 0 for tenth in range(10)}
-    for share in shares:
-        centres[10 * int(share * 10) + 5.0] += 1
-    return _bars(name, centres, 10, xlabel, what, percent=True)
+    tenths = Counter(int(share * 10) for share in shares)
+    return _bars(name, {10 * i + 5.0: tenths[i] for i in range(10)}, 10, xlabel, what, percent=True)
 
 
 def _bars(
@@ -169,14 +141,6 @@ def _axes(height: float = 2.9) -> tuple[Figure, Axes]:
     return figure, figure.add_axes((0.56 / width, 0.46 / height, 1 - 0.68 / width, 1 - 0.80 / height))
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    if handles:
-        figure.legend(
-            handles, labels, loc="upper left", ncols=4, borderaxespad=0.1, fontsize=9.5, handlelength=1.4, borderpad=0
-        )
-
-
 def _svg(figure: Figure, name: str, description: str) -> Markup:
     """The figure as an SVG element whose ids are its own and whose size is the page's business."""
     with matplotlib.rc_context({"svg.hashsalt": name}):
@@ -185,8 +149,7 @@ def _svg(figure: Figure, name: str, description: str) -> Markup:
     svg = buffer.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
-    svg = re.sub(r'(<svg[^>]*?) width="[^"]*"', r"\1", svg, count=1)
-    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    svg = re.sub(r' (width|height)="[^"]*"', "", svg, count=2)
     svg = re.sub(r'(\bid="|href="#|url\(#)', rf"\g<1>{name}-", svg)
     svg = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", svg)
     svg = svg.replace(_INK, "var(--muted)").replace(_GRID, "var(--line)")
