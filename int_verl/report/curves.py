@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +38,11 @@ class Curve:
     intervals: tuple[tuple[float, float], ...] = ()
     "Confidence interval of each value, or empty."
 
+    @classmethod
+    def of(cls, points: Mapping[int, float]) -> Curve | None:
+        """Through values by their step; none through none."""
+        return cls(tuple(points), tuple(points.values())) if points else None
+
 
 def metric_log(folder: RunReader, stage: str) -> dict[int, dict[str, float]]:
     """Metrics by step; of a step logged twice, as by a resumed run, the later line counts.
@@ -64,7 +69,7 @@ def curve(log: dict[int, dict[str, float]], names: Iterable[str]) -> Curve | Non
             if (key := next((key for key in data if key == name or key.endswith("/" + name)), None)) is not None:
                 points[step] = data[key]
         if points:
-            return Curve(tuple(points), tuple(points.values()))
+            return Curve.of(points)
     return None
 
 
@@ -73,18 +78,15 @@ def rl_curves(folder: RunReader) -> dict[str, dict[str, Curve]]:
     curves: dict[str, dict[str, Curve]] = defaultdict(dict)
     for stage, model in MODELS.items():
         log = metric_log(folder, stage)
-        for what, names in RL_METRICS.items():
-            if found := curve(log, names):
-                curves[what][model] = found
-        if model not in curves["zero_advantage"]:
-            points = {
-                step: zero_advantage_ratio(groups) for step, groups in _dumped_groups(folder, f"{stage}/rollouts")
-            }
-            if points:
-                curves["zero_advantage"][model] = Curve(tuple(points), tuple(points.values()))
-        if validation := validation_curve(folder, stage, log):
-            curves["validation"][model] = validation
-    return {what: of_models for what, of_models in curves.items() if of_models}
+        found = {what: curve(log, names) for what, names in RL_METRICS.items()}
+        if not found["zero_advantage"]:
+            dumped = _dumped_groups(folder, f"{stage}/rollouts")
+            found["zero_advantage"] = Curve.of({step: zero_advantage_ratio(groups) for step, groups in dumped})
+        found["validation"] = validation_curve(folder, stage, log)
+        for what, of_model in found.items():
+            if of_model:
+                curves[what][model] = of_model
+    return curves
 
 
 def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:
@@ -102,7 +104,7 @@ def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, flo
         for key, value in data.items()
         if key.startswith("val-core/") and "/mean@" in key
     }
-    return Curve(tuple(logged), tuple(logged.values())) if logged else None
+    return Curve.of(logged)
 
 
 def downsample(values: Curve, limit: int = MAX_POINTS) -> Curve:
@@ -142,11 +144,9 @@ def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) ->
             score = _score(row)
             if score is not None:
                 groups[str(row.get("input")), str(row.get("gts"))].append(score)
-        if prompts:
-            kept = _of_prompts([prompt for prompt, _ in groups], prompts)
-            groups = defaultdict(list, {key: scores for key, scores in groups.items() if key[0] in kept})
-        if groups:
-            steps.append((step, list(groups.values())))
+        kept = _of_prompts([prompt for prompt, _ in groups], prompts) if prompts else {prompt for prompt, _ in groups}
+        if counted := [scores for (prompt, _), scores in groups.items() if prompt in kept]:
+            steps.append((step, counted))
     return steps
 
 

@@ -52,13 +52,9 @@ def _pass_at_k(summary: Mapping[str, Any] | None) -> dict[str, Markup]:
 
 def _first_errors(folder: RunReader) -> dict[str, Markup]:
     shown = {}
-    locations: Counter[int] = Counter()
-    positions = []
-    for row in folder.rows("guide/interventions.parquet", ["location", "steps"]):
-        locations[row["location"]] += 1
-        if row["steps"]:
-            positions.append(min(row["location"] - 1, row["steps"] - 1) / row["steps"])
-    if positions:
+    guided = list(folder.rows("guide/interventions.parquet", ["location", "steps"]))
+    locations = Counter(row["location"] for row in guided)
+    if positions := [min(row["location"] - 1, row["steps"] - 1) / row["steps"] for row in guided if row["steps"]]:
         shown["positions"] = plots.shares_plot("positions", positions, "share of the steps before", "interventions")
     if not locations:
         proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
