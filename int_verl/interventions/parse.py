@@ -36,12 +36,7 @@ _NOTHING = re.compile(
 )
 _FRAME = " \t\r\n`*;,"
 _MAX_LOCATION = 10**6
-_WORD_NUMBERS = {
-    word: number
-    for number, word in enumerate(
-        ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"), 1
-    )
-}
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 _INTEGER = re.compile(r"(?<![0-9.])[0-9]+(?![0-9])(?:\.0+(?![0-9]))?")
 _NAMED = re.compile(r"step\W{0,6}(?:number |no\. ?)?#?([0-9]+)", re.IGNORECASE)
 _ONE_OF_SEVERAL = re.compile(r"\W*[0-9]+ ?(?:of|/|\(|:|#)")
@@ -152,8 +147,8 @@ def _step_number(text: str) -> int | None:
         return None
     numbers = _INTEGER.findall(text)
     if not numbers:
-        words = [word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORD_NUMBERS]
-        return _WORD_NUMBERS[words[0]] if len(words) == 1 else None
+        words = [word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS]
+        return _WORDS.index(words[0]) + 1 if len(words) == 1 else None
     named = _NAMED.search(text)
     if len(numbers) > 1 and not named and not _ONE_OF_SEVERAL.match(text):
         return None
