@@ -39,22 +39,17 @@ def zero_advantage_at(n: int, c: int, group: int) -> float:
     """Unbiased estimate of the chance that a group of rollouts has equal rewards, from `n` samples with `c` right.
 
     ``(C(n-c, group) + C(c, group)) / C(n, group)``; with ``group == n`` it is 1 when all samples agree and else 0.
+    Raises as `pass_at_k`.
 
     >>> zero_advantage_at(4, 1, 2)
     0.5
-
-    Raises:
-        ValueError: as in `pass_at_k`.
     """
     n, c, group = _checked(n=n, c=c, group=group)
     return (math.comb(n - c, group) + math.comb(c, group)) / math.comb(n, group)
 
 
 def zero_advantage_ratio(rewards_P_G: Iterable[ArrayLike]) -> float:
-    """Share of groups in which all rewards are equal, so that no rollout has an advantage.
-
-    Args:
-        rewards_P_G: one row a group; rows may differ in length.
+    """Share of groups, which may differ in length, with all rewards equal, so that no rollout has an advantage.
 
     >>> zero_advantage_ratio([[0, 0, 0], [0, 1, 0], [1, 1, 1]])
     0.6666666666666666
@@ -141,11 +136,7 @@ def _resampled_ratios(numerators: Floats, denominators: Floats, resamples: int, 
 
 
 def whole_numbers(**values: Any) -> tuple[int, ...]:
-    """The values as whole numbers.
-
-    Raises:
-        ValueError: with names and values, if one is not whole by its type.
-    """
+    """The values as whole numbers; a ValueError with names and values, if one is not whole by its type."""
     try:
         return tuple(operator.index(value) for value in values.values())
     except TypeError:

@@ -31,8 +31,7 @@ class InterventionParseError(ValueError):
 class Intervention:
     """One better step and the place where it goes.
 
-    Example:
-        Intervention(content="Step 2: times 9, 13 -> 2", location=2)
+    Example: ``Intervention(content="Step 2: times 9, 13 -> 2", location=2)``
     """
 
     content: str
@@ -51,7 +50,6 @@ class Intervention:
 def guided_prefix(attempt: str, intervention: Intervention) -> str:
     r"""The attempt's steps before the location, then the intervention, joined by one blank line.
 
-    Example:
-        guided_prefix("a\n\nb\n\nc", Intervention("B", 2)) == "a\n\nB"
+    Example: ``guided_prefix("a\n\nb\n\nc", Intervention("B", 2))`` is ``"a\n\nB"``.
     """
     return "\n\n".join([*split_steps(attempt)[: intervention.location - 1], intervention.content])

@@ -46,11 +46,7 @@ _NOT_ONE_STEP = re.compile(
 
 
 def parse_intervention(text: str) -> Intervention:
-    """Read the intervention block of a verifier's answer.
-
-    Raises:
-        InterventionParseError: with the reason; nothing else is raised, whatever the text.
-    """
+    """Read the intervention block of a verifier's answer; raises InterventionParseError, whatever the text."""
     if not isinstance(text, str):
         raise InterventionParseError("no_block")
     text = _after_thinking(text)

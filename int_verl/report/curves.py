@@ -130,8 +130,7 @@ def smooth(values: Curve) -> Curve:
 def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) -> list[tuple[int, list[list[float]]]]:
     """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps.
 
-    Args:
-        only: file with the RL rows that count; the trainer validates on the hard problems in the same breath.
+    Those of the RL rows in the file `only` count; the trainer validates on the hard problems in the same breath.
     """
     directory = folder.path / relative
     files = sorted((int(file.stem), file) for file in directory.glob("*.jsonl") if file.stem.isdigit())

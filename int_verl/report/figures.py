@@ -6,7 +6,7 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import matplotlib
@@ -107,8 +107,10 @@ def _first_errors(folder: RunReader) -> dict[str, Markup]:
     shown = {}
     guided = list(folder.rows("guide/interventions.parquet", ["location", "steps"]))
     locations = Counter(row["location"] for row in guided)
-    if positions := [min(row["location"] - 1, row["steps"] - 1) / row["steps"] for row in guided if row["steps"]]:
-        shown["positions"] = _shares_plot("positions", positions, "share of the steps before", "interventions")
+    tenths = Counter(int(min(r["location"] - 1, r["steps"] - 1) / r["steps"] * 10) for r in guided if r["steps"])
+    if tenths:
+        bars = {10 * i + 5.0: tenths[i] for i in range(10)}
+        shown["positions"] = _bars("positions", bars, 10, "share of the steps before", "interventions", percent=True)
     if not locations:
         proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
         locations = Counter(r["location"] for r in proposed if r["status"] == "proposed" and r["location"])
@@ -161,12 +163,6 @@ def _histogram_plot(name: str, counts: Mapping[int, int], xlabel: str, what: str
     for value, count in counts.items():
         joined[low + (value - low) // width * width + (width - 1) / 2] += count
     return _bars(name, joined, width, xlabel, what)
-
-
-def _shares_plot(name: str, shares: Sequence[float], xlabel: str, what: str) -> Markup:
-    """Bars over the ten tenths of 0 to 100 %; each share is at least 0 and less than 1."""
-    tenths = Counter(int(share * 10) for share in shares)
-    return _bars(name, {10 * i + 5.0: tenths[i] for i in range(10)}, 10, xlabel, what, percent=True)
 
 
 def _bars(

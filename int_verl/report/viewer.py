@@ -139,11 +139,9 @@ def _spread(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:
         rounds[seen[row.problem_id]].append(row)
         seen[row.problem_id] += 1
     chosen: list[ViewerRow] = []
-    for _, candidates in sorted(rounds.items()):
+    for candidates in rounds.values():
         wanted = limit - len(chosen)
         if len(candidates) > wanted:
             candidates = [candidates[i * len(candidates) // wanted] for i in range(wanted)]
         chosen += candidates
-        if len(chosen) >= limit:
-            break
     return chosen

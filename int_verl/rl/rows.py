@@ -70,10 +70,8 @@ def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] =
 def hint(reference_solution: str, answer: str, fraction: float) -> str:
     """The first steps of a reference solution: that share of them, never all, and nothing that gives the answer away.
 
-    Steps are separated by blank lines; a reference of one paragraph is cut into sentences.
-
-    Returns:
-        An empty string where there is no such beginning.
+    Steps are separated by blank lines; a reference of one paragraph is cut into sentences. Empty where there is no such
+    beginning.
 
     >>> hint("First a. Then b. Hence 7.", "7", 0.5)
     'First a. Then b.'

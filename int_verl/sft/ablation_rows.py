@@ -36,14 +36,7 @@ _KEY = ("problem_id", "attempt", "proposal")
 
 
 def solution_row(kept: Mapping[str, Any], solution: str, token_ids: list[int], prompt_version: str) -> Row:
-    """A row that trains on a whole solution.
-
-    Args:
-        kept: the row of `guide/sft.parquet` whose place it takes.
-        solution: as text.
-        token_ids: the same, with its end token.
-        prompt_version: of the prompt that the solution was written for.
-    """
+    """A row that trains on a whole solution, as text and as tokens with the end token, in the place of `kept`."""
     return {
         **kept,
         "prefix_ids": [],
@@ -65,15 +58,7 @@ def reference_row(kept: Mapping[str, Any], reference_solution: str, codec: ChatC
 def shifted_row(
     kept: Mapping[str, Any], attempt: Mapping[str, Any], shift: int, codec: ChatCodec, by: StepRule
 ) -> Row | None:
-    """The intervention at another step of its attempt.
-
-    Args:
-        attempt: the attempt's row of `sample/attempts.parquet`.
-        shift: steps later; negative: earlier.
-
-    Returns:
-        None if the attempt has no such place.
-    """
+    """The intervention so many steps later in its attempt (negative: earlier); None if there is no such place."""
     steps = cut_steps(attempt["text"], by, attempt["steps_begin"])
     location = kept["location"] + shift
     if not 1 <= location <= len(steps) + 1:
@@ -98,11 +83,6 @@ def write_with_suffix(sft: Path, guided: Path, out: Path) -> int:
 
     Token in, token out: the intervention's tokens become those that the rollout was continued from, which may hold a
     separator after the intervention, or have it merged into the last token.
-
-    Args:
-        sft: the stage guide's `sft.parquet`.
-        guided: its `guided.parquet`.
-        out: where to write.
 
     Returns:
         How many rows were left out, because no correct rollout came to its own end.

@@ -32,11 +32,7 @@ Tokens = NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class RowSettings:
-    """How rows become sequences.
-
-    Raises:
-        UserError: a value that is none of those allowed.
-    """
+    """How rows become sequences; a UserError for a value that is none of those allowed."""
 
     max_length: int
     "Tokens of a row at most."
@@ -301,11 +297,7 @@ def _encode(tokenizer: Any, text: str) -> list[int]:
 
 
 def model_named_in(file: Path) -> str:
-    """The model that the rows of a file were made with.
-
-    Raises:
-        UserError: no such file, or it names none or several.
-    """
+    """The model that the rows of a file were made with; a UserError if it names none or several."""
     if not file.is_file():
         raise UserError(f"{file}: no such file or folder")
     try:

@@ -51,11 +51,7 @@ class Steps:
         return self.bounds[0][0]
 
     def start(self, location: int) -> int:
-        """Offset at which step `location` begins; that of one past the last step is the end of the text.
-
-        Raises:
-            ValueError: `location` is out of range.
-        """
+        """Offset at which step `location` begins; that of one past the last step is the end of the text."""
         if not 1 <= location <= len(self) + 1:
             raise ValueError(f"location {location} is not in 1..{len(self) + 1}")
         return len(self.text) if location == len(self) + 1 else self.bounds[location - 1][0]
@@ -122,12 +118,7 @@ class Prefix:
 
 
 def prefix_tokens(codec: TokenCodec, token_ids: Sequence[int], cut: int) -> Prefix:
-    """The tokens of the first `cut` characters of an attempt.
-
-    Args:
-        codec: tokenizer that `token_ids` come from.
-        token_ids: the attempt as sampled, without its end token.
-        cut: character offset in ``codec.decode(token_ids)``.
+    """The tokens of the first `cut` characters of an attempt, which is given as sampled, without its end token.
 
     Returns:
         ``codec.decode(prefix.token_ids) + prefix.rest`` is the attempt's text up to the cut. The rest is to be encoded

@@ -17,17 +17,9 @@ from int_verl.errors import UserError
 PROBE = "Let $x^2 = 4$.\n\nThen  x = ±2, été, 数学.\n\n\n### Step 12: \\frac{1}{2}\t<think>"
 "Encoded by both tokenizers: mathematics, white space, other scripts, what looks like a special token."
 
-ARCHITECTURE = (
-    "architectures",
-    "model_type",
-    "vocab_size",
-    "hidden_size",
-    "intermediate_size",
-    "num_hidden_layers",
-    "num_attention_heads",
-    "num_key_value_heads",
-    "head_dim",
-    "tie_word_embeddings",
+ARCHITECTURE = frozenset(
+    """architectures model_type vocab_size hidden_size intermediate_size num_hidden_layers num_attention_heads
+    num_key_value_heads head_dim tie_word_embeddings""".split()  # noqa: SIM905
 )
 "Keys of config.json that training leaves as they are."
 
@@ -53,7 +45,7 @@ def _check_configuration(model: Path, base: Path) -> None:
     if not (model / "config.json").is_file():
         raise UserError(f"{model}: no config.json; was the folder removed? Run the stage that trains it again")
     ours, theirs = (json.loads((folder / "config.json").read_text()) for folder in (model, base))
-    for key in ours.keys() & theirs.keys() & set(ARCHITECTURE):  # a save also writes down what was left to defaults
+    for key in ours.keys() & theirs.keys() & ARCHITECTURE:  # a save also writes down what was left to defaults
         if ours[key] != theirs[key]:
             raise UserError(f"{model}: {key} is {ours[key]}, but {theirs[key]} in {base}; it is another model")
 
@@ -120,11 +112,7 @@ def _open_tensors(file: Path) -> Iterator[Any]:
 
 
 def _tensor_files(folder: Path) -> Mapping[str, Path]:
-    """Tensor -> its file.
-
-    Raises:
-        UserError: there are no weights, or the index names what is not there.
-    """
+    """Tensor -> its file; a UserError where there are none, or the index names one that is not there."""
     where: dict[str, Path] = {}
     for file in sorted(folder.glob("*.safetensors")):
         with _open_tensors(file) as tensors:

@@ -65,11 +65,7 @@ class Launch(ABC):
 
     @abstractmethod
     def check_settings(self) -> None:
-        """What is refused and can be told without data and model.
-
-        Raises:
-            UserError: naming the setting.
-        """
+        """Refuses, with a UserError that names the setting, what can be told without data and model."""
 
     def arguments(self) -> list[str]:
         """The command line, unchecked: the files that it names need not be there yet."""
@@ -105,14 +101,7 @@ class Launch(ABC):
 
 
 def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -> None:
-    """Refuses keys that verl 0.9 ignores, and those that are settings of ours.
-
-    Args:
-        our_settings: verl's key -> the setting that must be used instead, such as ``sft.epochs``.
-
-    Raises:
-        UserError: naming the key and the right one.
-    """
+    """Refuses, with a UserError that names the right one, keys that verl 0.9 ignores and those of `our_settings`."""
     for override in overrides:
         if "=" not in override and not override.startswith("~"):
             raise UserError(f"{override}: no override; write key=value, as in a verl command line")

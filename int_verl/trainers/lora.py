@@ -32,13 +32,7 @@ def merge_adapters(model: Path) -> None:
     """W + alpha / rank * B A for every adapted weight W of an export (arXiv 2106.09685), in place.
 
     Leaves a model without adapters as it is. The adapters go to `lora_adapter` beside the folder first; killed and
-    called again, it goes on.
-
-    Args:
-        model: verl's `huggingface` folder of a checkpoint.
-
-    Raises:
-        UserError: the checkpoint does not say its rank and alpha.
+    called again, it goes on. A UserError where the checkpoint does not say its rank and alpha.
     """
     from safetensors import safe_open
     from safetensors.torch import save_file
@@ -55,12 +49,11 @@ def merge_adapters(model: Path) -> None:
     settings = json.loads(meta.read_text())
     scale = settings["lora_alpha"] / settings["r"]
     adapters = _adapters(model, names, settings)
-    where = {}
+    where: dict[str, str] = {}
     for file, found in names.items():
         merged = {}
         with safe_open(file, "pt") as tensors:
             for name in found:
-                plain = name.removeprefix(_PREFIX).replace(_BASE, ".weight")
                 if name.endswith((_A, _B)):
                     continue
                 weight = tensors.get_tensor(name)
@@ -68,8 +61,8 @@ def merge_adapters(model: Path) -> None:
                     adapted = name.removesuffix(_BASE)
                     delta = adapters[adapted + ".lora_B.weight"].float() @ adapters[adapted + ".lora_A.weight"].float()
                     weight = (weight.float() + scale * delta).to(weight.dtype)
-                merged[plain] = weight.contiguous()
-                where[plain] = file.name
+                merged[name.removeprefix(_PREFIX).replace(_BASE, ".weight")] = weight.contiguous()
+        where |= dict.fromkeys(merged, file.name)
         _replace(file, partial(save_file, merged, metadata={"format": "pt"}))
     index = model / "model.safetensors.index.json"
     if index.is_file():

@@ -24,14 +24,7 @@ MICRO_BATCH_ON_CPU = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLLaunch(Launch):
-    """verl's PPO trainer with GRPO.
-
-    launch = RLLaunch(settings=..., evaluation=..., model_path=Path("sft/huggingface"), base_model=Path("base"),
-                      train_files=(Path("rl.parquet"),), val_files=(Path("heldout.parquet"),),
-                      output_dir=Path("runs/x/rl/checkpoints"), validation_dir=Path("runs/x/rl/validation"),
-                      rollout_dir=Path("runs/x/rl/rollouts"), seed=1, platform="cpu")
-    model = train(launch.command())
-    """
+    """verl's PPO trainer with GRPO: ``model = train(RLLaunch(...).command())``."""
 
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"

@@ -26,13 +26,7 @@ MICRO_BATCH_ON_CPU = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SFTLaunch(Launch):
-    """verl's SFT trainer on rows of token ids.
-
-    launch = SFTLaunch(settings=..., model_path=Path("base"), train_file=Path("sft.parquet"), val_file=None,
-                       output_dir=Path("runs/x/sft/checkpoints"), seed=1, platform="cpu")
-    rows = launch.training_rows()
-    model = train(launch.command(rows))
-    """
+    """verl's SFT trainer on rows of token ids: ``model = train(launch.command(launch.training_rows()))``."""
 
     primary: ClassVar[str] = "int_sft"
     cpu_fragment: ClassVar[str] = "cpu_sft"
