@@ -6,7 +6,6 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -140,9 +139,9 @@ def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) ->
     for step, file in files:
         groups: dict[tuple[str, str], list[float]] = defaultdict(list)
         for row in folder.json_lines(str(file.relative_to(folder.path))):
-            score = _score(row)
-            if score is not None:
-                groups[str(row.get("input")), str(row.get("gts"))].append(score)
+            score = row.get("acc", row.get("score"))
+            if isinstance(score, int | float) and math.isfinite(score):
+                groups[str(row.get("input")), str(row.get("gts"))].append(float(score))
         kept = _of_prompts([prompt for prompt, _ in groups], prompts) if prompts else {prompt for prompt, _ in groups}
         if counted := [scores for (prompt, _), scores in groups.items() if prompt in kept]:
             steps.append((step, counted))
@@ -160,8 +159,3 @@ def _of_prompts(inputs: list[str], prompts: set[str]) -> set[str]:
             before, _, after = text.partition(longest)
             return {t for t in inputs if t.startswith(before) and t[len(before) : len(t) - len(after)] in prompts}
     return set()
-
-
-def _score(row: dict[str, Any]) -> float | None:
-    value = row.get("acc", row.get("score"))
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

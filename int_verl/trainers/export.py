@@ -14,7 +14,7 @@ from pathlib import Path
 
 from int_verl.errors import UserError
 from int_verl.files import link_folder
-from int_verl.trainers.lora import merge_adapters
+from int_verl.trainers.checkpoint import merge_adapters
 from int_verl.trainers.verl_folder import checkpointed_step, mean_validation_scores
 
 NOTE = "export.json"

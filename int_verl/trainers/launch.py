@@ -12,8 +12,7 @@ from typing import ClassVar, Literal
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides, key_and_value
 from int_verl.settings.training import RLSettings, SFTSettings
-from int_verl.trainers.checkpoint import check_model
-from int_verl.trainers.lora import merge_adapters
+from int_verl.trainers.checkpoint import check_model, merge_adapters
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step
 

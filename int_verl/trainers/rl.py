@@ -71,12 +71,7 @@ class RLLaunch(Launch):
             raise UserError(f"{settings.reward_path}: no such file; rl.reward_path is a python file or pkg://module")
 
     def command(self) -> TrainerCommand:
-        """The command, checked.
-
-        Raises:
-            UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, the model
-                is not fit to go on with, or an override is one that verl 0.9 ignores.
-        """
+        """The command; a UserError where verl would fail or do another thing with settings, files or model."""
         self.check_start_model()
         self.check_settings()
         self._check_data()

@@ -67,9 +67,7 @@ class SFTLaunch(Launch):
     def training_rows(self) -> SFTRows:
         """The rows that will be trained on, as `InterventionSFTDataset` will read them; everything is checked first.
 
-        Raises:
-            UserError: a file is missing or too small for the batch, a row is not fit to train on, or an override
-                would make verl fail or do nothing.
+        A UserError where verl would fail or do another thing with settings, files, rows or model.
         """
         self.check_start_model()
         self.check_settings()
