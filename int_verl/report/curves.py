@@ -27,10 +27,7 @@ RL_METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Values over training steps, steps ascending and unique.
-
-    Example: ``Curve((1, 2, 3), (0.1, 0.2, 0.15))``
-    """
+    """Values over training steps, which are ascending and unique: ``Curve((1, 2, 3), (0.1, 0.2, 0.15))``."""
 
     steps: tuple[float, ...]
     values: tuple[float, ...]

@@ -75,7 +75,7 @@ def write_report(run_dir: Path) -> Path:
     )
     environment.filters.update(duration=duration, estimate=estimate)
     page = environment.get_template("page.html.jinja").render(
-        name=folder.name,
+        name=folder.path.resolve().name,
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         headline=headline(summary, conditioning),
         stages=stages,

@@ -90,9 +90,7 @@ def guided_prefixes(sft: Path, attempts: Path, guided: Path, longest: int) -> di
     """Of every problem with a kept intervention the first one's guided prefix, as its rollouts were continued from it.
 
     Args:
-        sft: `guide/sft.parquet`, for what was kept.
-        attempts: `sample/attempts.parquet`, for where the prompt ends.
-        guided: `guide/guided.parquet`, for the token ids: prefix, intervention and what stands after it.
+        sft, attempts, guided: the generator's files, for what was kept, where the prompt ends, and the token ids.
         longest: tokens at most; longer prefixes are left out.
     """
     kept: dict[str, list[Any]] = {}

@@ -53,10 +53,7 @@ class RowSettings:
 
 @dataclass(frozen=True, slots=True)
 class SFTRow:
-    """One row, in its parts: arrays of token ids of shape (tokens of the part,).
-
-    Example: ``SFTRow([1, 2], [3], [4, 5], [], 1.0)``
-    """
+    """One row, in its parts, arrays of shape (tokens of the part,): ``SFTRow([1, 2], [3], [4, 5], [], 1.0)``."""
 
     prompt: Tokens
     prefix: Tokens

@@ -106,8 +106,7 @@ def explain(log_path: Path, start: int = 0, code: int = 1) -> str:
     useful = [line for line in lines if not _HARMLESS.search(line)]
     for pattern, remedy in FAILURES.items():
         for line in useful:
-            match = re.search(pattern, line)
-            if match:
+            if match := re.search(pattern, line):
                 what = match.groupdict().get("what") or ""
                 return f"{remedy}{f' ({what[:300]})' if what else ''}; see {log_path}"
     if code == 128 + 9:

@@ -114,10 +114,7 @@ def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -
 
 
 def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
-    """Trains, resuming from the last checkpoint; does nothing where it is finished.
-
-    Returns:
-        The finished model's folder, which transformers, vLLM and verl load.
+    """Trains, from the last checkpoint on and not at all where it is the last, and returns the finished model's folder.
 
     Raises:
         UserError: the model is not fit to go on with, see `check_model`.
