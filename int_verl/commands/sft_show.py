@@ -37,7 +37,7 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     from omegaconf import OmegaConf
     from rich.console import Console
 
-    from int_verl.sft.row_file import model_named_in
+    from int_verl.sft.rows import model_named_in
 
     console = Console(soft_wrap=True, highlight=False)
     if run_or_parquet.is_dir():

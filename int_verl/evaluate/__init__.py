@@ -4,11 +4,9 @@ Arrays are named by their axes: `P` problems, `G` rollouts of one problem, `B` b
 numbers, strings, lists and dicts with string keys; an estimate is ``{"value": 0.41, "low": 0.36, "high": 0.46}``.
 """
 
-from int_verl.evaluate.conditioning import CONDITIONING_COLUMNS, conditioning_table
-from int_verl.evaluate.estimators import pass_at_k, zero_advantage_at, zero_advantage_ratio
-from int_verl.evaluate.intervals import Estimate, bootstrap, wilson
-from int_verl.evaluate.scores import skills_table, summarise
-from int_verl.evaluate.tables import Cells, format_table, table_cells
+from int_verl.evaluate.estimates import Estimate, bootstrap, pass_at_k, wilson, zero_advantage_at, zero_advantage_ratio
+from int_verl.evaluate.tables import CONDITIONING_COLUMNS, conditioning_table, skills_table, summarise
+from int_verl.evaluate.text import Cells, format_table, table_cells
 
 __all__ = [
     "CONDITIONING_COLUMNS",

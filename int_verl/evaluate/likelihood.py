@@ -24,14 +24,10 @@ def token_statistics(
 ) -> TokenStatistics:
     """Statistics of the tokens that follow their context, at temperature 1.
 
-    Args:
-        model_path: folder in Hugging Face format.
-        sequences: token ids of a context, and of what follows it and is counted.
+    Example: of ``[([1, 2], [3, 4])]`` the tokens 3, given 1 2, and 4, given 1 2 3, are counted.
 
     Raises:
         ValueError: no tokens to count, or an empty context.
-
-    Example: of ``[([1, 2], [3, 4])]`` the tokens 3, given 1 2, and 4, given 1 2 3, are counted.
     """
     import torch
     from transformers import AutoModelForCausalLM

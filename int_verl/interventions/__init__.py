@@ -1,7 +1,6 @@
 """The model's verdict on its own attempt as an intervention, and the attempt continued from it."""
 
-from int_verl.interventions.intervention import Intervention, InterventionParseError
+from int_verl.interventions.intervention import Intervention, InterventionParseError, guided_prefix
 from int_verl.interventions.parse import parse_intervention
-from int_verl.interventions.splice import guided_prefix
 
 __all__ = ["Intervention", "InterventionParseError", "guided_prefix", "parse_intervention"]

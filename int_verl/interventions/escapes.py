@@ -1,8 +1,8 @@
 r"""Backslashes in a string that a model wrote between quotes: JSON escapes, or LaTeX, or both.
 
-A content whose LaTeX is doubled throughout (``\\alpha``) is JSON. One with an
-escape that JSON does not know (``\alpha``, ``\(``), or with ``\frac``, ``\theta``, ``\neq`` and no doubled command,
-was written raw: its backslashes stand for themselves, ``\n`` stays a newline unless it opens a LaTeX command.
+A content whose LaTeX is doubled throughout (``\\alpha``) is JSON. One with an escape that JSON does not know
+(``\alpha``, ``\(``), or with ``\frac``, ``\theta``, ``\neq`` and no doubled command, was written raw: its backslashes
+stand for themselves, ``\n`` stays a newline unless it opens a LaTeX command.
 """
 
 from __future__ import annotations

@@ -50,8 +50,7 @@ def read_fields(body: str, *, closed: bool) -> Fields:
         closed: the block has a closing tag; an object in one that has none must be complete.
 
     Raises:
-        Incomplete: it is not.
-        InterventionParseError: `not_parsed`.
+        Incomplete, InterventionParseError: it is not; there is none.
     """
     if _DOUBLE_ENCODED.match(body):
         body = re.sub(r"\\(n|.)", lambda m: "\n" if m[1] == "n" else m[1], body)

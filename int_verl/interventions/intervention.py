@@ -1,9 +1,11 @@
-"""An intervention, and the reasons why a model's answer may hold none."""
+"""An intervention, its attempt continued from it, and the reasons why a model's answer may hold none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal, get_args
+
+from int_verl.steps import split_steps
 
 Reason = Literal[
     "no_block",  # no intervention block in the answer
@@ -29,8 +31,7 @@ class InterventionParseError(ValueError):
 class Intervention:
     """One better step and the place where it goes.
 
-    Example:
-        Intervention(content="Step 2: times 9, 13 -> 2", location=2)
+    Example: ``Intervention(content="Step 2: times 9, 13 -> 2", location=2)``
     """
 
     content: str
@@ -44,3 +45,11 @@ class Intervention:
             raise ValueError(f"an intervention's content is a string that is not blank, got {self.content!r}")
         if not isinstance(self.location, int) or isinstance(self.location, bool) or self.location < 1:
             raise ValueError(f"an intervention's location is a step number of 1 or more, got {self.location!r}")
+
+
+def guided_prefix(attempt: str, intervention: Intervention) -> str:
+    r"""The attempt's steps before the location, then the intervention, joined by one blank line.
+
+    Example: ``guided_prefix("a\n\nb\n\nc", Intervention("B", 2))`` is ``"a\n\nB"``.
+    """
+    return "\n\n".join([*split_steps(attempt)[: intervention.location - 1], intervention.content])

@@ -23,7 +23,6 @@ from itertools import pairwise
 
 from int_verl.interventions.fields import KEY, NONE_WORDS, XML, Incomplete, read_fields
 from int_verl.interventions.intervention import Intervention, InterventionParseError
-from int_verl.interventions.location import read_location
 
 _TAG = re.compile(r"<\s{0,4}(/?)\s{0,4}interventions?\s{0,4}(/?)\s{0,4}>", re.IGNORECASE)
 _OBJECT_START = re.compile(
@@ -36,14 +35,18 @@ _NOTHING = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _FRAME = " \t\r\n`*;,"
+_MAX_LOCATION = 10**6
+_WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_INTEGER = re.compile(r"(?<![0-9.])[0-9]+(?![0-9])(?:\.0+(?![0-9]))?")
+_NAMED = re.compile(r"step\W{0,6}(?:number |no\. ?)?#?([0-9]+)", re.IGNORECASE)
+_ONE_OF_SEVERAL = re.compile(r"\W*[0-9]+ ?(?:of|/|\(|:|#)")
+_NOT_ONE_STEP = re.compile(
+    r"[0-9]\.[0-9]*[1-9]|[-−–][0-9]|[0-9] ?(?:[-–—~,&]|to|and|or) ?(?:sub)?-?(?:step)? ?#?[0-9]|\bafter\b", re.I
+)
 
 
 def parse_intervention(text: str) -> Intervention:
-    """Read the intervention block of a verifier's answer.
-
-    Raises:
-        InterventionParseError: with the reason; nothing else is raised, whatever the text.
-    """
+    """Read the intervention block of a verifier's answer; raises InterventionParseError, whatever the text."""
     if not isinstance(text, str):
         raise InterventionParseError("no_block")
     text = _after_thinking(text)
@@ -122,7 +125,7 @@ def _parse_body(body: str, *, closed: bool) -> Intervention:
         raise InterventionParseError("empty_block" if is_empty else "empty_content")
     if location is None:
         raise InterventionParseError("no_location")
-    number = read_location(location)
+    number = _step_number(location)
     if number is None:
         raise InterventionParseError("bad_location")
     return Intervention(content, number)
@@ -131,3 +134,19 @@ def _parse_body(body: str, *, closed: bool) -> Intervention:
 def _given(value: str | None, frame: str | None) -> str | None:
     """A value that says more, within its frame of marks, than that there is none."""
     return None if value is None or value.strip(frame).lower() in NONE_WORDS else value
+
+
+def _step_number(text: str) -> int | None:
+    """The one step number that a location names: ``12``, ``"12"``, ``"Substep 12"``, ``"12 of 15"``; else None."""
+    text = text[:200].split("//")[0].strip()
+    if _NOT_ONE_STEP.search(text):
+        return None
+    numbers = _INTEGER.findall(text)
+    if not numbers:
+        words = [word for word in re.findall(r"[a-z]+", text.lower()) if word in _WORDS]
+        return _WORDS.index(words[0]) + 1 if len(words) == 1 else None
+    named = _NAMED.search(text)
+    if len(numbers) > 1 and not named and not _ONE_OF_SEVERAL.match(text):
+        return None
+    digits = named[1] if named else numbers[0].split(".")[0]
+    return int(digits) if len(digits) <= 7 and 1 <= int(digits) <= _MAX_LOCATION else None

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -28,15 +27,17 @@ RL_METRICS = {
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """Values over training steps, steps ascending and unique.
-
-    Example: ``Curve((1, 2, 3), (0.1, 0.2, 0.15))``
-    """
+    """Values over training steps, which are ascending and unique: ``Curve((1, 2, 3), (0.1, 0.2, 0.15))``."""
 
     steps: tuple[float, ...]
     values: tuple[float, ...]
     intervals: tuple[tuple[float, float], ...] = ()
     "Confidence interval of each value, or empty."
+
+    @classmethod
+    def of(cls, points: Mapping[int, float]) -> Curve | None:
+        """Through values by their step; none through none."""
+        return cls(tuple(points), tuple(points.values())) if points else None
 
 
 def metric_log(folder: RunReader, stage: str) -> dict[int, dict[str, float]]:
@@ -64,7 +65,7 @@ def curve(log: dict[int, dict[str, float]], names: Iterable[str]) -> Curve | Non
             if (key := next((key for key in data if key == name or key.endswith("/" + name)), None)) is not None:
                 points[step] = data[key]
         if points:
-            return Curve(tuple(points), tuple(points.values()))
+            return Curve.of(points)
     return None
 
 
@@ -73,18 +74,15 @@ def rl_curves(folder: RunReader) -> dict[str, dict[str, Curve]]:
     curves: dict[str, dict[str, Curve]] = defaultdict(dict)
     for stage, model in MODELS.items():
         log = metric_log(folder, stage)
-        for what, names in RL_METRICS.items():
-            if found := curve(log, names):
-                curves[what][model] = found
-        if model not in curves["zero_advantage"]:
-            points = {
-                step: zero_advantage_ratio(groups) for step, groups in _dumped_groups(folder, f"{stage}/rollouts")
-            }
-            if points:
-                curves["zero_advantage"][model] = Curve(tuple(points), tuple(points.values()))
-        if validation := validation_curve(folder, stage, log):
-            curves["validation"][model] = validation
-    return {what: of_models for what, of_models in curves.items() if of_models}
+        found = {what: curve(log, names) for what, names in RL_METRICS.items()}
+        if not found["zero_advantage"]:
+            dumped = _dumped_groups(folder, f"{stage}/rollouts")
+            found["zero_advantage"] = Curve.of({step: zero_advantage_ratio(groups) for step, groups in dumped})
+        found["validation"] = validation_curve(folder, stage, log)
+        for what, of_model in found.items():
+            if of_model:
+                curves[what][model] = of_model
+    return curves
 
 
 def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:
@@ -102,7 +100,7 @@ def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, flo
         for key, value in data.items()
         if key.startswith("val-core/") and "/mean@" in key
     }
-    return Curve(tuple(logged), tuple(logged.values())) if logged else None
+    return Curve.of(logged)
 
 
 def downsample(values: Curve, limit: int = MAX_POINTS) -> Curve:
@@ -128,8 +126,7 @@ def smooth(values: Curve) -> Curve:
 def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) -> list[tuple[int, list[list[float]]]]:
     """Scores of the samples that verl dumped, grouped by their prompt, in the order of the steps.
 
-    Args:
-        only: file with the RL rows that count; the trainer validates on the hard problems in the same breath.
+    Those of the RL rows in the file `only` count; the trainer validates on the hard problems in the same breath.
     """
     directory = folder.path / relative
     files = sorted((int(file.stem), file) for file in directory.glob("*.jsonl") if file.stem.isdigit())
@@ -139,14 +136,12 @@ def _dumped_groups(folder: RunReader, relative: str, only: str | None = None) ->
     for step, file in files:
         groups: dict[tuple[str, str], list[float]] = defaultdict(list)
         for row in folder.json_lines(str(file.relative_to(folder.path))):
-            score = _score(row)
-            if score is not None:
-                groups[str(row.get("input")), str(row.get("gts"))].append(score)
-        if prompts:
-            kept = _of_prompts([prompt for prompt, _ in groups], prompts)
-            groups = defaultdict(list, {key: scores for key, scores in groups.items() if key[0] in kept})
-        if groups:
-            steps.append((step, list(groups.values())))
+            score = row.get("acc", row.get("score"))
+            if isinstance(score, int | float) and math.isfinite(score):
+                groups[str(row.get("input")), str(row.get("gts"))].append(float(score))
+        kept = _of_prompts([prompt for prompt, _ in groups], prompts) if prompts else {prompt for prompt, _ in groups}
+        if counted := [scores for (prompt, _), scores in groups.items() if prompt in kept]:
+            steps.append((step, counted))
     return steps
 
 
@@ -161,8 +156,3 @@ def _of_prompts(inputs: list[str], prompts: set[str]) -> set[str]:
             before, _, after = text.partition(longest)
             return {t for t in inputs if t.startswith(before) and t[len(before) : len(t) - len(after)] in prompts}
     return set()
-
-
-def _score(row: dict[str, Any]) -> float | None:
-    value = row.get("acc", row.get("score"))
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -22,8 +22,6 @@ class Line:
 
     label: str
     count: int
-    share: float
-    "Of the block's total, 0 to 1."
     goes_on: bool
     "What the next block begins with; the others are losses."
 
@@ -57,9 +55,8 @@ def generation_funnel(folder: RunReader) -> list[Block]:
         counts["with a proposed intervention"] = len(proposed_on["proposed"])
     if selected:
         counts["with a kept intervention"] = len(selected_on["kept"])
-    lines = [Line(label, count, count / problems, True) for label, count in counts.items()] if problems else []
     blocks = [
-        Block("Training problems", problems, lines),
+        Block("Training problems", problems, [Line(label, count, True) for label, count in counts.items()]),
         _block("Attempts", attempted, VERIFIED),
         _block("Verifications of incorrect attempts", proposed, "proposed"),
         _block("Guided rollouts from interventions", guided, "correct"),
@@ -85,10 +82,9 @@ def _fate(intervention: Row) -> str:
 
 
 def _block(title: str, counts: Counter[str], goes_on: str) -> Block:
-    total = counts.total()
     ordered = sorted(counts.items(), key=lambda item: (item[0] != goes_on, -item[1], item[0]))
-    lines = [Line(label.replace("_", " "), count, count / total, label == goes_on) for label, count in ordered]
-    return Block(title, total, lines)
+    lines = [Line(label.replace("_", " "), count, label == goes_on) for label, count in ordered]
+    return Block(title, counts.total(), lines)
 
 
 def funnel_remarks(stages: list[StageRecord]) -> list[str]:

@@ -29,8 +29,10 @@ _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
 # Final table and Table 1 of the paper (Qwen3-4B-Instruct-2507): average score, zero-advantage ratio at RL step 400;
 # accuracy and coverage of 32 continuations of 334 hard problems.
-PAPER_FINAL = {"base": ("21.2 %", "-"), "base + RL": ("28.3 %", "0.64"), "InT SFT + RL": ("33.7 %", "0.42")}
-PAPER_CONDITIONING = {
+PAPER = {
+    "base": ("21.2 %", "-"),
+    "base + RL": ("28.3 %", "0.64"),
+    "InT SFT + RL": ("33.7 %", "0.42"),
     "wrong_step": ("0.07 %", "8.7 %"),
     "prefix": ("0.07 %", "9.3 %"),
     "intervention": ("1.56 %", "24.0 %"),
@@ -48,10 +50,8 @@ T = TypeVar("T")
 def write_report(run_dir: Path) -> Path:
     """Write `run_dir`/report.html from whatever the run has so far, and return its path.
 
-    Missing stages are said to be missing; damaged files are named in the report.
-
-    Raises:
-        UserError: `run_dir` is not a folder.
+    Missing stages are said to be missing; damaged files are named in the report. A UserError if
+    `run_dir` is not a folder.
     """
     folder = RunReader(Path(run_dir))
     settings = folder.settings
@@ -75,7 +75,7 @@ def write_report(run_dir: Path) -> Path:
     )
     environment.filters.update(duration=duration, estimate=estimate)
     page = environment.get_template("page.html.jinja").render(
-        name=folder.name,
+        name=folder.path.resolve().name,
         written=datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         headline=headline(summary, conditioning),
         stages=stages,
@@ -83,18 +83,9 @@ def write_report(run_dir: Path) -> Path:
         versions=_versions(stages),
         settings=settings,
         paper_url=PAPER_URL,
-        final=summary
-        and _with_paper(
-            table_cells(summary),
-            ["average score", "zero-advantage ratio"],
-            [PAPER_FINAL.get(entry["model"]) for entry in summary["models"]],
-        ),
+        final=summary and _with_paper(summary, [entry["model"] for entry in summary["models"]]),
         conditioning=conditioning
-        and _with_paper(
-            table_cells(conditioning),
-            ["accuracy", "coverage"],
-            [PAPER_CONDITIONING.get(entry["condition"]) for entry in conditioning["conditions"]],
-        ),
+        and _with_paper(conditioning, [entry["condition"] for entry in conditioning["conditions"]]),
         skills=skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
         blocks=generation_funnel(folder),
         remarks_on_funnel=funnel_remarks(stages),
@@ -178,9 +169,11 @@ def _tried(folder: RunReader, what: str, compute: Callable[[], T | None]) -> T |
         return None
 
 
-def _with_paper(cells: Cells, heads: list[str], paper: list[tuple[str, str] | None]) -> Cells:
-    """A table with two more columns, the paper's, which has figures for some of the rows."""
-    rows = [[*row, *(known or ("-", "-"))] for row, known in zip(cells.rows, paper, strict=True)]
+def _with_paper(table: Mapping[str, Any], names: list[str]) -> Cells:
+    """A table with two more columns, the paper's, which has figures for some of the rows, by their names."""
+    cells = table_cells(table)
+    heads = ["average score", "zero-advantage ratio"] if "models" in table else ["accuracy", "coverage"]
+    rows = [[*row, *PAPER.get(name, ("-", "-"))] for row, name in zip(cells.rows, names, strict=True)]
     return replace(cells, heads=[*cells.heads, *heads], rows=rows)
 
 

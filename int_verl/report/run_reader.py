@@ -56,10 +56,6 @@ class RunReader:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run folder; name one that int-verl run has made")
 
-    @property
-    def name(self) -> str:
-        return self.path.resolve().name
-
     def json(self, relative: str) -> dict[str, Any] | None:
         """An object from a JSON file, or None."""
         try:

@@ -15,7 +15,6 @@ MAX_CHARACTERS = 4_000
 STEPS_AROUND = 6
 
 _COLUMNS = ["problem_id", "attempt", "proposal", "content", "location"]
-Key = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +47,16 @@ class ViewerRow:
     "A guided rollout from the intervention, a correct one if there is one."
     continuation_outcome: str = ""
 
+    def add_rollout(self, rollout: dict[str, Any]) -> None:
+        outcome = "correct" if rollout["correct"] else "truncated" if rollout["outcome"] == "truncated" else "wrong"
+        outcomes = self.outcomes.setdefault(rollout["condition"], [])
+        if len(outcomes) < 64:
+            outcomes.append(outcome)
+        better = not self.continuation or (outcome == "correct" != self.continuation_outcome)
+        if rollout["condition"] == "intervention" and better:
+            self.continuation = shorten(rollout["text"] or "", MAX_CHARACTERS // 2)
+            self.continuation_outcome = outcome
+
 
 def viewer_rows(folder: RunReader) -> tuple[list[ViewerRow], int]:
     """A bounded choice of interventions, spread over problems, and how many there are in all."""
@@ -60,11 +69,37 @@ def viewer_rows(folder: RunReader) -> tuple[list[ViewerRow], int]:
         ]
     kept = _spread([row for row in candidates if row.kept is not False], MAX_KEPT)
     others = _spread([row for row in candidates if row.kept is False], MAX_OTHERS)
-    chosen = [*kept, *others]
-    _add_problems(folder, chosen)
-    _add_attempts(folder, chosen)
-    _add_rollouts(folder, chosen)
+    if chosen := [*kept, *others]:
+        _complete(folder, chosen)
     return chosen, len(candidates)
+
+
+def _complete(folder: RunReader, rows: list[ViewerRow]) -> None:
+    """Adds problems, attempts and guided rollouts, each file read once."""
+    problem_ids = {row.problem_id for row in rows}
+    problems = {problem["id"]: problem for problem in folder.problems() if problem["id"] in problem_ids}
+    keys = {(row.problem_id, row.attempt) for row in rows}
+    columns = ["problem_id", "attempt", "text"]
+    attempts = {
+        key: attempt
+        for attempt in folder.rows("sample/attempts.parquet", columns, ["steps_begin"])
+        if (key := (attempt["problem_id"], attempt["attempt"])) in keys
+    }
+    for row in rows:
+        row.content = shorten(row.content or "")
+        if problem := problems.get(row.problem_id):
+            row.problem = shorten(problem["problem"] or "")
+            row.answer = shorten(problem["answer"] or "", 200)
+            row.reference_solution = shorten(problem["reference_solution"] or "")
+        if attempt := attempts.get((row.problem_id, row.attempt)):
+            begin = attempt.get("steps_begin") or 0
+            row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
+    by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
+    columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
+    for rollout in folder.rows("guide/guided.parquet", columns):
+        proposed = by_proposal.get((rollout["problem_id"], rollout["attempt"], rollout["proposal"]))
+        if proposed is not None:
+            proposed.add_rollout(rollout)
 
 
 def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
@@ -104,55 +139,9 @@ def _spread(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:
         rounds[seen[row.problem_id]].append(row)
         seen[row.problem_id] += 1
     chosen: list[ViewerRow] = []
-    for _, candidates in sorted(rounds.items()):
+    for candidates in rounds.values():
         wanted = limit - len(chosen)
         if len(candidates) > wanted:
             candidates = [candidates[i * len(candidates) // wanted] for i in range(wanted)]
         chosen += candidates
-        if len(chosen) >= limit:
-            break
     return chosen
-
-
-def _add_problems(folder: RunReader, rows: list[ViewerRow]) -> None:
-    by_problem: dict[str, list[ViewerRow]] = defaultdict(list)
-    for row in rows:
-        by_problem[row.problem_id].append(row)
-    for problem in folder.problems() if rows else ():
-        for row in by_problem.get(problem["id"], ()):
-            row.problem = shorten(problem["problem"] or "")
-            row.answer = shorten(problem["answer"] or "", 200)
-            row.reference_solution = shorten(problem["reference_solution"] or "")
-
-
-def _add_attempts(folder: RunReader, rows: list[ViewerRow]) -> None:
-    by_attempt: dict[Key, list[ViewerRow]] = defaultdict(list)
-    for row in rows:
-        by_attempt[row.problem_id, row.attempt].append(row)
-        row.content = shorten(row.content or "")
-    columns = ["problem_id", "attempt", "text"]
-    for attempt in folder.rows("sample/attempts.parquet", columns, ["steps_begin"]) if rows else ():
-        for row in by_attempt.get((attempt["problem_id"], attempt["attempt"]), ()):
-            begin = attempt.get("steps_begin") or 0
-            row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
-
-
-def _add_rollouts(folder: RunReader, rows: list[ViewerRow]) -> None:
-    by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
-    columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
-    for rollout in folder.rows("guide/guided.parquet", columns) if rows else ():
-        row = by_proposal.get((rollout["problem_id"], rollout["attempt"], rollout["proposal"]))
-        if row is not None:
-            _add_rollout(row, rollout)
-
-
-def _add_rollout(row: ViewerRow, rollout: dict[str, Any]) -> None:
-    outcome = "correct" if rollout["correct"] else "truncated" if rollout["outcome"] == "truncated" else "wrong"
-    outcomes = row.outcomes.setdefault(rollout["condition"], [])
-    if len(outcomes) < 64:
-        outcomes.append(outcome)
-    if rollout["condition"] == "intervention" and (
-        not row.continuation or (outcome == "correct" != row.continuation_outcome)
-    ):
-        row.continuation = shorten(rollout["text"] or "", MAX_CHARACTERS // 2)
-        row.continuation_outcome = outcome

@@ -29,11 +29,7 @@ class PrefixAgentLoop(SingleTurnAgentLoop):
     """
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput:
-        """One rollout.
-
-        Raises:
-            UserError: the prefix leaves no room for a token of the model's own.
-        """
+        """One rollout; a UserError where the prefix leaves no room for a token of the model's own."""
         prefix_ids = self._prefix_ids(kwargs.get("extra_info") or {})
         if not prefix_ids:
             return await super().run(sampling_params, **kwargs)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from int_verl.grading.reward_result import SOLVED_FROM
 
-PREFIX = "int/"
-
 
 def group_metrics(groups: Iterable[tuple[str, Sequence[float]]]) -> dict[str, float]:
     """Metrics of one training step.
@@ -36,9 +34,9 @@ def group_metrics(groups: Iterable[tuple[str, Sequence[float]]]) -> dict[str, fl
     if not total:
         return {}
     return {
-        f"{PREFIX}zero_advantage_ratio": zero / total,
-        f"{PREFIX}never_solved": never / total,
-        f"{PREFIX}sometimes_solved": (total - never - always) / total,
-        f"{PREFIX}always_solved": always / total,
-        **{f"{PREFIX}reward/{source}": sum(rewards) / len(rewards) for source, rewards in sorted(of_source.items())},
+        "int/zero_advantage_ratio": zero / total,
+        "int/never_solved": never / total,
+        "int/sometimes_solved": (total - never - always) / total,
+        "int/always_solved": always / total,
+        **{f"int/reward/{source}": sum(rewards) / len(rewards) for source, rewards in sorted(of_source.items())},
     }

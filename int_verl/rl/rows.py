@@ -1,34 +1,63 @@
-"""Problems as verl's RL rows."""
+"""Problems as verl's RL rows: every problem plainly, and those with help a second time."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from int_verl.generate.filters import leaks_answer
+from int_verl.generate.seeds import share_has
 from int_verl.problems.sets import Problem
-from int_verl.records import RL
-
-Row = dict[str, Any]
+from int_verl.records import RL, read_rows
+from int_verl.steps import cut_steps
 
 # Rows that the agent loop `int_prefix` may have to begin the response of; no ids: a plain rollout.
 _EXTRA_INFO = [*RL.field("extra_info").type, pa.field("assistant_prefix_ids", pa.list_(pa.int32()))]
 RL_WITH_PREFIX = RL.set(RL.get_field_index("extra_info"), pa.field("extra_info", pa.struct(_EXTRA_INFO)))
 
+_KEY = ["problem_id", "attempt", "proposal"]
 
-def rl_rows(problems: Iterable[Problem], solve: Callable[[str], str]) -> Iterator[Row]:
-    """Problems with verl's columns (verl/utils/dataset/rl_dataset.py).
+
+def rl_rows(
+    problems: Iterable[Problem],
+    solve: Callable[[str], str],
+    *,
+    hint_share: float = 0.0,
+    hint_fraction: float = 0.5,
+    with_hint: Callable[[str, str], str | None] | None = None,
+    prefixes: Mapping[str, tuple[int, ...]] | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Every problem as it is, and after it the same problem with a hint, a prefix or both, if it has one.
+
+    The columns are verl's (verl/utils/dataset/rl_dataset.py).
 
     Args:
         solve: problem text -> the user's message, as in the attempts.
+        hint_share: share of the problems, chosen by a hash of their ids, that come with a hint as well.
+        hint_fraction: share of the reference solution's steps that the hint may have.
+        with_hint: problem text, hint -> the user's message, or None if it is too long.
+        prefixes: problem id -> token ids that its response begins with.
     """
-    for index, problem in enumerate(problems):
-        yield rl_row(problem, solve(problem.problem), index)
+    index = 0
+    for problem in problems:
+        content = solve(problem.problem)
+        yield _row(problem, content, index)
+        index += 1
+        prefix_ids = (prefixes or {}).get(problem.id, ())
+        hinted = None
+        if with_hint is not None and share_has(hint_share, f"hint {problem.id}"):
+            beginning = hint(problem.reference_solution, problem.answer, hint_fraction)
+            hinted = with_hint(problem.problem, beginning) if beginning else None
+        if hinted or prefix_ids:
+            yield _row(problem, hinted or content, index, prefix_ids)
+            index += 1
 
 
-def rl_row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] = ()) -> Row:
-    """One row; `index` is its number in the file, `content` the user's message, `prefix_ids` begin the response."""
+def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] = ()) -> dict[str, Any]:
     return {
         "data_source": problem.source,
         "prompt": [{"role": "user", "content": content}],
@@ -36,3 +65,43 @@ def rl_row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int]
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"index": index, "id": problem.id, "assistant_prefix_ids": list(prefix_ids)},
     }
+
+
+def hint(reference_solution: str, answer: str, fraction: float) -> str:
+    """The first steps of a reference solution: that share of them, never all, and nothing that gives the answer away.
+
+    Steps are separated by blank lines; a reference of one paragraph is cut into sentences. Empty where there is no such
+    beginning.
+
+    >>> hint("First a. Then b. Hence 7.", "7", 0.5)
+    'First a. Then b.'
+    """
+    steps = cut_steps(reference_solution.strip(), "blank_line")
+    if len(steps) == 1:
+        steps = cut_steps(reference_solution.strip(), "sentences")
+    for count in range(min(math.ceil(fraction * len(steps)), len(steps) - 1), 0, -1):
+        beginning = steps.text[: steps.start(count + 1)].rstrip()
+        if not leaks_answer(beginning, answer):
+            return beginning
+    return ""
+
+
+def guided_prefixes(sft: Path, attempts: Path, guided: Path, longest: int) -> dict[str, tuple[int, ...]]:
+    """Of every problem with a kept intervention the first one's guided prefix, as its rollouts were continued from it.
+
+    Args:
+        sft, attempts, guided: the generator's files, for what was kept, where the prompt ends, and the token ids.
+        longest: tokens at most; longer prefixes are left out.
+    """
+    kept: dict[str, list[Any]] = {}
+    for row in read_rows(sft, _KEY):
+        kept.setdefault(row["problem_id"], [row[name] for name in _KEY])
+    prompts = {row["problem_id"]: row["prompt_tokens"] for row in read_rows(attempts, ["problem_id", "prompt_tokens"])}
+    prefixes: dict[str, tuple[int, ...]] = {}
+    for row in read_rows(guided, [*_KEY, "condition", "prompt_ids"]):
+        problem_id = row["problem_id"]
+        if row["condition"] == "intervention" and kept.get(problem_id) == [row[name] for name in _KEY]:
+            prefix_ids = tuple(row["prompt_ids"][prompts[problem_id] :])
+            if len(prefix_ids) <= longest:
+                prefixes.setdefault(problem_id, prefix_ids)
+    return prefixes

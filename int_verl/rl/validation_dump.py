@@ -17,13 +17,12 @@ def problem_scores(
 ) -> Iterator[dict[str, Any]]:
     """Scores per problem from a file that `trainer.validation_data_dir` holds, as `records.SCORE` rows.
 
+    A UserError where there is no such file, or a prompt in it is not of this run.
+
     Args:
         dump: ``{step}.jsonl``; verl writes prompt and response as text, without special tokens.
         keys: decoded prompt -> (problem set, problem id).
         is_truncated: response text -> whether the length limit cut it off.
-
-    Raises:
-        UserError: no such file, or a prompt in it that is not of this run.
     """
     if not dump.is_file():
         raise UserError(f"{dump}: no validation samples; run the stage again with --force")

@@ -1,10 +1,11 @@
 """The rows that a training takes from SFT parquet files; what the data set, the launch and `int-verl sft show` read.
 
-Knows neither torch nor verl.
+Token ids stay in Arrow's memory, 4 bytes each, until asked for. Knows neither torch nor verl.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,23 +13,26 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from int_verl.errors import UserError
-from int_verl.sft.chat_rows import MESSAGES, encode_messages
-from int_verl.sft.row_file import PARTS, SUFFIX, WEIGHT, RowFile, SFTRow
 
+PARTS = ("prompt_ids", "prefix_ids", "intervention_ids")
+SUFFIX, WEIGHT, MESSAGES = "suffix_ids", "weight", "messages"
 LOSS_ON = ("prefix_and_intervention", "intervention")
 OVERLONG = ("error", "drop")
+
+# What the generation prompt of a thinking model ends with: an open tag, or an empty block where thinking is off.
+_THINKING_AT_THE_END = re.compile(r"<think>\s*(?:</think>\s*)?\Z")
+
+Tokens = NDArray[np.int32]
 
 
 @dataclass(frozen=True, slots=True)
 class RowSettings:
-    """How rows become sequences.
-
-    Raises:
-        UserError: a value that is none of those allowed.
-    """
+    """How rows become sequences; a UserError for a value that is none of those allowed."""
 
     max_length: int
     "Tokens of a row at most."
@@ -45,6 +49,26 @@ class RowSettings:
         for name, allowed in (("loss_on", LOSS_ON), ("overlong", OVERLONG)):
             if getattr(self, name) not in allowed:
                 raise UserError(f"{name}={getattr(self, name)}: choose one of {', '.join(allowed)}")
+
+
+@dataclass(frozen=True, slots=True)
+class SFTRow:
+    """One row, in its parts, arrays of shape (tokens of the part,): ``SFTRow([1, 2], [3], [4, 5], [], 1.0)``."""
+
+    prompt: Tokens
+    prefix: Tokens
+    intervention: Tokens
+    suffix: Tokens
+    weight: float
+
+    @property
+    def tokens(self) -> Tokens:
+        return np.concatenate([self.prompt, self.prefix, self.intervention, self.suffix])
+
+    def trained(self, loss_on: str) -> NDArray[np.bool_]:
+        """Which tokens the loss is on, of shape (tokens,)."""
+        untrained = len(self.prompt) + (len(self.prefix) if loss_on == "intervention" else 0)
+        return np.arange(len(self.tokens)) >= untrained
 
 
 class SFTRows(Sequence[SFTRow]):
@@ -66,17 +90,14 @@ class SFTRows(Sequence[SFTRow]):
         self._tokenizer = tokenizer
         self.dropped = 0
         "Rows left out because they are longer than `max_length`."
-        self.weighted = False
+        self._files = [self._read(path) for path in files]
+        self.weighted = any(file.weights is not None for file in self._files)
         "Whether any file gives weights."
-        self._files: list[RowFile] = []
         self._kept: list[tuple[int, int]] = []
-        for number, path in enumerate(files):
-            file = self._read(path)
-            self._files.append(file)
-            self.weighted |= file.weights is not None
-            fitting = self._fitting(file)
-            self.dropped += len(file.lengths) - len(fitting)
-            self._kept += [(number, int(row)) for row in fitting]
+        for number, file in enumerate(self._files):
+            too_long = self._too_long(file)
+            self.dropped += int(too_long.sum())
+            self._kept += [(number, int(row)) for row in np.flatnonzero(~too_long)]
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -102,7 +123,7 @@ class SFTRows(Sequence[SFTRow]):
         masks = [row.trained(self.settings.loss_on) for row in self]
         return sum(len(mask) for mask in masks), sum(int(mask.sum()) for mask in masks)
 
-    def _read(self, path: Path) -> RowFile:
+    def _read(self, path: Path) -> _RowFile:
         if not path.exists():
             raise UserError(f"{path}: no such file")
         try:
@@ -120,25 +141,166 @@ class SFTRows(Sequence[SFTRow]):
                     f"{path}: {MESSAGES} do not say where the intervention begins and ends; suffix=true and "
                     f"loss_on=intervention need the columns {', '.join(PARTS)}"
                 )
-            table = pq.read_table(path, columns=[MESSAGES, *more])
-            table = encode_messages(path, table, self._tokenizer, self.settings.template)
+            table = self._encoded(path, pq.read_table(path, columns=[MESSAGES, *more]))
         else:
             raise UserError(
                 f"{path}: column {missing[0]} is missing; rows have {', '.join(wanted)}, as the stage `guide` writes "
                 f"them, or {MESSAGES} alone"
             )
-        file = RowFile.of(path, wanted, table)
+        columns = {name: _TokenColumn.of(path, name, table[name]) for name in wanted}
+        file = _RowFile(path, columns, _weights(path, table[WEIGHT]) if more else None)
         file.check(len(self._tokenizer))
         return file
 
-    def _fitting(self, file: RowFile) -> np.ndarray[Any, Any]:
-        """The numbers of the rows that are not too long."""
-        lengths = file.lengths
-        too_long = lengths > self.settings.max_length
+    def _encoded(self, path: Path, table: pa.Table) -> pa.Table:
+        """A table with its messages as columns of tokens; the trained text is the intervention, without a prefix."""
+        prompts, answers = [], []
+        for index, messages in enumerate(table[MESSAGES].to_pylist()):
+            try:
+                prompt, answer = encode_chat(self._tokenizer, messages or [], self.settings.template)
+            except UserError as error:
+                raise UserError(f"{path} row {index}: {error}") from error
+            prompts.append(prompt)
+            answers.append(answer)
+        for name, values in zip(PARTS, (prompts, [[]] * len(prompts), answers), strict=True):
+            table = table.append_column(name, pa.array(values, pa.list_(pa.int32())))
+        return table
+
+    def _too_long(self, file: _RowFile) -> NDArray[np.bool_]:
+        """Which rows are to be left out."""
+        lengths = np.sum([column.lengths for column in file.columns.values()], axis=0)
+        too_long: NDArray[np.bool_] = lengths > self.settings.max_length
         if too_long.any() and self.settings.overlong == "error":
             row = int(too_long.argmax())
             raise UserError(
                 f"{file.path} row {row}: {lengths[row]} tokens are more than max_length={self.settings.max_length} "
                 f"({too_long.sum()} such rows); raise it, or set overlong=drop"
             )
-        return np.flatnonzero(~too_long)
+        return too_long
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenColumn:
+    """A column of token ids, all rows in one array."""
+
+    values: Tokens
+    starts: NDArray[np.int64]
+    lengths: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, path: Path, name: str, column: pa.ChunkedArray) -> _TokenColumn:
+        kind = column.type
+        if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not (
+            pa.types.is_integer(kind.value_type) or pa.types.is_null(kind.value_type)
+        ):
+            raise UserError(f"{path}: column {name} holds {kind}, not lists of token ids")
+        try:
+            lists = pa.chunked_array(column.cast(pa.large_list(pa.int32()))).combine_chunks()
+        except pa.ArrowInvalid:
+            raise UserError(f"{path}: column {name} holds numbers that are no token ids") from None
+        if lists.flatten().null_count:
+            raise UserError(f"{path}: column {name} holds lists with nothing in the place of a token id")
+        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+        values = lists.values.fill_null(0).to_numpy(zero_copy_only=False)
+        return cls(values, lists.offsets.to_numpy()[:-1], lengths)
+
+    def row(self, row: int) -> Tokens:
+        return self.values[self.starts[row] :][: self.lengths[row]]
+
+    def rows_outside(self, vocabulary: int) -> NDArray[np.int64]:
+        """The rows of the token ids that the vocabulary has not."""
+        outside = np.flatnonzero((self.values < 0) | (self.values >= vocabulary))
+        return np.searchsorted(self.starts, outside, side="right") - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _RowFile:
+    """A file's columns; every row has as many of each."""
+
+    path: Path
+    columns: dict[str, _TokenColumn]
+    weights: NDArray[np.float64] | None
+    "Of the rows, from a column `weight`; None without one."
+
+    def row(self, row: int) -> SFTRow:
+        prompt, prefix, intervention = (self.columns[name].row(row) for name in PARTS)
+        suffix = self.columns[SUFFIX].row(row) if SUFFIX in self.columns else prompt[:0]
+        return SFTRow(prompt, prefix, intervention, suffix, 1.0 if self.weights is None else float(self.weights[row]))
+
+    def check(self, vocabulary: int) -> None:
+        """Refuses empty parts, token ids that are unknown and weights that are not positive."""
+        for name, column in self.columns.items():
+            if name != "prefix_ids":
+                self._refuse(np.flatnonzero(column.lengths == 0), f"{name} must not be empty")
+            self._refuse(
+                column.rows_outside(vocabulary),
+                f"a token id of {name} lies outside the tokenizer's 0..{vocabulary - 1}; was the file written with "
+                "another model?",
+            )
+        if self.weights is not None:
+            unfit = np.flatnonzero(~(np.isfinite(self.weights) & (self.weights > 0)))
+            self._refuse(unfit, f"{WEIGHT} must be a positive number; leave rows out that are not to count")
+
+    def _refuse(self, rows: NDArray[np.int64], complaint: str) -> None:
+        if len(rows):
+            raise UserError(f"{self.path} row {rows[0]}: {complaint}")
+
+
+def _weights(path: Path, column: pa.ChunkedArray) -> NDArray[np.float64]:
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise UserError(f"{path}: column {WEIGHT} holds {column.type}, not numbers")
+    weights: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
+    return weights
+
+
+def encode_chat(
+    tokenizer: Any, messages: Sequence[Mapping[str, str]], template: Mapping[str, Any]
+) -> tuple[list[int], list[int]]:
+    """Token ids of the prompt, and of the last message's text.
+
+    The rule is that of generation. The prompt is the chat up to its last message, rendered by the model's own template
+    with the generation prompt; the last message's text follows as it stands, encoded on its own, for a model begins a
+    new token there, too. The template's trimming and its end token are left out.
+
+    Args:
+        tokenizer: with a chat template.
+        messages: ``[{"role": "user", "content": "..."}, ..., {"role": "assistant", "content": "..."}]``. Thinking
+            that the generation prompt opens may stand at the beginning of the last content once more.
+        template: more variables for the template, such as ``{"enable_thinking": False}``.
+
+    Raises:
+        UserError: the last message is not the assistant's, or the template refuses the chat.
+    """
+    from jinja2.exceptions import TemplateError
+
+    if len(messages) < 2 or messages[-1]["role"] != "assistant":
+        raise UserError("messages must end with one of the assistant, after one of the user")
+    *chat, answer = messages
+    text = answer["content"]
+    if not text:
+        raise UserError("the assistant's message is empty")
+    try:
+        prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **template)
+    except TemplateError as error:
+        raise UserError(f"the model's chat template refuses the messages: {error}") from error
+    opened = _THINKING_AT_THE_END.search(prompt)
+    if opened and text.startswith(opened.group().rstrip()):
+        text = text[len(opened.group().rstrip()) :].lstrip("\n")
+    return _encode(tokenizer, prompt), _encode(tokenizer, text)
+
+
+def _encode(tokenizer: Any, text: str) -> list[int]:
+    return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+
+def model_named_in(file: Path) -> str:
+    """The model that the rows of a file were made with; a UserError if it names none or several."""
+    if not file.is_file():
+        raise UserError(f"{file}: no such file or folder")
+    try:
+        found = pq.read_table(file, columns=["model"])["model"].unique().to_pylist()
+    except (pa.ArrowInvalid, KeyError):
+        found = []
+    if len(found) != 1 or not found[0]:
+        raise UserError(f"{file}: its rows do not name one model; name its folder with --model")
+    return str(found[0])

@@ -18,8 +18,7 @@ from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
-from int_verl.rl.helped_rows import guided_prefixes, helped_rows
-from int_verl.rl.rows import RL_WITH_PREFIX, rl_rows
+from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
@@ -30,7 +29,6 @@ from int_verl.stages.sft import sft_model
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.export import BestCheckpoint, export_model
 from int_verl.trainers.launch import train
-from int_verl.trainers.process import FinishedStep
 from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.verl_folder import mean_validation_scores
 
@@ -112,20 +110,21 @@ class RLStage(Stage):
         best = BestCheckpoint(checkpoints, home / "best") if self.settings.export == "best" else None
         show = trainer_progress(progress, SHOWN)
 
-        def on_progress(now: FinishedStep) -> None:
-            show(now)
+        def on_progress(step: int, metrics: dict[str, Any]) -> None:
+            show(step, metrics)
             if best is not None:
                 best.look()
 
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
-        done = train(self._launch(self.model.folder).command(), on_progress)
-        score = mean_validation_scores(checkpoints).get(done.steps)
-        step, score, model = (best.kept() if best else None) or (done.steps, score, done.model_path)
+        model = train(self._launch(self.model.folder).command(), on_progress)
+        steps = self.settings.total_steps
+        score = mean_validation_scores(checkpoints).get(steps)
+        step, score, model = (best.kept() if best else None) or (steps, score, model)
         export_model(model, home / "model", step, score)
         write_metrics(checkpoints, home / "metrics.jsonl")
         write_text(home / "model.txt", f"{(home / 'model').resolve()}\n")
-        return {self.name: {"steps": done.steps, "exported_step": step, **counts}}
+        return {self.name: {"steps": steps, "exported_step": step, **counts}}
 
     def plan(self) -> list[str]:
         return [self._launch(self.model.folder_in_plan).shell()]
@@ -181,7 +180,7 @@ class RLStage(Stage):
             # verl would cut a longer prompt from the left, with no more than a warning.
             return content if len(self.model.codec.prompt_ids(content)) <= settings.max_prompt_length else None
 
-        return helped_rows(
+        return rl_rows(
             self.training_problems(),
             self.prompts.solve,
             hint_share=settings.hint_share,

@@ -18,7 +18,7 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
 from int_verl.run_files import GUIDED_ROLLOUTS, KEPT, ROWS_WITH_SUFFIX, SFT_CHECKPOINTS, SFT_METRICS, SFT_MODEL
 from int_verl.settings.training import SFTSettings
-from int_verl.sft.suffix_rows import write_with_suffix
+from int_verl.sft.ablation_rows import write_with_suffix
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.launch import train
 from int_verl.trainers.sft import SFTLaunch
@@ -79,10 +79,11 @@ class SFTStage(Stage):
         launch = self._launch(self.model.folder)
         rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
-        done = train(launch.command(rows), trainer_progress(progress, {"train/loss": "loss"}))
+        command = launch.command(rows)
+        model = train(command, trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
-        write_text(self.folder / SFT_MODEL, f"{done.model_path.resolve()}\n")
-        return {self.name: {"steps": done.steps, **counts}}
+        write_text(self.folder / SFT_MODEL, f"{model.resolve()}\n")
+        return {self.name: {"steps": command.expected_step, **counts}}
 
     def plan(self) -> list[str]:
         return [self._launch(self.model.folder_in_plan).shell()]

@@ -25,7 +25,7 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, BASELINE_ROWS, KEPT
 from int_verl.settings.generation import StepRule
 from int_verl.settings.training import SFTDataSettings
-from int_verl.sft.baseline_rows import reference_row, shifted_row, solution_row
+from int_verl.sft.ablation_rows import reference_row, shifted_row, solution_row
 
 Row = dict[str, Any]
 

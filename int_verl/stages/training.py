@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from int_verl.files import write_text
 from int_verl.progress import StageProgress
-from int_verl.trainers.process import FinishedStep
+from int_verl.trainers.process import OnStep
 from int_verl.trainers.verl_folder import read_metrics
 
 
-def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> Callable[[FinishedStep], None]:
+def trainer_progress(progress: StageProgress, shown: Mapping[str, str]) -> OnStep:
     """A callback for a trainer that shows the step and some metrics, given by verl's name and ours."""
 
-    def on_progress(now: FinishedStep) -> None:
-        found = [f"{ours} {now.metrics[verls]:.3g}" for verls, ours in shown.items() if verls in now.metrics]
-        progress.advance(now.step, ", ".join(found))
+    def on_progress(step: int, metrics: Mapping[str, Any]) -> None:
+        found = [f"{ours} {metrics[verls]:.3g}" for verls, ours in shown.items() if verls in metrics]
+        progress.advance(step, ", ".join(found))
 
     return on_progress
 

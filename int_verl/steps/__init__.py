@@ -4,7 +4,6 @@ A step is a blank-line separated piece of an attempt; by another rule, what a he
 counted from 1.
 """
 
-from int_verl.steps.cut import Steps, cut_steps, split_steps
-from int_verl.steps.tokens import Prefix, TokenCodec, prefix_tokens
+from int_verl.steps.cut import Prefix, Steps, TokenCodec, cut_steps, prefix_tokens, split_steps
 
 __all__ = ["Prefix", "Steps", "TokenCodec", "cut_steps", "prefix_tokens", "split_steps"]

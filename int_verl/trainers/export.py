@@ -14,7 +14,7 @@ from pathlib import Path
 
 from int_verl.errors import UserError
 from int_verl.files import link_folder
-from int_verl.trainers.lora import merge_adapters
+from int_verl.trainers.checkpoint import merge_adapters
 from int_verl.trainers.verl_folder import checkpointed_step, mean_validation_scores
 
 NOTE = "export.json"
@@ -36,12 +36,7 @@ def export_model(model: Path, to: Path, step: int, score: float | None = None) -
 
 
 class BestCheckpoint:
-    """Keeps the best checkpoint while the trainer, which keeps only its last two, goes on.
-
-    Args:
-        checkpoints: the trainer's folder.
-        home: where the best one is kept, in a folder named by its step.
-    """
+    """Keeps the best of the trainer's checkpoints at `home`, for the trainer itself keeps only its last two."""
 
     def __init__(self, checkpoints: Path, home: Path) -> None:
         self.checkpoints, self.home = checkpoints, home

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import shlex
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from int_verl.errors import UserError
-from int_verl.hydra_overrides import hydra_overrides
+from int_verl.hydra_overrides import hydra_overrides, key_and_value
 from int_verl.settings.training import RLSettings, SFTSettings
-from int_verl.trainers.checkpoint import check_model
-from int_verl.trainers.lora import merge_adapters
-from int_verl.trainers.process import FinishedStep, TrainerCommand, run_trainer
+from int_verl.trainers.checkpoint import check_model, merge_adapters
+from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+LEGACY_KEYS = {
+    "custom_reward_function": "reward.custom_reward_function",
+    "reward_model.reward_manager": "reward.reward_manager.name",
+    "reward_model.launch_reward_fn_async": "nothing: rewards are always computed while rollouts run",
+    "reward_model.num_workers": "reward.num_workers",
+    "reward_model": "reward.reward_model",
+    "sandbox_fusion": "reward.sandbox_fusion",
+}
+"Keys of earlier verl versions that 0.9 ignores without a word -> today's key."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +64,7 @@ class Launch(ABC):
 
     @abstractmethod
     def check_settings(self) -> None:
-        """What is refused and can be told without data and model.
-
-        Raises:
-            UserError: naming the setting.
-        """
+        """Refuses, with a UserError that names the setting, what can be told without data and model."""
 
     def arguments(self) -> list[str]:
         """The command line, unchecked: the files that it names need not be there yet."""
@@ -94,20 +99,22 @@ class Launch(ABC):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """What a finished trainer leaves."""
+def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -> None:
+    """Refuses, with a UserError that names the right one, keys that verl 0.9 ignores and those of `our_settings`."""
+    for override in overrides:
+        if "=" not in override and not override.startswith("~"):
+            raise UserError(f"{override}: no override; write key=value, as in a verl command line")
+        key, _ = key_and_value(override)
+        for legacy, today in LEGACY_KEYS.items():
+            if key == legacy or key.startswith(f"{legacy}."):
+                right = today + key[len(legacy) :] if today.startswith("reward.") else today
+                raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
+        if key in our_settings:
+            raise UserError(f"{override}: set {our_settings[key]} instead, so that the stage knows when it is done")
 
-    model_path: Path
-    "A folder that transformers, vLLM and verl load."
-    steps: int
 
-
-def train(command: TrainerCommand, on_step: Callable[[FinishedStep], None] | None = None) -> TrainedModel:
-    """Trains, resuming from the last checkpoint, and returns the finished model; does nothing where it is finished.
-
-    Args:
-        on_step: called in this thread after each step that verl logs.
+def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
+    """Trains, from the last checkpoint on and not at all where it is the last, and returns the finished model's folder.
 
     Raises:
         UserError: the model is not fit to go on with, see `check_model`.
@@ -118,4 +125,4 @@ def train(command: TrainerCommand, on_step: Callable[[FinishedStep], None] | Non
     model = command.output_dir / f"global_step_{command.expected_step}" / command.model_in_checkpoint
     merge_adapters(model)
     check_model(model, command.start_model)
-    return TrainedModel(model, command.expected_step)
+    return model

@@ -1,6 +1,6 @@
 """Runs one of verl's stock trainers as a child that cannot be left behind.
 
-    run_trainer(launch.command(), on_step=lambda now: print(now.step, now.total, now.metrics))
+    run_trainer(launch.command(), on_step=lambda step, metrics: print(step, metrics))
 
 When the trainer ends, when it is told to stop, or when this process dies in whatever way, nothing of it stays:
 `int_verl.trainers.supervisor` stands between the two.
@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from int_verl.errors import TrainerError
 from int_verl.trainers.failures import explain, plain
@@ -30,6 +31,9 @@ from int_verl.trainers.verl_folder import (
 
 POLL_SECONDS = 0.25
 _DIGITS = re.compile(r"\d+")
+
+OnStep = Callable[[int, dict[str, Any]], None]
+'Called in this thread after each step that verl logs, with its metrics: ``on_step(3, {"train/loss": 0.4})``.'
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,20 +68,8 @@ class TrainerCommand:
         return self.output_dir / METRICS
 
 
-@dataclass(frozen=True, slots=True)
-class FinishedStep:
-    """A step that the trainer has finished, for example ``FinishedStep(3, 24, {"train/loss": 0.4})``."""
-
-    step: int
-    total: int
-    metrics: dict[str, float]
-
-
-def run_trainer(command: TrainerCommand, on_step: Callable[[FinishedStep], None] | None = None) -> None:
+def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
     """Runs the command to its end; its log is appended to, its metrics go to a fresh file.
-
-    Args:
-        on_step: called in this thread after each step that verl logs.
 
     Raises:
         TrainerError: the trainer failed, hung, or ended short of `expected_step`; everything it started is gone.
@@ -119,7 +111,7 @@ def _watch(
     command: TrainerCommand,
     metrics_path: Path,
     log_start: int,
-    on_step: Callable[[FinishedStep], None] | None,
+    on_step: OnStep | None,
 ) -> int:
     """Reports steps until the supervisor ends; returns the trainer's exit code."""
     metrics_file, news = GrowingFile(metrics_path), News(command.log_path, log_start)
@@ -130,7 +122,7 @@ def _watch(
         for step, metrics in parse_metrics(metrics_lines):
             last_step = step
             if on_step is not None:
-                on_step(FinishedStep(step, command.expected_step, metrics))
+                on_step(step, metrics)
         if code is not None:
             return code
         if news.any() or metrics_lines:

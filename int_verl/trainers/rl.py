@@ -15,8 +15,7 @@ from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
-from int_verl.trainers.launch import CPU_ENV, Launch
-from int_verl.trainers.overrides import check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 MICRO_BATCH_ON_CPU = 512
@@ -25,14 +24,7 @@ MICRO_BATCH_ON_CPU = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RLLaunch(Launch):
-    """verl's PPO trainer with GRPO.
-
-    launch = RLLaunch(settings=..., evaluation=..., model_path=Path("sft/huggingface"), base_model=Path("base"),
-                      train_files=(Path("rl.parquet"),), val_files=(Path("heldout.parquet"),),
-                      output_dir=Path("runs/x/rl/checkpoints"), validation_dir=Path("runs/x/rl/validation"),
-                      rollout_dir=Path("runs/x/rl/rollouts"), seed=1, platform="cpu")
-    model = train(launch.command())
-    """
+    """verl's PPO trainer with GRPO: ``model = train(RLLaunch(...).command())``."""
 
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"
@@ -79,12 +71,7 @@ class RLLaunch(Launch):
             raise UserError(f"{settings.reward_path}: no such file; rl.reward_path is a python file or pkg://module")
 
     def command(self) -> TrainerCommand:
-        """The command, checked.
-
-        Raises:
-            UserError: a file is missing, malformed or too small for the batch, sizes do not fit each other, the model
-                is not fit to go on with, or an override is one that verl 0.9 ignores.
-        """
+        """The command; a UserError where verl would fail or do another thing with settings, files or model."""
         self.check_start_model()
         self.check_settings()
         self._check_data()

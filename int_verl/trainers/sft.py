@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.settings.training import SFTSettings
-from int_verl.trainers.launch import CPU_ENV, Launch
-from int_verl.trainers.overrides import check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
@@ -27,13 +26,7 @@ MICRO_BATCH_ON_CPU = 1_024
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SFTLaunch(Launch):
-    """verl's SFT trainer on rows of token ids.
-
-    launch = SFTLaunch(settings=..., model_path=Path("base"), train_file=Path("sft.parquet"), val_file=None,
-                       output_dir=Path("runs/x/sft/checkpoints"), seed=1, platform="cpu")
-    rows = launch.training_rows()
-    model = train(launch.command(rows))
-    """
+    """verl's SFT trainer on rows of token ids: ``model = train(launch.command(launch.training_rows()))``."""
 
     primary: ClassVar[str] = "int_sft"
     cpu_fragment: ClassVar[str] = "cpu_sft"
@@ -74,9 +67,7 @@ class SFTLaunch(Launch):
     def training_rows(self) -> SFTRows:
         """The rows that will be trained on, as `InterventionSFTDataset` will read them; everything is checked first.
 
-        Raises:
-            UserError: a file is missing or too small for the batch, a row is not fit to train on, or an override
-                would make verl fail or do nothing.
+        A UserError where verl would fail or do another thing with settings, files, rows or model.
         """
         self.check_start_model()
         self.check_settings()

@@ -13,7 +13,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 
 GRACE_SECONDS = 3.0
@@ -25,21 +24,12 @@ def _prctl(option: int, value: int) -> None:
         ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
-def _parents() -> Mapping[int, int]:
-    """Process id -> parent's id, of every process on this machine."""
-    parents = {}
+def _descendants(root: int) -> list[int]:
+    parents = {}  # of every process on this machine
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                stat = (entry / "stat").read_text()
-            except OSError:
-                continue
-            parents[int(entry.name)] = int(stat[stat.rfind(")") + 2 :].split()[1])
-    return parents
-
-
-def _descendants(root: int) -> list[int]:
-    parents = _parents()
+            with contextlib.suppress(OSError):  # it has ended in the meantime
+                parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
     found, frontier = [], [root]
     while frontier:
         frontier = [pid for pid, parent in parents.items() if parent in frontier]
@@ -101,8 +91,7 @@ def supervise(parent: int, argv: list[str]) -> int:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         try:
             os.execvp(argv[0], argv)
         except OSError as error:

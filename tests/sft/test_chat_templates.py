@@ -29,7 +29,7 @@ from int_verl.settings.generation import (
     SelectSettings,
 )
 from int_verl.settings.sampling import Sampling
-from int_verl.sft.suffix_rows import write_with_suffix
+from int_verl.sft.ablation_rows import write_with_suffix
 from tests.generate.models import tiny_model
 from tests.quickstart_files import QUICKSTART
 from tests.sft.chat_models import FAMILIES, Family, save_tokenizer

@@ -12,9 +12,7 @@ from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.problems.sets import Problem
 from int_verl.records import read_rows, write_rows
-from int_verl.rl.helped_rows import guided_prefixes, helped_rows
-from int_verl.rl.hints import hint
-from int_verl.rl.rows import RL_WITH_PREFIX
+from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, hint, rl_rows
 from int_verl.run.run import Run
 from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
@@ -116,7 +114,7 @@ def test_interventions_at_another_step(folder: Path, codec: ChatCodec, shift: in
 
 
 def test_unshifted_rows_are_those_of_the_generator(folder: Path) -> None:
-    from int_verl.sft.baseline_rows import shifted_row
+    from int_verl.sft.ablation_rows import shifted_row
 
     run = open_run(folder)
     attempts = {(row["problem_id"], row["attempt"]): row for row in read_rows(folder / "run/sample/attempts.parquet")}
@@ -157,7 +155,7 @@ def test_help_comes_beside_the_plain_problem(folder: Path, tmp_path: Path, codec
     )
     assert prefixes
     rows = list(
-        helped_rows(
+        rl_rows(
             problems,
             lambda problem: f"Solve {problem}",
             hint_share=0.5,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.lora import merge_adapters
+from int_verl.trainers.checkpoint import merge_adapters
 
 pytestmark = pytest.mark.verl
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from int_verl.errors import TrainerError
-from int_verl.trainers.process import FinishedStep, News, TrainerCommand, run_trainer
+from int_verl.trainers.process import News, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 
 pytestmark = pytest.mark.slow
@@ -67,10 +67,9 @@ def wait_for(condition, seconds: float = 20) -> bool:
 
 
 def test_progress_and_metrics(tmp_path: Path) -> None:
-    seen: list[FinishedStep] = []
-    run_trainer(command(tmp_path, TRAIN, tmp_path, 3), seen.append)
-    assert [(finished.step, finished.total) for finished in seen] == [(1, 3), (2, 3), (3, 3)]
-    assert seen[1].metrics == {"train/loss": 0.5}
+    seen: list[tuple[int, dict[str, float]]] = []
+    run_trainer(command(tmp_path, TRAIN, tmp_path, 3), lambda *finished: seen.append(finished))
+    assert seen == [(step, {"train/loss": 1 / step}) for step in (1, 2, 3)]
     assert checkpointed_step(tmp_path) == 3
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from int_verl.trainers.launch import TrainedModel, train
+from int_verl.trainers.launch import train
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 from tests.trainers.launches import sft_launch
 
@@ -24,7 +24,7 @@ train_sft(*map(Path, sys.argv[1:4]), "trainer.save_freq=1")
 """
 
 
-def train_sft(model: Path, rows: Path, out: Path, *overrides: str) -> TrainedModel:
+def train_sft(model: Path, rows: Path, out: Path, *overrides: str) -> Path:
     settings = {"epochs": 3, "batch_size": 8, "learning_rate": 1e-3, "max_length": 64, "stall_minutes": 5}
     launch = sft_launch(model, rows, out, overrides=overrides, **settings)
     return train(launch.command(launch.training_rows()))
@@ -48,7 +48,7 @@ def test_killed_and_started_again(tmp_path: Path, make_model: Callable[[bool], P
     schema = pa.schema([(name, pa.list_(pa.int32())) for name in rows[0]])
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), file)
 
-    expected = load_file(train_sft(model, file, tmp_path / "undisturbed").model_path / "model.safetensors")
+    expected = load_file(train_sft(model, file, tmp_path / "undisturbed") / "model.safetensors")
 
     out = tmp_path / "killed"
     parent = subprocess.Popen([sys.executable, "-c", START, str(model), str(file), str(out)])
@@ -61,7 +61,7 @@ def test_killed_and_started_again(tmp_path: Path, make_model: Callable[[bool], P
     time.sleep(2)
     assert 4 <= (checkpointed_step(out) or 0) < 9
 
-    finished = load_file(train_sft(model, file, out, "trainer.save_freq=1").model_path / "model.safetensors")
+    finished = load_file(train_sft(model, file, out, "trainer.save_freq=1") / "model.safetensors")
     assert [row["step"] for row in read_metrics(out)] == list(range(1, 10))
     for name, tensor in expected.items():
         assert torch.allclose(finished[name], tensor, rtol=1e-4, atol=1e-6), name

@@ -1,7 +1,13 @@
-"""The ablation that trains on a suffix: after an intervention, a correct guided rollout to its end."""
+"""Rows for SFT in the place of those of the interventions, for baselines and ablations.
+
+Token in, token out: what the model wrote is trained on as the tokens that it sampled. A whole solution ends in an end
+token, which an intervention does not have. A baseline has a row for each of the interventions': same problems, as many
+rows, same columns.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from int_verl.errors import UserError
+from int_verl.generate.chat import ChatCodec
 from int_verl.records import SFT, RowWriter, read_rows
+from int_verl.settings.generation import StepRule
+from int_verl.steps import cut_steps, prefix_tokens
+
+Row = dict[str, Any]
 
 # The messages would no longer be those that are trained on. `rollout`: which guided rollout the suffix is.
 SFT_WITH_SUFFIX = pa.schema(
@@ -24,16 +35,54 @@ SFT_WITH_SUFFIX = pa.schema(
 _KEY = ("problem_id", "attempt", "proposal")
 
 
+def solution_row(kept: Mapping[str, Any], solution: str, token_ids: list[int], prompt_version: str) -> Row:
+    """A row that trains on a whole solution, as text and as tokens with the end token, in the place of `kept`."""
+    return {
+        **kept,
+        "prefix_ids": [],
+        "prefix_rest": "",
+        "intervention_ids": token_ids,
+        "content": solution,
+        "location": 1,
+        "messages": [kept["messages"][0], {"role": "assistant", "content": solution}],
+        "prompt_version": prompt_version,
+    }
+
+
+def reference_row(kept: Mapping[str, Any], reference_solution: str, codec: ChatCodec, prompt_version: str) -> Row:
+    """A row that trains on the reference solution."""
+    token_ids = [*codec.encode(reference_solution), codec.tokenizer.eos_token_id]
+    return solution_row(kept, reference_solution, token_ids, prompt_version)
+
+
+def shifted_row(
+    kept: Mapping[str, Any], attempt: Mapping[str, Any], shift: int, codec: ChatCodec, by: StepRule
+) -> Row | None:
+    """The intervention so many steps later in its attempt (negative: earlier); None if there is no such place."""
+    steps = cut_steps(attempt["text"], by, attempt["steps_begin"])
+    location = kept["location"] + shift
+    if not 1 <= location <= len(steps) + 1:
+        return None
+    start = steps.start(location)
+    prefix = prefix_tokens(codec, codec.without_end(attempt["token_ids"]), start)
+    # Thinking that is not trained on stands in the prompt (`sample.thinking=solution`).
+    untrained = len(kept["prompt_ids"]) - len(attempt["prompt_ids"])
+    text = attempt["text"][:start] + kept["content"]
+    return {
+        **kept,
+        "location": location,
+        "prefix_ids": list(prefix.token_ids[untrained:]),
+        "prefix_rest": prefix.rest,
+        "intervention_ids": codec.encode(prefix.rest + kept["content"]),
+        "messages": [kept["messages"][0], {"role": "assistant", "content": text}],
+    }
+
+
 def write_with_suffix(sft: Path, guided: Path, out: Path) -> int:
     """Write the rows of `sft` with the tokens of each intervention's first correct guided rollout, end token included.
 
     Token in, token out: the intervention's tokens become those that the rollout was continued from, which may hold a
     separator after the intervention, or have it merged into the last token.
-
-    Args:
-        sft: the stage guide's `sft.parquet`.
-        guided: its `guided.parquet`.
-        out: where to write.
 
     Returns:
         How many rows were left out, because no correct rollout came to its own end.

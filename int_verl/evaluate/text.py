@@ -1,0 +1,128 @@
+"""The tables as text: as markdown, on a terminal, or cell by cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+from rich.table import Table
+from rich.text import Text
+
+from int_verl.evaluate.estimates import Estimate
+from int_verl.evaluate.tables import HARD, HELDOUT
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """What stands in a table, whatever draws it."""
+
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+    notes: list[str]
+    "A sentence each, to stand below."
+
+
+def table_cells(table: Mapping[str, Any]) -> Cells:
+    """What `summarise`, `conditioning_table` or `skills_table` returned, as text."""
+    for key, cells in (("models", _final_cells), ("conditions", _conditioning_cells), ("groups", _skills_cells)):
+        if key in table:
+            return cells(table)
+    raise ValueError("not a table of int_verl.evaluate")
+
+
+@overload
+def format_table(table: Mapping[str, Any], style: Literal["markdown"] = ...) -> str: ...
+@overload
+def format_table(table: Mapping[str, Any], style: Literal["rich"]) -> Table: ...
+def format_table(table: Mapping[str, Any], style: str = "markdown") -> str | Table:
+    """What `summarise`, `conditioning_table` or `skills_table` returned, as markdown text or as a table for rich."""
+    cells = table_cells(table)
+    if style == "markdown":
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in [cells.heads, *cells.rows]]
+        lines = [f"| {' | '.join(row)} |" for row in escaped]
+        lines.insert(1, f"|{'---|' * len(cells.heads)}")
+        return "\n".join(lines) + "".join(f"\n\n{note}" for note in cells.notes)
+    if style == "rich":
+        rich_table = Table(title=cells.title, caption="\n".join(cells.notes) or None, caption_justify="left")
+        for i, head in enumerate(cells.heads):
+            rich_table.add_column(Text(head), justify="left" if i == 0 else "right")
+        for row in cells.rows:
+            rich_table.add_row(*map(Text, row))
+        return rich_table
+    raise ValueError(f"style must be markdown or rich, not {style!r}")
+
+
+def _final_cells(table: Mapping[str, Any]) -> Cells:
+    k = table["k"]
+    ks = ["1", str(k)] if k > 1 else ["1"]
+    rows = []
+    for entry in table["models"]:
+        scores, on_hard = entry["sets"].get(HELDOUT), entry["sets"].get(HARD)
+        ratio = on_hard and on_hard["zero_advantage_ratio"]
+        rows.append(
+            [
+                entry["model"],
+                *(_percent(scores and scores["pass_at"][k]) for k in ks),
+                f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]" if ratio else "-",
+                f"{scores['truncated'] * 100:.1f} %" if scores else "-",
+            ]
+        )
+    notes = []
+    if on_heldout := [sets[HELDOUT] for entry in table["models"] if HELDOUT in (sets := entry["sets"])]:
+        sizes = sorted({scores["problems"] for scores in on_heldout})
+        notes.append(
+            f"{'/'.join(map(str, sizes))} held-out problems, {min(scores['samples'] for scores in on_heldout)} samples "
+            f"each; {table['confidence'] * 100:.0f} % intervals over problems; groups of {table['group']}."
+        )
+    for entry in table["differences"][:1]:
+        gain = entry["pass_at_1"]
+        notes.append(
+            f"{entry['model']} minus {entry['against']}, pass@1: {gain['value'] * 100:+.1f} points "
+            f"[{gain['low'] * 100:+.1f}, {gain['high'] * 100:+.1f}], paired over {entry['problems']} problems."
+        )
+    heads = ["model", *(f"held-out pass@{k}" for k in ks), "zero-advantage ratio (hard)", "truncated"]
+    return Cells("Final table", heads, rows, notes)
+
+
+def _conditioning_cells(table: Mapping[str, Any]) -> Cells:
+    names = {"wrong_step": "prefix + original wrong step", "prefix": "prefix", "intervention": "prefix + intervention"}
+    heads = ["continued from", "accuracy", "coverage", "problems solved", "rollouts", "truncated"]
+    rows = [
+        [
+            names.get(entry["condition"], entry["condition"]),
+            _percent(entry["accuracy"], digits=2),
+            _percent(entry["coverage"]),
+            f"{entry['solved']} of {table['problems']}",
+            f"{entry['rollouts']:,}",
+            f"{entry['truncated']:,}",
+        ]
+        for entry in table["conditions"]
+    ]
+    notes = [f"The same {table['attempts']} incorrect attempts of {table['problems']} problems in every row."]
+    if table["times"]:
+        notes.append(f"From the intervention {table['times']:.1f} times as accurate as from the wrong step.")
+    if table["uncounted"]:
+        notes.append(
+            f"{table['uncounted']:,} rollouts of later waves, drawn where the first had no success, do not count."
+        )
+    if not table["equal_rollouts"]:
+        notes.append("Conditions differ in rollouts; coverage is the expected one at the smaller number.")
+    return Cells("Continuing an incorrect attempt", heads, rows, notes)
+
+
+def _skills_cells(table: Mapping[str, Any]) -> Cells:
+    models = list(dict.fromkeys(model for entry in table["groups"] for model in entry["pass_at_1"]))
+    rows = [
+        [entry["group"], str(entry["problems"]), *(_percent(entry["pass_at_1"].get(model)) for model in models)]
+        for entry in table["groups"]
+    ]
+    return Cells(f"pass@1 by kind of problem ({table['set']})", ["kind of problem", "problems", *models], rows, [])
+
+
+def _percent(estimate: Estimate | None, digits: int = 1) -> str:
+    if not estimate:
+        return "-"
+    value, low, high = (f"{estimate[key] * 100:.{digits}f}" for key in ("value", "low", "high"))
+    return f"{value} % [{low}, {high}]"
