@@ -9,14 +9,9 @@ import re
 from int_verl.maths.brackets import nesting
 from int_verl.maths.size_limits import Costly, cheaply
 
-MAX_CHARS = 200
-"""Longest short answer."""
-
-MAX_DEPTH = 8
-"""Deepest nesting of a short answer."""
-
-MAX_BITS = 8_192
-"""Highest working precision of their comparison."""
+MAX_CHARS = 200  # longest short answer
+MAX_DEPTH = 8  # deepest nesting of a short answer
+MAX_BITS = 8_192  # highest working precision of their comparison
 
 # Letters, digits, operators and the commands of ordinary arithmetic; no sums, products, integrals, matrices, gcd.
 _ORDINARY = re.compile(
