@@ -13,8 +13,7 @@ An answer goes through these files, in this order:
    - `ask_math_verify`: the last resort.
 
 An expression in an answer goes through `tokens`, `parse_expression` and `nodes`, which has the kinds of nodes of its
-tree. Whether two trees are equal is for `equality` to say: by an `evaluator` (on `arithmetic` and `named_functions`) at
-some `sample_points`, or by `residues` where numbers are too long to write down.
+tree. Whether two trees are equal is for `equality` to say, by an `evaluator` (on `arithmetic`) at some `sample_points`.
 
 `size_limits` bounds all of it, and `undecided` has the exceptions of what cannot be told.
 """

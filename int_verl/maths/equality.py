@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from fractions import Fraction
 
+from int_verl.maths import nodes
 from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
 from int_verl.maths.evaluator import Evaluator
-from int_verl.maths.nodes import Call, Node, Number, features, same_tree, variables, walk
-from int_verl.maths.residues import same_residues
+from int_verl.maths.nodes import Node, features, same_tree, variables, walk
 from int_verl.maths.sample_points import integer_variables, points
 from int_verl.maths.size_limits import MAX_PRECISION_BITS, Costly, TooLarge, most_bits
-from int_verl.maths.undecided import Unsupported
+from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 _BASE_BITS = 160
 
@@ -43,9 +43,9 @@ def _mentions_ten(tree: Node) -> bool:
     """Whether a logarithm to the base 10 is in it, by name or as a factor."""
     for node in walk(tree):
         match node:
-            case Call("lg"):
+            case nodes.Call("lg"):
                 return True
-            case Call("ln", (Number(base),)) if base == 10:
+            case nodes.Call("ln", (nodes.Number(base),)) if base == 10:
                 return True
     return False
 
@@ -90,7 +90,7 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
         return outcome, _is_real(x) and _is_real(y)
     # Not both rational, and not clearly apart.
     if evaluate.peak > MAX_PRECISION_BITS // 2:
-        agree = None if point else same_residues(a, b)
+        agree = None if point else _same_residues(a, b)
         if agree is None:
             raise TooLarge("precision")
         return agree, True
@@ -189,3 +189,60 @@ def constant(tree: Node) -> Result:
     """The value of a constant: a Fraction where it is rational and short, else an mpf or mpc of 160 bits."""
     with mp.workprec(_BASE_BITS):
         return Evaluator({})(tree)
+
+
+_PRIMES = (2305843009213693951, 2305843009213693921, 1152921504606846883)
+
+
+class _NoResidue(Exception):
+    """The constant is not a quotient of integers that can be followed modulo a prime."""
+
+
+def _same_residues(a: Node, b: Node) -> bool | None:
+    """Whether two constants agree modulo some large primes; None if one has a part (a root, pi) without a residue."""
+    try:
+        return all(_residue(a, prime) == _residue(b, prime) for prime in _PRIMES)
+    except (_NoResidue, ValueError):
+        return None
+
+
+def _residue(node: Node, prime: int) -> int:
+    """A constant modulo ``prime``, without ever writing it down."""
+    match node:
+        case nodes.Number():
+            return _of_fraction(node.value, prime)
+        case nodes.Add():
+            return (_residue(node.left, prime) + _residue(node.right, prime)) % prime
+        case nodes.Subtract():
+            return (_residue(node.left, prime) - _residue(node.right, prime)) % prime
+        case nodes.Multiply():
+            return _residue(node.left, prime) * _residue(node.right, prime) % prime
+        case nodes.Divide():
+            return _residue(node.left, prime) * pow(_residue(node.right, prime), -1, prime) % prime
+        case nodes.Negative():
+            return -_residue(node.operand, prime) % prime
+        case nodes.PlusMinus():
+            return node.sign * _residue(node.operand, prime) % prime
+        case nodes.Power():
+            exponent = _exact(node.right)
+            base = _residue(node.left, prime)
+            if base == 0 or exponent.denominator != 1:
+                raise _NoResidue
+            return pow(base, exponent.numerator % (prime - 1), prime)
+        case nodes.Factorial() | nodes.Call():
+            return _of_fraction(_exact(node), prime)
+    raise _NoResidue
+
+
+def _of_fraction(value: Fraction, prime: int) -> int:
+    return value.numerator % prime * pow(value.denominator, -1, prime) % prime
+
+
+def _exact(node: Node) -> Fraction:
+    try:
+        value = Evaluator({})(node)
+    except NO_VALUE as problem:
+        raise _NoResidue from problem
+    if type(value) is not Fraction:
+        raise _NoResidue
+    return value

@@ -7,12 +7,26 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from int_verl.maths import nodes
-from int_verl.maths.arithmetic import NOT_FINITE, Result, Undefined, magnitude, minus, mp, over, plus, power, times
-from int_verl.maths.named_functions import called, factorial
+from int_verl.maths.arithmetic import (
+    NOT_FINITE,
+    Result,
+    Undefined,
+    called,
+    factorial,
+    magnitude,
+    mp,
+    over,
+    plus,
+    power,
+    times,
+)
 from int_verl.maths.nodes import Node
 from int_verl.maths.sample_points import pseudo_random
 from int_verl.maths.size_limits import MAX_TERMS, TooLarge
 from int_verl.maths.undecided import Unsupported
+
+_MINUS_ONE = Fraction(-1)
+_CONSTANTS = {"pi": mp.pi, "e": mp.e, "i": mp.mpc(0, 1)}
 
 
 class Evaluator:
@@ -57,13 +71,15 @@ class Evaluator:
             case nodes.Divide():
                 return over(self(node.left), self(node.right))
             case nodes.Subtract():
-                return minus(self(node.left), self(node.right))
+                return plus(self(node.left), times(_MINUS_ONE, self(node.right)))
             case nodes.Call():
                 return called(node.name, [self(argument) for argument in node.arguments], self._log_base)
             case nodes.Constant():
-                return _constant(node)
+                if node.name not in _CONSTANTS:
+                    raise Unsupported("infinity")
+                return _CONSTANTS[node.name] + 0  # of the current precision
             case nodes.Negative():
-                return times(Fraction(-1), self(node.operand))
+                return times(_MINUS_ONE, self(node.operand))
             case nodes.PlusMinus():
                 return times(Fraction(node.sign), self(node.operand))
             case nodes.Factorial():
@@ -101,15 +117,3 @@ class Evaluator:
             total = combine(total, self(node.body))
         self._point = outside
         return total
-
-
-def _constant(node: nodes.Constant) -> Result:
-    match node.name:
-        case "pi":
-            return mp.pi + 0
-        case "e":
-            return mp.e + 0
-        case "i":
-            return mp.mpc(0, 1)
-        case "inf":
-            raise Unsupported("infinity")
