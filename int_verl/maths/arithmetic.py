@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import mpmath
 
 from int_verl.maths.size_limits import MAX_EXACT_BITS, TooLarge, at_any_cost
-from int_verl.maths.undecided import Unsupported
+from int_verl.maths.undecided import Undefined, Unsupported
 
 mp = mpmath.MPContext()
 """A context of our own: its precision is nobody else's, and ours changes nobody's results."""
@@ -23,10 +23,6 @@ Scalar: TypeAlias = Any
 Rows: TypeAlias = tuple[tuple[Scalar, ...], ...]
 Result: TypeAlias = Any
 """A `Scalar`, or the `Rows` of a matrix."""
-
-
-class Undefined(ArithmeticError):
-    """Division by zero, a pole or an indeterminate form."""
 
 
 def to_float(x: Scalar) -> Any:

@@ -7,23 +7,11 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from int_verl.maths import nodes
-from int_verl.maths.arithmetic import (
-    NOT_FINITE,
-    Result,
-    Undefined,
-    called,
-    factorial,
-    magnitude,
-    mp,
-    over,
-    plus,
-    power,
-    times,
-)
+from int_verl.maths.arithmetic import NOT_FINITE, Result, called, factorial, magnitude, mp, over, plus, power, times
 from int_verl.maths.nodes import Node
 from int_verl.maths.sample_points import pseudo_random
 from int_verl.maths.size_limits import MAX_TERMS, TooLarge
-from int_verl.maths.undecided import Unsupported
+from int_verl.maths.undecided import Undefined, Unsupported
 
 _MINUS_ONE = Fraction(-1)
 _CONSTANTS = {"pi": mp.pi, "e": mp.e, "i": mp.mpc(0, 1)}

@@ -13,9 +13,9 @@ from int_verl.maths.arithmetic import magnitude, mp
 from int_verl.maths.equality import constant, equal, proportional
 from int_verl.maths.nodes import Node, features, infinite, replaced, same_tree, variables
 from int_verl.maths.parse_expression import parse
+from int_verl.maths.prose import unit
 from int_verl.maths.quantities import Quantity, agrees, quantities_agree
 from int_verl.maths.undecided import Undecided
-from int_verl.maths.units import unit
 
 
 def same_value(gold: Value, answer: Value) -> bool:
