@@ -13,7 +13,7 @@ An answer goes through these files, in this order:
    - `ask_math_verify`: the last resort.
 
 An expression in an answer goes through `tokens`, `parse_expression` and `nodes`, which has the kinds of nodes of its
-tree. Whether two trees are equal is for `equality` to say, by an `evaluator` (on `arithmetic`) at some `sample_points`.
+tree. Whether two trees are equal is for `equality` to say, by an `evaluator` (on `arithmetic`).
 
 `size_limits` bounds all of it, and `undecided` has the exceptions of what cannot be told.
 """

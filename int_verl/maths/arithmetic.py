@@ -168,14 +168,9 @@ def _integer_root(n: int, degree: int) -> int | None:
         return root if root * root == n else None
     if n.bit_length() > 4096:
         return None
-    low, high = 1, 1 << (n.bit_length() // degree + 1)
-    while low < high:
-        middle = (low + high) // 2
-        if middle**degree < n:
-            low = middle + 1
-        else:
-            high = middle
-    return low if low**degree == n else None
+    with mp.workprec(n.bit_length() // degree + 64):
+        root = int(mp.nint(mp.root(n, degree)))
+    return root if root**degree == n else None
 
 
 def called(name: str, values: list[Result], log_base: int | None) -> Scalar:

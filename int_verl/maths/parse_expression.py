@@ -26,6 +26,7 @@ _ACCENTS = frozenset(
 _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "array", "smallmatrix"])
 _UNKNOWN_FUNCTIONS = frozenset("fghFGH")
 _INDICES = frozenset("nkmij")
+_SIGNS: dict[str, Literal[1, -1]] = {"pm": 1, "mp": -1}
 _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _STOPS = frozenset(
     """cdot times bullet ast div pm mp bmod mod pmod le ge ne lt gt approx equiv in notin cup cap setminus to rfloor
@@ -102,12 +103,9 @@ class _Parser:
         left = self.product()
         while operator := self.take("+", "-", "pm", "mp"):
             right = self.product()
-            if operator == "+":
-                left = nodes.Add(left, right)
-            elif operator == "-":
-                left = nodes.Subtract(left, right)
-            else:
-                left = nodes.Add(left, nodes.PlusMinus(right, 1 if operator == "pm" else -1))
+            if operator in _SIGNS:
+                right = nodes.PlusMinus(right, _SIGNS[operator])
+            left = nodes.Subtract(left, right) if operator == "-" else nodes.Add(left, right)
         self.depth -= 1
         return left
 
@@ -118,7 +116,10 @@ class _Parser:
             if operator is None:
                 if not self.starts_factor():
                     return left
-                left = self.mixed_number(left) or self.beside(left)
+                mixed = self.mixed_number(left)
+                if mixed is None and isinstance(left, nodes.Number) and self.peek()[0] == "num":
+                    raise Unsupported("two numbers side by side")
+                left = mixed or nodes.Multiply(left, self.power())
             elif operator == "*" and self.take("*"):  # Python's power
                 left = nodes.Power(left, self.signed())
             elif operator in ("/", "div"):
@@ -127,12 +128,6 @@ class _Parser:
                 left = nodes.Call("mod", (left, self.signed()))
             else:
                 left = nodes.Multiply(left, self.signed())
-
-    def beside(self, left: Node) -> Node:
-        """A product without a sign."""
-        if isinstance(left, nodes.Number) and self.peek()[0] == "num":
-            raise Unsupported("two numbers side by side")
-        return nodes.Multiply(left, self.power())
 
     def mixed_number(self, left: Node) -> Node | None:
         """``3\\frac{1}{2}`` and ``3 1/2``: an integer directly before a proper fraction of integers."""
@@ -177,9 +172,9 @@ class _Parser:
         if operator is None:
             return self.power()
         inner = self.signed()
-        if operator == "+":
-            return inner
-        return nodes.Negative(inner) if operator == "-" else nodes.PlusMinus(inner, 1 if operator == "pm" else -1)
+        if operator in _SIGNS:
+            return nodes.PlusMinus(inner, _SIGNS[operator])
+        return nodes.Negative(inner) if operator == "-" else inner
 
     def power(self) -> Node:
         base = self.postfix(self.atom())
@@ -323,13 +318,10 @@ class _Parser:
         return nodes.Power(radicand, nodes.Divide(_number("1"), index))
 
     def function(self, name: str) -> Node:
-        base: Node | None = None
-        power: Node | None = None
+        scripts: dict[str, Node] = {}
         while mark := self.take("_", "^"):
-            if mark == "_":
-                base = self.argument(whole_number=True)
-            else:
-                power = self.argument(whole_number=True)
+            scripts[mark] = self.argument(whole_number=True)
+        base, power = scripts.get("_"), scripts.get("^")
         argument = self.function_argument()
         match power:
             case nodes.Negative(nodes.Number(one)) if one == 1 and not name.startswith(("ln", "log", "exp")):
@@ -358,8 +350,7 @@ class _Parser:
         return node
 
     def series(self, name: Literal["sum", "prod"]) -> Node:
-        low: Node | None = None
-        high: Node | None = None
+        low = high = None
         variable = ""
         for _ in range(2):
             if self.take("_"):

@@ -342,7 +342,8 @@ def _equalities(text: str, sides: list[str]) -> Sequence[Item]:
     if _names_entries(left, values):
         return values
     number, constant = quantity(left), is_constant(left)
-    if len(sides) == 2 and number is not None and not any(map(_is_constant_value, values)):
+    constants = [value for value in values if isinstance(value, items.Value) and not variables(value.tree)]
+    if len(sides) == 2 and number is not None and not constants:
         if is_name(last):
             return _value(left, as_name(last))
     elif is_name(left) or ((number is not None or constant) and (len(sides) > 2 or is_constant(last))):
@@ -357,10 +358,6 @@ def _names_entries(left: str, values: Sequence[Item]) -> bool:
     if enclosed is None or enclosed[0] != "()" or len(values) != 1 or not isinstance(values[0], items.Tuple):
         return False
     return len(_pieces(enclosed[1])) == len(values[0].entries)
-
-
-def _is_constant_value(item: Item) -> bool:
-    return isinstance(item, items.Value) and not variables(item.tree)
 
 
 def _inequality(text: str, sides: list[str], operators: list[str]) -> items.Region | items.Inequality | None:

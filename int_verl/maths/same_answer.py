@@ -8,7 +8,7 @@ text by its words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
@@ -34,12 +34,12 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         return same_item(gold[0], answer[0])
     if any(isinstance(item, items.Contradiction) for item in answer):
         return False
-    if len(gold) == 1:
-        alike = _one_and_many(gold[0], answer, turned=False)
-    else:
-        alike = _one_and_many(answer[0], gold, turned=True) if len(answer) == 1 else None
-    if alike is not None:
-        return alike
+    if apart := _taken_apart(gold, answer):
+        compare, members = apart
+        return compare(members, answer)
+    if apart := _taken_apart(answer, gold):
+        compare, members = apart
+        return compare(gold, members)
     if any(len(side) == 1 and isinstance(side[0], items.Region) for side in (gold, answer)):
         first, second = _as_pieces(gold), _as_pieces(answer)
         if first is not None and second is not None:
@@ -56,28 +56,25 @@ def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
     return side
 
 
-def _one_and_many(one: Item, many: tuple[Item, ...], *, turned: bool) -> bool | None:
-    """A named group or a tuple against values that stand side by side; None where that is not what they are.
-
-    Args:
-        turned: ``one`` is the answer, and ``many`` the gold.
-    """
-    if isinstance(one, items.NamedGroup) and all(isinstance(item, items.Value) and not item.name for item in many):
-        if len({member.name.partition("_")[0] for member in one.entries}) == 1:
-            # x_1 = 1, x_2 = 2 against 2, 1
-            values = tuple(replace(member, name="") for member in one.entries)
-            return _same_set(many, values) if turned else _same_set(values, many)
-        # a = 1, b = 2 against 1, 2
-        return _in_order(one.entries, many, turned=turned) if len(one.entries) == len(many) else None
-    # 1, 2, 3 against (1, 2, 3)
-    if isinstance(one, items.Tuple) and one.shape in ("()", "\\langle\\rangle") and len(one.entries) == len(many) > 2:
-        return _in_order(one.entries, many, turned=turned)
+def _taken_apart(
+    side: tuple[Item, ...], other: tuple[Item, ...]
+) -> tuple[Callable[[tuple[Item, ...], tuple[Item, ...]], bool], tuple[Item, ...]] | None:
+    """The members of a named group or tuple against values side by side, and how to compare them; None for the rest."""
+    match side:
+        case (items.NamedGroup(entries=named),) if all(isinstance(v, items.Value) and not v.name for v in other):
+            if len({member.name.partition("_")[0] for member in named}) == 1:
+                # x_1 = 1, x_2 = 2 against 2, 1
+                return _same_set, tuple(replace(member, name="") for member in named)
+            if len(named) == len(other):
+                # a = 1, b = 2 against 1, 2
+                return _in_order, named
+        case (items.Tuple(entries=entries, shape="()" | "\\langle\\rangle"),) if len(entries) == len(other) > 2:
+            return _in_order, entries
     return None
 
 
-def _in_order(one: Sequence[Item], other: Sequence[Item], *, turned: bool = False) -> bool:
-    """Whether each item of ``one`` is the same as its counterpart, which is the gold one if they are ``turned``."""
-    return all(same_item(b, a) if turned else same_item(a, b) for a, b in zip(one, other, strict=True))
+def _in_order(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
+    return all(map(same_item, gold, answer))
 
 
 def _as_pieces(side: tuple[Item, ...]) -> Pieces | None:
@@ -91,7 +88,7 @@ def _as_pieces(side: tuple[Item, ...]) -> Pieces | None:
 def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     """Every item of each side has its like on the other."""
     undecided: Undecided | None = None
-    used = [False] * len(answer)
+    used: set[int] = set()
     numbers: dict[Fraction, list[int]] = {}
     for k, given in enumerate(answer):
         if isinstance(given, items.Value) and given.bare_number is not None:
@@ -108,10 +105,9 @@ def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
                     undecided = problem
         if not alike:
             break
-        for k in alike:
-            used[k] = True
+        used.update(alike)
     else:
-        if all(used):
+        if len(used) == len(answer):
             return True
     if undecided is not None:
         raise undecided
@@ -251,22 +247,16 @@ def _same_named(gold: items.NamedGroup, answer: items.NamedGroup) -> bool:
     )
 
 
-def _same_text(gold: str, answer: str) -> bool:
-    wanted, given = plain_words(gold), plain_words(answer)
-    if wanted == given or _squeezed(wanted) == _squeezed(given):
-        return True
-    return len(_LISTED.split(wanted)) > 1 and _parts(wanted) == _parts(given)
-
-
+_GAP = re.compile(r"[\s.,;:]")
 _LISTED = re.compile(r"[,;]|\b(?:and|or)\b")
 
 
-def _squeezed(words: str) -> str:
-    return re.sub(r"[\s.,;:]", "", words)
-
-
-def _parts(words: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in _LISTED.split(words) if part.strip())
+def _same_text(gold: str, answer: str) -> bool:
+    wanted, given = plain_words(gold), plain_words(answer)
+    if _GAP.sub("", wanted) == _GAP.sub("", given):
+        return True
+    first, second = ([part.strip() for part in _LISTED.split(words)] for words in (wanted, given))
+    return len(first) > 1 and set(filter(None, first)) == set(filter(None, second))
 
 
 _NO_VALUE = re.compile(r"\\begin ?\{cases\}|[A-Z] ?\([^()]*(?:[=<>]|\\(?:le|ge|in|mid)(?![a-zA-Z]))[^()]*\)")
