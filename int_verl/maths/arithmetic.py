@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import mpmath
 
-from int_verl.maths.size_limits import MAX_EXACT_BITS, TooLarge, at_any_cost
+from int_verl.maths.size_limits import MAX_EXACT_BITS, TooLarge, spend
 from int_verl.maths.undecided import Undefined, Unsupported
 
 mp = mpmath.MPContext()
@@ -249,7 +249,7 @@ def _binomial(n: Scalar, k: Scalar) -> Scalar:
             return Fraction(math.comb(top, bottom))
     if magnitude(n) > 60 or magnitude(k) > 60:
         raise TooLarge("binomial")
-    at_any_cost()
+    spend()
     return mp.binomial(to_float(n), to_float(k))
 
 
@@ -258,7 +258,7 @@ def factorial(x: Result, steps: int) -> Scalar:
     if type(x) is not Fraction:
         raise TooLarge("factorial") if not isinstance(x, tuple) and magnitude(x) > 20 else Unsupported("factorial")
     if x.denominator != 1:
-        at_any_cost()
+        spend()
         if steps == 2 or abs(x) >= 10_000:
             raise Unsupported("factorial")
         return mp.gamma(to_float(x) + 1)
@@ -273,7 +273,7 @@ def factorial(x: Result, steps: int) -> Scalar:
         return Fraction(math.factorial(n))
     if n.bit_length() > 64:
         raise TooLarge("factorial")
-    at_any_cost()
+    spend()
     return mp.factorial(n)
 
 

@@ -18,7 +18,7 @@ from int_verl.maths import nodes
 from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
 from int_verl.maths.evaluator import Evaluator, pseudo_random
 from int_verl.maths.nodes import Node, features, same_tree, variables, walk
-from int_verl.maths.size_limits import MAX_PRECISION_BITS, Costly, TooLarge, most_bits
+from int_verl.maths.size_limits import MAX_PRECISION_BITS, TooLarge, spend
 from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 _BASE_BITS = 160
@@ -96,8 +96,7 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
             raise TooLarge("precision")
         return agree, True
     bits = evaluate.peak + _BASE_BITS
-    if 2 * bits > most_bits():
-        raise Costly
+    spend(2 * bits)
     values = []
     for precision in (bits, 2 * bits):
         with mp.workprec(precision):

@@ -260,14 +260,12 @@ class _Parser:
             if kind == "sym":
                 raise Unsupported("subscript")
             return nodes.Variable(text) if kind == "let" and text in _INDICES else text
-        end, depth = self.position, 0
-        while True:
+        end, depth = self.position, 1
+        while depth:
+            end += 1
             if self.tokens[end] is _END:
                 raise Unsupported("unbalanced braces")
             depth += {"{": 1, "}": -1}.get(self.tokens[end][1], 0)
-            if depth == 0:
-                break
-            end += 1
         inner = self.tokens[self.position + 1 : end]
         if any(kind == "sym" and text in "+-" for kind, text, _ in inner) or (
             len(inner) == 1 and inner[0][0] == "let" and inner[0][1] in _INDICES

@@ -46,12 +46,7 @@ def cheaply(bits: int) -> Iterator[None]:
         _most_bits = math.inf
 
 
-def most_bits() -> float:
-    """Highest working precision that is allowed now."""
-    return _most_bits
-
-
-def at_any_cost() -> None:
-    """What follows has no bound on its time."""
-    if _most_bits < math.inf:
+def spend(bits: float = math.inf) -> None:
+    """Raise `Costly` if what follows, at that precision or in unbounded time, is more than `cheaply` allows."""
+    if bits > _most_bits:
         raise Costly
