@@ -177,12 +177,13 @@ class _Parser:
         return nodes.Negative(inner) if operator == "-" else inner
 
     def power(self) -> Node:
-        base = self.postfix(self.atom())
-        return self.postfix(self.raised(base)) if self.at("^") else base
+        return self.raised(self.postfix(self.atom()))
 
     def raised(self, base: Node) -> Node:
-        self.expect("^")
-        return nodes.Power(base, self.argument(whole_number=True))
+        """``base`` with its exponent, if one follows."""
+        if self.take("^"):
+            base = nodes.Power(base, self.argument(whole_number=True))
+        return self.postfix(base)
 
     def postfix(self, node: Node) -> Node:
         while operator := self.take("!", "degree", "\\%", "%"):
@@ -298,7 +299,7 @@ class _Parser:
             return nodes.Call(name, self.parenthesised())
         if name in FUNCTIONS:
             return self.function(name)
-        if name == "sum" or name == "prod":
+        if name in ("sum", "prod"):
             return self.series("sum" if name == "sum" else "prod")
         if name in _ACCENTS:
             return self.variable(f"{name}({_spell(self.argument())})")
@@ -335,8 +336,7 @@ class _Parser:
 
     def function_argument(self) -> Node:
         if self.at("(", "[", "{", "\\{", "|"):
-            node = self.atom()
-            return self.postfix(self.raised(node) if self.at("^") else node)
+            return self.raised(self.atom())
         if self.take("-"):
             return nodes.Negative(self.function_argument())
         node = self.power()
@@ -364,7 +364,7 @@ class _Parser:
         if low is None or high is None:
             raise Unsupported("series without limits")
         body = self.product()
-        if variable == "i" or variable == "e":
+        if variable in ("i", "e"):
             # Here that letter is the index and not the constant.
             body = replaced(body, nodes.Constant("i" if variable == "i" else "e"), nodes.Variable(variable))
         return nodes.Series(name, variable, low, high, body)

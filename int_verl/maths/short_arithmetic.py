@@ -23,13 +23,9 @@ _ORDINARY = re.compile(
 
 def is_short(gold: str, answer: str) -> bool:
     """Whether two normalised answers are of this kind."""
-    return (
-        len(gold) <= MAX_CHARS
-        and len(answer) <= MAX_CHARS
-        and _ORDINARY.fullmatch(gold) is not None
-        and _ORDINARY.fullmatch(answer) is not None
-        and nesting(gold) <= MAX_DEPTH
-        and nesting(answer) <= MAX_DEPTH
+    return all(
+        len(text) <= MAX_CHARS and _ORDINARY.fullmatch(text) is not None and nesting(text) <= MAX_DEPTH
+        for text in (gold, answer)
     )
 
 
