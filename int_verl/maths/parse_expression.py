@@ -207,10 +207,6 @@ class _Parser:
             return nodes.Negative(inner) if text == "-" else inner
         return self.atom()
 
-    def group(self, left: str) -> Node:
-        self.expect(left)
-        return self.enclosed(_CLOSING[left])
-
     def enclosed(self, right: str) -> Node:
         """What stands before the closing bracket ``right``."""
         bars, self.bars = self.bars, 0
@@ -223,12 +219,10 @@ class _Parser:
         kind, text, _ = self.next()
         if kind == "num":
             return _number(text)
-        if kind == "let":
+        if kind == "let" or (kind == "text" and not text.startswith("mathbb:")):
             return self.variable(text)
         if kind == "cmd":
             return self.command(text)
-        if kind == "text" and not text.startswith("mathbb:"):
-            return self.variable(text)
         if kind == "sym" and text in _CLOSING:
             return self.enclosed(_CLOSING[text])
         if kind == "sym" and text == "|":
@@ -271,7 +265,8 @@ class _Parser:
         if any(kind == "sym" and text in "+-" for kind, text, _ in inner) or (
             len(inner) == 1 and inner[0][0] == "let" and inner[0][1] in _INDICES
         ):
-            return self.group("{")
+            self.expect("{")
+            return self.enclosed("}")
         self.position = end + 1
         return "".join(text for _, text, _ in inner)
 
@@ -310,8 +305,8 @@ class _Parser:
         raise Unsupported(name)
 
     def root(self) -> Node:
-        index = self.group("[") if self.at("[") else None
-        radicand = self.group("(") if self.at("(") else self.argument(whole_number=True)
+        index = self.enclosed("]") if self.take("[") else None
+        radicand = self.enclosed(")") if self.take("(") else self.argument(whole_number=True)
         if index is None:
             return nodes.Call("sqrt", (radicand,))
         return nodes.Power(radicand, nodes.Divide(_number("1"), index))
