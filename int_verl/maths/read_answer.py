@@ -212,8 +212,9 @@ def _expression(text: str, name: str) -> Sequence[Item]:
     for _ in range(4):
         tree = _parsed(core)
         if tree is not None and not prose.ends_in_unit(core):
-            signs = (1, -1) if nodes.PlusMinus in features(tree[0]) else (1,)
-            return [items.Value(text, _with_sign(tree[0], sign), name=name) for sign in signs]
+            if nodes.PlusMinus not in features(tree[0]):
+                return [items.Value(text, tree[0], name=name)]
+            return [items.Value(text, _with_sign(tree[0], sign), name=name) for sign in (1, -1)]
         shorter = prose.without_unit(core)
         if shorter is None:
             break
