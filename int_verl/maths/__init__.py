@@ -7,14 +7,13 @@ An answer goes through these files, in this order:
 3. `quick_comparison`: what two strings tell at once, mostly by the numbers that they are (`quantities`).
 4. `thorough_comparison`: all the rest, which may take long; it asks, one after the other,
 
-   - `read_answer`: from the text to its items (`answer_items` has their kinds), with `brackets` to cut it, `prose` and
-     `units` for its words, `definitions` for left-hand sides and `intervals` for subsets of the line;
+   - `read_answer`: from the text to its items (`answer_items` has their kinds), with `brackets` to cut it, `prose` for
+     its words and units, `definitions` for left-hand sides and `intervals` for subsets of the line;
    - `same_answer`: are two lists of items the same? and `same_value`: are two values, equations or inequalities?
    - `ask_math_verify`: the last resort.
 
 An expression in an answer goes through `tokens`, `parse_expression` and `nodes`, which has the kinds of nodes of its
-tree. Whether two trees are equal is for `equality` to say: by an `evaluator` (on `arithmetic` and `named_functions`) at
-some `sample_points`, or by `residues` where numbers are too long to write down.
+tree. Whether two trees are equal is for `equality` to say, by an `evaluator` (on `arithmetic`).
 
 Where mathematics stands in a text of prose is for `spans` to say, by its `text_tokens`.
 

@@ -110,16 +110,6 @@ class NotUnderstood(_Item):
 
 
 Item: TypeAlias = (
-    Value
-    | Tuple
-    | Set
-    | Region
-    | Equation
-    | Inequality
-    | Ratio
-    | NumeralInBase
-    | NamedGroup
-    | Text
-    | Contradiction
-    | NotUnderstood
-)
+    Value | Tuple | Set | Region | Equation | Inequality | Ratio | NumeralInBase | NamedGroup
+    | Text | Contradiction | NotUnderstood
+)  # fmt: skip

@@ -110,10 +110,8 @@ def _last_box(text: str) -> str | None:
     starts = [(match.start(), match.end()) for match in _BOX.finditer(text)]
     closed: list[tuple[int, int, str]] = []  # (start, end, content) of outermost boxes, last first
     unclosed = enclosures = 0
-    position = len(starts) - 1
-    while position >= 0:
+    for position in range(len(starts) - 1, -1, -1):
         start, argument = starts[position]
-        position -= 1
         content, end = _box_content(text, argument)
         if content is None:
             unclosed += 1
@@ -141,17 +139,17 @@ def _last_box(text: str) -> str | None:
         return None
     contents = list(dict.fromkeys(content for _, _, content in reversed(closed)))
     if len(closed) == 1:
-        contents = [_enclosing(text, starts, position, closed[0]) or contents[0]]
+        contents = [_enclosing(text, starts[max(0, position - 9) : position], closed[0]) or contents[0]]
     contents = [bare for content in contents if (bare := strip_boxes(content).strip())]
     if not contents:
         return None
     return contents[0] if len(contents) == 1 else "\\{" + ", ".join(contents) + "\\}"
 
 
-def _enclosing(text: str, starts: list[tuple[int, int]], position: int, box: tuple[int, int, str]) -> str | None:
-    """Content of the outermost of the nearby earlier boxes that enclose ``box``."""
+def _enclosing(text: str, starts: list[tuple[int, int]], box: tuple[int, int, str]) -> str | None:
+    """Content of the outermost of the boxes at ``starts`` that enclose ``box`` and are near it."""
     found = None
-    for start, argument in reversed(starts[max(0, position - 8) : position + 1]):
+    for start, argument in reversed(starts):
         if box[0] - start > 2_000:
             break
         content, end = _box_content(text, argument)

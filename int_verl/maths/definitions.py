@@ -66,11 +66,10 @@ def contradicts(sides: Sequence[str]) -> bool:
             tree = parse(side)
             if variables(tree) or PlusMinus in features(tree):
                 continue
-            if known is not None and not equal(known, tree):
-                if _is_rounding(known, tree):
-                    continue
+            if known is None or equal(known, tree):
+                known = tree
+            elif not _is_rounding(known, tree):
                 return True
-            known = tree
         except NO_VALUE:
             continue
     return False

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fractions import Fraction
+from functools import lru_cache
+from itertools import product
 
+from int_verl.maths import nodes
 from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
-from int_verl.maths.evaluator import Evaluator
-from int_verl.maths.nodes import Call, Node, Number, features, same_tree, variables, walk
-from int_verl.maths.residues import same_residues
-from int_verl.maths.sample_points import integer_variables, points
-from int_verl.maths.size_limits import MAX_PRECISION_BITS, Costly, TooLarge, most_bits
-from int_verl.maths.undecided import Unsupported
+from int_verl.maths.evaluator import Evaluator, pseudo_random
+from int_verl.maths.nodes import Node, features, same_tree, variables, walk
+from int_verl.maths.size_limits import MAX_PRECISION_BITS, TooLarge, spend
+from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 _BASE_BITS = 160
 
@@ -43,9 +44,9 @@ def _mentions_ten(tree: Node) -> bool:
     """Whether a logarithm to the base 10 is in it, by name or as a factor."""
     for node in walk(tree):
         match node:
-            case Call("lg"):
+            case nodes.Call("lg"):
                 return True
-            case Call("ln", (Number(base),)) if base == 10:
+            case nodes.Call("ln", (nodes.Number(base),)) if base == 10:
                 return True
     return False
 
@@ -57,7 +58,7 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     signed = "abs" in features(a) or "abs" in features(b)
     real_agree = complex_agree = complex_differ = 0
     problem: Exception | None = None
-    for point in points(sorted(names), integer_variables(a) | integer_variables(b), signed=signed):
+    for point in _points(sorted(names), _integer_variables(a) | _integer_variables(b), signed=signed):
         try:
             same, real = _equal_at(a, b, point, log_base)
         except (ArithmeticError, TooLarge, ValueError) as caught:
@@ -90,13 +91,12 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
         return outcome, _is_real(x) and _is_real(y)
     # Not both rational, and not clearly apart.
     if evaluate.peak > MAX_PRECISION_BITS // 2:
-        agree = None if point else same_residues(a, b)
+        agree = None if point else _same_residues(a, b)
         if agree is None:
             raise TooLarge("precision")
         return agree, True
     bits = evaluate.peak + _BASE_BITS
-    if 2 * bits > most_bits():
-        raise Costly
+    spend(2 * bits)
     values = []
     for precision in (bits, 2 * bits):
         with mp.workprec(precision):
@@ -154,7 +154,7 @@ def proportional(a: Node, b: Node) -> int | None:
         return None
     pairs: list[tuple[Scalar, Scalar]] = []
     with mp.workprec(_BASE_BITS):
-        for point in points(sorted(names), integer_variables(a) | integer_variables(b), signed=True):
+        for point in _points(sorted(names), _integer_variables(a) | _integer_variables(b), signed=True):
             try:
                 x, y = Evaluator(point)(a), Evaluator(point)(b)
                 if isinstance(x, tuple) or isinstance(y, tuple):
@@ -189,3 +189,118 @@ def constant(tree: Node) -> Result:
     """The value of a constant: a Fraction where it is rational and short, else an mpf or mpc of 160 bits."""
     with mp.workprec(_BASE_BITS):
         return Evaluator({})(tree)
+
+
+def _points(names: list[str], integers: frozenset[str], *, signed: bool) -> list[dict[str, Fraction]]:
+    """The points at which expressions in ``names`` are compared; with ``signed``, negative ones are among them."""
+    whole = [name for name in names if name in integers]
+    if whole:
+        return _whole_points(whole, [name for name in names if name not in integers])
+    found = [{name: pseudo_random(f"{name}/{row}") for name in names} for row in range(8 if signed else 4)]
+    found[1] = {name: value / 13 for name, value in found[1].items()}
+    for row in range(4, len(found)):
+        for k, name in enumerate(names):
+            found[row][name] *= (-1) ** (row // (k % 3 + 1) + k)
+    return found
+
+
+def _whole_points(whole: list[str], others: list[str]) -> list[dict[str, Fraction]]:
+    """Points at which the variables of ``whole`` are integers."""
+    found = []
+    for row in range(10):
+        point = {name: pseudo_random(f"{name}/{row}") for name in others}
+        for column, name in enumerate(whole):
+            point[name] = Fraction((2, 3, 4, 5, 6, 7, 9, 10, 12, 17)[(row + 3 * column + row * column) % 10])
+        found.append(point)
+    # Upper arguments are usually the larger: try points in that order as well.
+    if len(whole) > 1:
+        for low, high, order in product((2, 3, 4), (9, 11), (whole, whole[::-1])):
+            point = {name: pseudo_random(f"{name}/{low}") for name in others}
+            point |= {name: Fraction(low + k - 1 if k else high) for k, name in enumerate(order)}
+            found.append(point)
+    return found
+
+
+_INTEGER_FUNCTIONS = frozenset(["floor", "ceil", "binom", "gcd", "lcm", "mod"])
+_OF_INTEGERS = frozenset([*_INTEGER_FUNCTIONS, nodes.Factorial, nodes.Series, nodes.UnknownCall, nodes.Power])
+
+
+@lru_cache(maxsize=4096)
+def _integer_variables(tree: Node) -> frozenset[str]:
+    """Variables that can only be integers: inside factorials, binomials, rounding, or powers of a negative number."""
+    if not features(tree) & _OF_INTEGERS:
+        return frozenset()
+    return frozenset().union(*(variables(whole) for node in walk(tree) for whole in _whole_parts(node)))
+
+
+def _whole_parts(node: Node) -> tuple[Node, ...]:
+    """The trees below a node that stand for integers."""
+    match node:
+        case nodes.Factorial():
+            return (node.operand,)
+        case nodes.Series():
+            return node.low, node.high
+        case nodes.Call() if node.name in _INTEGER_FUNCTIONS:
+            return node.arguments
+        case nodes.UnknownCall() if node.name.endswith("_"):
+            return node.arguments
+        case nodes.Power(nodes.Negative() | nodes.Subtract() as base, exponent) if not variables(base):
+            return (exponent,)
+    return ()
+
+
+_PRIMES = (2305843009213693951, 2305843009213693921, 1152921504606846883)
+
+
+class _NoResidue(Exception):
+    """The constant is not a quotient of integers that can be followed modulo a prime."""
+
+
+def _same_residues(a: Node, b: Node) -> bool | None:
+    """Whether two constants agree modulo some large primes; None if one has a part (a root, pi) without a residue."""
+    try:
+        return all(_residue(a, prime) == _residue(b, prime) for prime in _PRIMES)
+    except (_NoResidue, ValueError):
+        return None
+
+
+def _residue(node: Node, prime: int) -> int:
+    """A constant modulo ``prime``, without ever writing it down."""
+    match node:
+        case nodes.Number():
+            return _of_fraction(node.value, prime)
+        case nodes.Add():
+            return (_residue(node.left, prime) + _residue(node.right, prime)) % prime
+        case nodes.Subtract():
+            return (_residue(node.left, prime) - _residue(node.right, prime)) % prime
+        case nodes.Multiply():
+            return _residue(node.left, prime) * _residue(node.right, prime) % prime
+        case nodes.Divide():
+            return _residue(node.left, prime) * pow(_residue(node.right, prime), -1, prime) % prime
+        case nodes.Negative():
+            return -_residue(node.operand, prime) % prime
+        case nodes.PlusMinus():
+            return node.sign * _residue(node.operand, prime) % prime
+        case nodes.Power():
+            exponent = _exact(node.right)
+            base = _residue(node.left, prime)
+            if base == 0 or exponent.denominator != 1:
+                raise _NoResidue
+            return pow(base, exponent.numerator % (prime - 1), prime)
+        case nodes.Factorial() | nodes.Call():
+            return _of_fraction(_exact(node), prime)
+    raise _NoResidue
+
+
+def _of_fraction(value: Fraction, prime: int) -> int:
+    return value.numerator % prime * pow(value.denominator, -1, prime) % prime
+
+
+def _exact(node: Node) -> Fraction:
+    try:
+        value = Evaluator({})(node)
+    except NO_VALUE as problem:
+        raise _NoResidue from problem
+    if type(value) is not Fraction:
+        raise _NoResidue
+    return value

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
 from fractions import Fraction
 
 from int_verl.maths import nodes
-from int_verl.maths.arithmetic import NOT_FINITE, Result, Undefined, magnitude, minus, mp, over, plus, power, times
-from int_verl.maths.named_functions import called, factorial
+from int_verl.maths.arithmetic import NOT_FINITE, Result, called, factorial, magnitude, mp, over, plus, power, times
 from int_verl.maths.nodes import Node
-from int_verl.maths.sample_points import pseudo_random
 from int_verl.maths.size_limits import MAX_TERMS, TooLarge
-from int_verl.maths.undecided import Unsupported
+from int_verl.maths.undecided import Undefined, Unsupported
+
+_OPERATIONS = {nodes.Add: plus, nodes.Multiply: times, nodes.Divide: over, nodes.Power: power}
+_FACTORS = {nodes.Negative: Fraction(-1), nodes.Percent: Fraction(1, 100)}
+_CONSTANTS = {"pi": mp.pi, "e": mp.e, "i": mp.mpc(0, 1)}
 
 
 class Evaluator:
@@ -48,30 +51,24 @@ class Evaluator:
                 if node.name not in self._point:
                     raise Unsupported("unbound variable")
                 return self._point[node.name]
-            case nodes.Multiply():
-                return times(self(node.left), self(node.right))
-            case nodes.Add():
-                return plus(self(node.left), self(node.right))
-            case nodes.Power():
-                return power(self(node.left), self(node.right))
-            case nodes.Divide():
-                return over(self(node.left), self(node.right))
             case nodes.Subtract():
-                return minus(self(node.left), self(node.right))
+                return plus(self(node.left), times(Fraction(-1), self(node.right)))
+            case nodes.Binary():
+                return _OPERATIONS[type(node)](self(node.left), self(node.right))
             case nodes.Call():
                 return called(node.name, [self(argument) for argument in node.arguments], self._log_base)
             case nodes.Constant():
-                return _constant(node)
-            case nodes.Negative():
-                return times(Fraction(-1), self(node.operand))
+                if node.name not in _CONSTANTS:
+                    raise Unsupported("infinity")
+                return _CONSTANTS[node.name] + 0  # of the current precision
             case nodes.PlusMinus():
                 return times(Fraction(node.sign), self(node.operand))
             case nodes.Factorial():
                 return factorial(self(node.operand), node.steps)
             case nodes.Degrees():
                 return times(self(node.operand), mp.pi / 180)
-            case nodes.Percent():
-                return times(self(node.operand), Fraction(1, 100))
+            case nodes.Negative() | nodes.Percent():
+                return times(_FACTORS[type(node)], self(node.operand))
             case nodes.UnknownCall():
                 return self._unknown(node)
             case nodes.Matrix():
@@ -103,13 +100,7 @@ class Evaluator:
         return total
 
 
-def _constant(node: nodes.Constant) -> Result:
-    match node.name:
-        case "pi":
-            return mp.pi + 0
-        case "e":
-            return mp.e + 0
-        case "i":
-            return mp.mpc(0, 1)
-        case "inf":
-            raise Unsupported("infinity")
+def pseudo_random(seed: str) -> Fraction:
+    """A fixed fraction between 1/4 and 3 for each seed."""
+    digest = int.from_bytes(hashlib.blake2b(seed.encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    return Fraction(1, 4) + Fraction(digest % 9973, 3626 + digest // 9973 % 31)

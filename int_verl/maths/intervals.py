@@ -60,11 +60,8 @@ def same_region(gold: Pieces, answer: Pieces) -> bool:
 
 def without_points(pieces: Pieces) -> Pieces | None:
     """The line without some single numbers; None where ``pieces`` are not single numbers that can be put in order."""
-    if not all(same_tree(piece.low, piece.high) for piece in pieces):
-        return None
-    try:
-        removed = sorted(pieces, key=lambda piece: _position(piece.low))
-    except NO_VALUE:
+    removed = _merged(pieces) if all(same_tree(piece.low, piece.high) for piece in pieces) else None
+    if removed is None:
         return None
     bounds = [NEG_INFINITY, *(piece.low for piece in removed), INFINITY]
     return tuple(Interval(low, False, high, False) for low, high in pairwise(bounds))
@@ -98,11 +95,9 @@ def _merged(pieces: Pieces) -> Sequence[Interval] | None:
         if last is None or low > top or (low == top and not (piece.low_closed or last.high_closed)):
             merged.append(piece)
             top = high
-        elif high > top:
+        elif (high, piece.high_closed) > (top, last.high_closed):
             merged[-1] = replace(last, high=piece.high, high_closed=piece.high_closed)
             top = high
-        elif high == top and piece.high_closed:
-            merged[-1] = replace(last, high_closed=True)
     return merged
 
 

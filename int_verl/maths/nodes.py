@@ -13,30 +13,40 @@ thousand terms, which is a tree of a thousand floors.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
+
+
+class _Node:
+    __slots__ = ()
+    __match_args__: tuple[str, ...]
+
+    @property
+    def fields(self) -> tuple[Any, ...]:
+        """What it was made of: trees, tuples of trees, names and numbers."""
+        return tuple(getattr(self, name) for name in self.__match_args__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Number:
+class Number(_Node):
     value: Fraction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Variable:
+class Variable(_Node):
     name: str
     """As written, with its index: ``x``, ``x_1``, ``\\alpha``, ``f'``."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Constant:
+class Constant(_Node):
     name: Literal["pi", "e", "i", "inf"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Unary:
+class Unary(_Node):
     operand: Node
 
 
@@ -65,7 +75,7 @@ class Factorial(Unary):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Binary:
+class Binary(_Node):
     left: Node
     right: Node
 
@@ -91,7 +101,7 @@ class Power(Binary):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Call:
+class Call(_Node):
     """A function that is known by name, or one of: sqrt, abs, floor, ceil, binom, gcd, lcm, mod, min, max."""
 
     name: str
@@ -99,7 +109,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class UnknownCall:
+class UnknownCall(_Node):
     """``f(x)`` and ``a_{n-1}``, whose name is ``a_``."""
 
     name: str
@@ -107,13 +117,13 @@ class UnknownCall:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
+class Matrix(_Node):
     rows: tuple[tuple[Node, ...], ...]
     """All of one length, and at least one."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Series:
+class Series(_Node):
     name: Literal["sum", "prod"]
     variable: str
     low: Node
@@ -141,45 +151,37 @@ def infinite(node: Node) -> bool:
 
 def parts(node: Node) -> tuple[Node, ...]:
     """The trees directly below a node."""
-    return _label_and_parts(node)[1]
-
-
-def _label_and_parts(node: Node) -> tuple[object, tuple[Node, ...]]:
-    """What a node says beside its class, and the trees directly below it."""
     match node:
-        case Number():
-            return node.value, ()
-        case Variable() | Constant():
-            return node.name, ()
         case Binary():
-            return None, (node.left, node.right)
-        case PlusMinus():
-            return node.sign, (node.operand,)
-        case Factorial():
-            return node.steps, (node.operand,)
+            return node.left, node.right
         case Unary():
-            return None, (node.operand,)
+            return (node.operand,)
         case Call() | UnknownCall():
-            return node.name, node.arguments
+            return node.arguments
         case Matrix():
-            return len(node.rows), tuple(entry for row in node.rows for entry in row)
+            return tuple(entry for row in node.rows for entry in row)
         case Series():
-            return (node.name, node.variable), (node.low, node.high, node.body)
+            return node.low, node.high, node.body
+    return ()
 
 
 def same_tree(a: Node, b: Node) -> bool:
     """Whether two trees say the same, node by node."""
-    pending = [(a, b)]
+    pending: list[tuple[Any, Any]] = [(a, b)]
     while pending:
         x, y = pending.pop()
         if x is y:
             continue
         if type(x) is not type(y):
             return False
-        (label, below), (other_label, other_below) = _label_and_parts(x), _label_and_parts(y)
-        if label != other_label or len(below) != len(other_below):
+        if isinstance(x, _Node):
+            pending.extend(zip(x.fields, y.fields, strict=True))
+        elif isinstance(x, tuple):
+            if len(x) != len(y):
+                return False
+            pending.extend(zip(x, y, strict=True))
+        elif x != y:
             return False
-        pending.extend(zip(below, other_below, strict=True))
     return True
 
 
@@ -194,26 +196,16 @@ def walk(tree: Node) -> Iterator[Node]:
 
 def changed(tree: Node, change: Callable[[Node], Node]) -> Node:
     """The tree with every node changed, from the leaves to the root."""
-    done: dict[Node, Node] = {}
+    done: dict[_Node, Node] = {}
+
+    def remade(field: Any) -> Any:
+        if isinstance(field, tuple):
+            return tuple(map(remade, field))
+        return done[field] if isinstance(field, _Node) else field
+
     for node in reversed(list(walk(tree))):
-        done[node] = change(_with_parts(node, done.__getitem__))
+        done[node] = change(type(node)(*map(remade, node.fields)))
     return done[tree]
-
-
-def _with_parts(node: Node, change: Callable[[Node], Node]) -> Node:
-    match node:
-        case Binary():
-            return replace(node, left=change(node.left), right=change(node.right))
-        case Unary():
-            return replace(node, operand=change(node.operand))
-        case Call() | UnknownCall():
-            return replace(node, arguments=tuple(map(change, node.arguments)))
-        case Matrix():
-            return Matrix(tuple(tuple(map(change, row)) for row in node.rows))
-        case Series():
-            return replace(node, low=change(node.low), high=change(node.high), body=change(node.body))
-        case Number() | Variable() | Constant():
-            return node
 
 
 def replaced(tree: Node, old: Leaf, new: Leaf) -> Node:

@@ -14,25 +14,18 @@ from functools import lru_cache
 from int_verl.maths.boxes import strip_boxes
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS
 
+_FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
+_COMMANDS = """×times ·cdot ⋅cdot ∙cdot ÷div ±pm ∓mp ≤le ⩽le ≥ge ⩾ge ≠ne ≈approx ≡equiv ∞infty ∪cup ∩cap ∈in ∉notin
+    ∅emptyset ∖setminus →to ∑sum ∏prod ∫int ∠angle △triangle ⌊lfloor ⌋rfloor ⌈lceil ⌉rceil …ldots ⋯cdots ∧land ∨lor
+    ⟨langle ⟩rangle πpi αalpha βbeta γgamma δdelta εepsilon ϵepsilon ζzeta ηeta θtheta κkappa λlambda μmu µmu νnu ξxi
+    ρrho σsigma τtau φvarphi ϕphi χchi ψpsi ωomega ΓGamma ΔDelta ΘTheta ΛLambda ΠPi ΣSigma ΦPhi ΨPsi ΩOmega""".split()  # noqa: SIM905
 _UNICODE = {
-    "½": r"\frac{1}{2}", "⅓": r"\frac{1}{3}", "⅔": r"\frac{2}{3}", "¼": r"\frac{1}{4}", "¾": r"\frac{3}{4}",
-    "⅕": r"\frac{1}{5}", "⅖": r"\frac{2}{5}", "⅗": r"\frac{3}{5}", "⅘": r"\frac{4}{5}", "⅙": r"\frac{1}{6}",
-    "⅚": r"\frac{5}{6}", "⅐": r"\frac{1}{7}", "⅛": r"\frac{1}{8}", "⅜": r"\frac{3}{8}", "⅝": r"\frac{5}{8}",
-    "⅞": r"\frac{7}{8}", "⅑": r"\frac{1}{9}", "⅒": r"\frac{1}{10}",
-    "×": r"\times ", "·": r"\cdot ", "⋅": r"\cdot ", "∙": r"\cdot ", "÷": r"\div ", "∗": "*", "⁄": "/", "∕": "/",
-    "−": "-", "–": "-", "‐": "-", "‑": "-", "‒": "-", "—": "-", "﹣": "-", "±": r"\pm ", "∓": r"\mp ",
-    "≤": r"\le ", "⩽": r"\le ", "≥": r"\ge ", "⩾": r"\ge ", "≠": r"\ne ", "≈": r"\approx ", "≡": r"\equiv ",
-    "∞": r"\infty ", "∪": r"\cup ", "∩": r"\cap ", "∈": r"\in ", "∉": r"\notin ", "∅": r"\emptyset ",
-    "∖": r"\setminus ", "→": r"\to ", "∑": r"\sum ", "∏": r"\prod ", "∫": r"\int ", "∠": r"\angle ", "△": r"\triangle ",
-    "⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∣": "|", "ℝ": r"\mathbb{R}",
-    "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "°": r"^\circ ", "º": r"^\circ ",
-    "˚": r"^\circ ", "′": "'", "’": "'", "‘": "'", "″": "''", "…": r"\ldots ", "⋯": r"\cdots ", "∧": r"\land ",
-    "∨": r"\lor ", "€": r"\$", "£": r"\$", "¥": r"\$", "％": r"\%", "٪": r"\%", "⟨": r"\langle ", "⟩": r"\rangle ",
-    "π": r"\pi ", "α": r"\alpha ", "β": r"\beta ", "γ": r"\gamma ", "δ": r"\delta ", "ε": r"\epsilon ",
-    "ϵ": r"\epsilon ", "ζ": r"\zeta ", "η": r"\eta ", "θ": r"\theta ", "κ": r"\kappa ", "λ": r"\lambda ",
-    "μ": r"\mu ", "µ": r"\mu ", "ν": r"\nu ", "ξ": r"\xi ", "ρ": r"\rho ", "σ": r"\sigma ", "τ": r"\tau ",
-    "φ": r"\varphi ", "ϕ": r"\phi ", "χ": r"\chi ", "ψ": r"\psi ", "ω": r"\omega ", "Γ": r"\Gamma ", "Δ": r"\Delta ",
-    "Θ": r"\Theta ", "Λ": r"\Lambda ", "Π": r"\Pi ", "Σ": r"\Sigma ", "Φ": r"\Phi ", "Ψ": r"\Psi ", "Ω": r"\Omega ",
+    **{glyph: "\\frac{" + unicodedata.normalize("NFKC", glyph).replace("⁄", "}{") + "}" for glyph in _FRACTIONS},
+    **{word[0]: f"\\{word[1:]} " for word in _COMMANDS},
+    **dict.fromkeys("⁄∕", "/"), **dict.fromkeys("−–‐‑‒—﹣", "-"), **dict.fromkeys("°º˚", r"^\circ "),
+    **dict.fromkeys("′’‘", "'"), **dict.fromkeys("€£¥", r"\$"), **dict.fromkeys("％٪", r"\%"),
+    "″": "''", "∗": "*", "∣": "|",
+    "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
 }  # fmt: skip
 _TABLE = str.maketrans(_UNICODE)
 _SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱ", "0123456789+-=()ni", strict=True))
@@ -40,7 +33,7 @@ _SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙᵢ", "01234567
 _SUPERS = re.compile("[" + "".join(_SUPER) + "]+")
 _SUBS = re.compile("[" + "".join(_SUB) + "]+")
 _ROOT = re.compile(r"([√∛∜])\s*(\([^()]*\)|\{[^{}]*\}|[0-9]+(?:\.[0-9]+)?|[A-Za-z]|\\[a-z]+)?")
-_MIXED_GLYPH = re.compile(r"([0-9])\s*([½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒])")
+_MIXED_GLYPH = re.compile(rf"([0-9])\s*([{_FRACTIONS}])")
 
 _LAYOUT = re.compile(
     r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?(?=\s*(?:[()\[\]|/.]|\\[{}|a-zA-Z]|$))|"
@@ -145,11 +138,11 @@ def _from_unicode(text: str) -> str:
 def _root(match: re.Match[str]) -> str:
     index = {"√": "", "∛": "[3]", "∜": "[4]"}[match.group(1)]
     radicand = match.group(2) or ""
-    return (
-        f"\\sqrt{index}{{{radicand.strip('(){}') if radicand[:1] in '({' else radicand}}}"
-        if radicand
-        else "\\sqrt" + index
-    )
+    if radicand[:1] in ("(", "{"):
+        radicand = radicand.strip("(){}")
+    elif not radicand:
+        return "\\sqrt" + index
+    return f"\\sqrt{index}{{{radicand}}}"
 
 
 def _repeating(match: re.Match[str]) -> str:

@@ -16,29 +16,23 @@ from int_verl.maths.tokens import FUNCTIONS, FUNCTIONS_OF_MANY, Token, tokenise
 from int_verl.maths.undecided import Unsupported
 
 _NAMES = frozenset(
-    [
-        "alpha", "beta", "gamma", "delta", "epsilon", "varepsilon", "zeta", "eta", "theta", "vartheta", "iota",
-        "kappa", "lambda", "mu", "nu", "xi", "rho", "varrho", "sigma", "varsigma", "tau", "upsilon", "phi", "varphi",
-        "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi",
-        "Omega", "ell", "hbar", "aleph", "mho", "nabla", "partial", "wp", "imath", "jmath", "angle", "triangle",
-    ]
-)  # fmt: skip
+    """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho varrho sigma
+    varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
+    aleph mho nabla partial wp imath jmath angle triangle""".split()  # noqa: SIM905
+)
 _ACCENTS = frozenset(
     ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
 )
 _MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "array", "smallmatrix"])
 _UNKNOWN_FUNCTIONS = frozenset("fghFGH")
 _INDICES = frozenset("nkmij")
+_SIGNS: dict[str, Literal[1, -1]] = {"pm": 1, "mp": -1}
 _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _STOPS = frozenset(
-    [
-        "cdot", "times", "bullet", "ast", "div", "pm", "mp", "bmod", "mod", "pmod", "le", "ge", "ne", "lt", "gt",
-        "approx", "equiv", "in", "notin", "cup", "cap", "setminus", "to", "rfloor", "rceil", "end", "cr", "hline",
-        "degree", "ldots", "quad", "and", "or", "land", "lor", "text", "subset", "subseteq", "sim", "Rightarrow",
-        "implies", "iff", "Leftrightarrow", "forall", "exists", "colon", "rangle", "mid", "limits",
-        "parallel", "perp", "cong", "emptyset",
-    ]
-)  # fmt: skip
+    """cdot times bullet ast div pm mp bmod mod pmod le ge ne lt gt approx equiv in notin cup cap setminus to rfloor
+    rceil end cr hline degree ldots quad and or land lor text subset subseteq sim Rightarrow implies iff Leftrightarrow
+    forall exists colon rangle mid limits parallel perp cong emptyset""".split()  # noqa: SIM905
+)
 """Commands that begin no factor."""
 
 _END: Token = ("end", "", False)
@@ -109,12 +103,9 @@ class _Parser:
         left = self.product()
         while operator := self.take("+", "-", "pm", "mp"):
             right = self.product()
-            if operator == "+":
-                left = nodes.Add(left, right)
-            elif operator == "-":
-                left = nodes.Subtract(left, right)
-            else:
-                left = nodes.Add(left, nodes.PlusMinus(right, 1 if operator == "pm" else -1))
+            if operator in _SIGNS:
+                right = nodes.PlusMinus(right, _SIGNS[operator])
+            left = nodes.Subtract(left, right) if operator == "-" else nodes.Add(left, right)
         self.depth -= 1
         return left
 
@@ -125,7 +116,10 @@ class _Parser:
             if operator is None:
                 if not self.starts_factor():
                     return left
-                left = self.mixed_number(left) or self.beside(left)
+                mixed = self.mixed_number(left)
+                if mixed is None and isinstance(left, nodes.Number) and self.peek()[0] == "num":
+                    raise Unsupported("two numbers side by side")
+                left = mixed or nodes.Multiply(left, self.power())
             elif operator == "*" and self.take("*"):  # Python's power
                 left = nodes.Power(left, self.signed())
             elif operator in ("/", "div"):
@@ -134,12 +128,6 @@ class _Parser:
                 left = nodes.Call("mod", (left, self.signed()))
             else:
                 left = nodes.Multiply(left, self.signed())
-
-    def beside(self, left: Node) -> Node:
-        """A product without a sign."""
-        if isinstance(left, nodes.Number) and self.peek()[0] == "num":
-            raise Unsupported("two numbers side by side")
-        return nodes.Multiply(left, self.power())
 
     def mixed_number(self, left: Node) -> Node | None:
         """``3\\frac{1}{2}`` and ``3 1/2``: an integer directly before a proper fraction of integers."""
@@ -184,17 +172,18 @@ class _Parser:
         if operator is None:
             return self.power()
         inner = self.signed()
-        if operator == "+":
-            return inner
-        return nodes.Negative(inner) if operator == "-" else nodes.PlusMinus(inner, 1 if operator == "pm" else -1)
+        if operator in _SIGNS:
+            return nodes.PlusMinus(inner, _SIGNS[operator])
+        return nodes.Negative(inner) if operator == "-" else inner
 
     def power(self) -> Node:
-        base = self.postfix(self.atom())
-        return self.postfix(self.raised(base)) if self.at("^") else base
+        return self.raised(self.postfix(self.atom()))
 
     def raised(self, base: Node) -> Node:
-        self.expect("^")
-        return nodes.Power(base, self.argument(whole_number=True))
+        """``base`` with its exponent, if one follows."""
+        if self.take("^"):
+            base = nodes.Power(base, self.argument(whole_number=True))
+        return self.postfix(base)
 
     def postfix(self, node: Node) -> Node:
         while operator := self.take("!", "degree", "\\%", "%"):
@@ -218,10 +207,6 @@ class _Parser:
             return nodes.Negative(inner) if text == "-" else inner
         return self.atom()
 
-    def group(self, left: str) -> Node:
-        self.expect(left)
-        return self.enclosed(_CLOSING[left])
-
     def enclosed(self, right: str) -> Node:
         """What stands before the closing bracket ``right``."""
         bars, self.bars = self.bars, 0
@@ -234,12 +219,10 @@ class _Parser:
         kind, text, _ = self.next()
         if kind == "num":
             return _number(text)
-        if kind == "let":
+        if kind == "let" or (kind == "text" and not text.startswith("mathbb:")):
             return self.variable(text)
         if kind == "cmd":
             return self.command(text)
-        if kind == "text" and not text.startswith("mathbb:"):
-            return self.variable(text)
         if kind == "sym" and text in _CLOSING:
             return self.enclosed(_CLOSING[text])
         if kind == "sym" and text == "|":
@@ -272,19 +255,18 @@ class _Parser:
             if kind == "sym":
                 raise Unsupported("subscript")
             return nodes.Variable(text) if kind == "let" and text in _INDICES else text
-        end, depth = self.position, 0
-        while True:
+        end, depth = self.position, 1
+        while depth:
+            end += 1
             if self.tokens[end] is _END:
                 raise Unsupported("unbalanced braces")
             depth += {"{": 1, "}": -1}.get(self.tokens[end][1], 0)
-            if depth == 0:
-                break
-            end += 1
         inner = self.tokens[self.position + 1 : end]
         if any(kind == "sym" and text in "+-" for kind, text, _ in inner) or (
             len(inner) == 1 and inner[0][0] == "let" and inner[0][1] in _INDICES
         ):
-            return self.group("{")
+            self.expect("{")
+            return self.enclosed("}")
         self.position = end + 1
         return "".join(text for _, text, _ in inner)
 
@@ -312,7 +294,7 @@ class _Parser:
             return nodes.Call(name, self.parenthesised())
         if name in FUNCTIONS:
             return self.function(name)
-        if name == "sum" or name == "prod":
+        if name in ("sum", "prod"):
             return self.series("sum" if name == "sum" else "prod")
         if name in _ACCENTS:
             return self.variable(f"{name}({_spell(self.argument())})")
@@ -323,20 +305,17 @@ class _Parser:
         raise Unsupported(name)
 
     def root(self) -> Node:
-        index = self.group("[") if self.at("[") else None
-        radicand = self.group("(") if self.at("(") else self.argument(whole_number=True)
+        index = self.enclosed("]") if self.take("[") else None
+        radicand = self.enclosed(")") if self.take("(") else self.argument(whole_number=True)
         if index is None:
             return nodes.Call("sqrt", (radicand,))
         return nodes.Power(radicand, nodes.Divide(_number("1"), index))
 
     def function(self, name: str) -> Node:
-        base: Node | None = None
-        power: Node | None = None
+        scripts: dict[str, Node] = {}
         while mark := self.take("_", "^"):
-            if mark == "_":
-                base = self.argument(whole_number=True)
-            else:
-                power = self.argument(whole_number=True)
+            scripts[mark] = self.argument(whole_number=True)
+        base, power = scripts.get("_"), scripts.get("^")
         argument = self.function_argument()
         match power:
             case nodes.Negative(nodes.Number(one)) if one == 1 and not name.startswith(("ln", "log", "exp")):
@@ -352,8 +331,7 @@ class _Parser:
 
     def function_argument(self) -> Node:
         if self.at("(", "[", "{", "\\{", "|"):
-            node = self.atom()
-            return self.postfix(self.raised(node) if self.at("^") else node)
+            return self.raised(self.atom())
         if self.take("-"):
             return nodes.Negative(self.function_argument())
         node = self.power()
@@ -365,8 +343,7 @@ class _Parser:
         return node
 
     def series(self, name: Literal["sum", "prod"]) -> Node:
-        low: Node | None = None
-        high: Node | None = None
+        low = high = None
         variable = ""
         for _ in range(2):
             if self.take("_"):
@@ -382,7 +359,7 @@ class _Parser:
         if low is None or high is None:
             raise Unsupported("series without limits")
         body = self.product()
-        if variable == "i" or variable == "e":
+        if variable in ("i", "e"):
             # Here that letter is the index and not the constant.
             body = replaced(body, nodes.Constant("i" if variable == "i" else "e"), nodes.Variable(variable))
         return nodes.Series(name, variable, low, high, body)

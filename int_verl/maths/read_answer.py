@@ -12,22 +12,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 
+from int_verl.maths import answer_items as items
 from int_verl.maths import nodes, prose
-from int_verl.maths.answer_items import (
-    Contradiction,
-    Equation,
-    Inequality,
-    Item,
-    NamedGroup,
-    NotUnderstood,
-    NumeralInBase,
-    Ratio,
-    Region,
-    Set,
-    Text,
-    Tuple,
-    Value,
-)
+from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
@@ -36,7 +23,6 @@ from int_verl.maths.parse_expression import parse
 from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 from int_verl.maths.undecided import Unsupported
-from int_verl.maths.units import ends_in_unit, may_end_in_unit, without_unit
 
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
 _MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
@@ -71,16 +57,16 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         value = prose.after_lead(text)
         if value is None or prose.is_prose(value):
             value = prose.stated_value(text)
-        if value is None and not may_end_in_unit(text):
-            return (Text(text),)
+        if value is None and not prose.may_end_in_unit(text):
+            return (items.Text(text),)
         text = text if value is None else value
     pieces = [piece for piece in _pieces(text) if piece]
     if len(pieces) > MAX_ITEMS:
         raise TooLarge("items")
     if not pieces:
-        return (Text(text),)
+        return (items.Text(text),)
     found = [item for piece in pieces for item in _item(piece)]
-    if len(found) == 1 and isinstance(found[0], Set):
+    if len(found) == 1 and isinstance(found[0], items.Set):
         return found[0].members
     return _with_names(found)
 
@@ -92,22 +78,27 @@ def _pieces(text: str) -> list[str]:
 
 def _with_names(found: list[Item]) -> tuple[Item, ...]:
     """``p=5, q=2, p=7, q=2`` as two named groups, and the name of ``x = 1, 2`` for both of its values."""
-    named = [item for item in found if isinstance(item, Value) and item.name]
+    named = [item for item in found if isinstance(item, items.Value) and item.name]
     names = {item.name for item in named}
-    if len(names) == 1 and (found[0].name or isinstance(found[0], (Tuple, Inequality))):
-        return tuple(
-            replace(item, name=named[0].name) if isinstance(item, Value) and not item.name else item for item in found
-        )
+    if len(names) == 1 and (found[0].name or isinstance(found[0], (items.Tuple, items.Inequality))):
+        return tuple(_named(found, named[0].name))
     if len(names) < 2 or len(named) != len(found):
         return tuple(found)
-    groups: list[dict[str, Value]] = [{}]
+    groups: list[dict[str, items.Value]] = [{}]
     for item in named:
         if item.name in groups[-1]:
             groups.append({})
         groups[-1][item.name] = item
     if any(len(group) != len(groups[0]) for group in groups):
         return tuple(found)
-    return tuple(NamedGroup(", ".join(item.text for item in group.values()), tuple(group.values())) for group in groups)
+    return tuple(
+        items.NamedGroup(", ".join(item.text for item in group.values()), tuple(group.values())) for group in groups
+    )
+
+
+def _named(found: Sequence[Item], name: str) -> list[Item]:
+    """The same items, where values without a name have this one."""
+    return [replace(item, name=item.name or name) if isinstance(item, items.Value) else item for item in found]
 
 
 _ARROWS = frozenset(["\\Rightarrow", "\\implies", "\\iff", "\\Leftrightarrow"])
@@ -133,7 +124,7 @@ def _item(text: str) -> Sequence[Item]:
     if len(parts) == 1:
         return _value(text)
     union = _region(text) if "\\cup" in text and "\\in" not in text else None
-    return _relation(text, parts) if union is None else [Region(text, union)]
+    return _relation(text, parts) if union is None else [items.Region(text, union)]
 
 
 # -- values
@@ -148,34 +139,32 @@ _SUCH_THAT = frozenset(["|", "\\mid", ":"])
 def _value(text: str, name: str = "") -> Sequence[Item]:
     text = text.strip()
     if text == "\\ldots" or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
-        return [Text(text, name=name)]
+        return [items.Text(text, name=name)]
     text = _unwrapped(text.rstrip(".").strip())
     number = quantity(text)
     if number is not None:
         tree: Node = nodes.Number(number.value)
         if number.mark in ("%", "degree"):
             tree = nodes.Percent(tree) if number.mark == "%" else nodes.Degrees(tree)
-        return [Value(text, tree, number, name=name)]
+        return [items.Value(text, tree, number, name=name)]
     base = _BASE.fullmatch(text)
     if base:
-        return [NumeralInBase(text, base[1].upper(), base[2] or base[3], name=name)]
+        return [items.NumeralInBase(text, base[1].upper(), base[2] or base[3], name=name)]
     region = _region(text)
     if region is not None:
-        return [Region(text, region, name=name)]
+        return [items.Region(text, region, name=name)]
     enclosed = _enclosed(text, name)
     if enclosed is not None:
         return [enclosed]
     ratio = [piece for _, piece in cut(text, frozenset(":"))]
     if len(ratio) > 1:
-        try:
-            return [Ratio(text, tuple(map(parse, ratio)), name=name)]
-        except Unsupported:
-            return [_not_parsed(text, name)]
+        terms = _parsed(*ratio)
+        return [_not_parsed(text, name) if terms is None else items.Ratio(text, terms, name=name)]
     return _expression(text, name)
 
 
-def _not_parsed(text: str, name: str = "") -> Text | NotUnderstood:
-    return Text(text, name=name) if prose.is_prose(text) else NotUnderstood(text, name=name)
+def _not_parsed(text: str, name: str = "") -> items.Text | items.NotUnderstood:
+    return items.Text(text, name=name) if prose.is_prose(text) else items.NotUnderstood(text, name=name)
 
 
 def _enclosed(text: str, name: str) -> Item | None:
@@ -187,8 +176,8 @@ def _enclosed(text: str, name: str) -> Item | None:
     pieces = _pieces(inner)
     if brackets == "\\{\\}" or (brackets == "{}" and len(pieces) > 1):
         if len(cut(inner, _SUCH_THAT)) > 1:
-            return NotUnderstood(text, name=name)
-        return Set(text, read(inner, False), name=name)
+            return items.NotUnderstood(text, name=name)
+        return items.Set(text, read(inner, False), name=name)
     if len(pieces) == 1:
         return None
     if len(pieces) > MAX_ITEMS:
@@ -197,9 +186,9 @@ def _enclosed(text: str, name: str) -> Item | None:
     for piece in pieces:
         entry = _item(piece)
         if len(entry) != 1 or not piece:
-            return NotUnderstood(text, name=name)
+            return items.NotUnderstood(text, name=name)
         entries.append(entry[0])
-    return Tuple(text, tuple(entries), brackets, name=name)
+    return items.Tuple(text, tuple(entries), brackets, name=name)
 
 
 def _unwrapped(text: str) -> str:
@@ -222,31 +211,32 @@ def _expression(text: str, name: str) -> Sequence[Item]:
     core = text
     for _ in range(4):
         tree = _parsed(core)
-        if tree is not None and not ends_in_unit(core):
-            if nodes.PlusMinus in features(tree):
-                return [Value(text, _with_sign(tree, sign), name=name) for sign in (1, -1)]
-            return [Value(text, tree, name=name)]
-        shorter = without_unit(core)
+        if tree is not None and not prose.ends_in_unit(core):
+            if nodes.PlusMinus not in features(tree[0]):
+                return [items.Value(text, tree[0], name=name)]
+            return [items.Value(text, _with_sign(tree[0], sign), name=name) for sign in (1, -1)]
+        shorter = prose.without_unit(core)
         if shorter is None:
             break
         core = shorter
         number = quantity(core)
         if number is not None:
-            return [Value(text, nodes.Number(number.value), number, name=name)]
+            return [items.Value(text, nodes.Number(number.value), number, name=name)]
         inner = bracketed(core)
         if inner is not None and len(_pieces(inner[1])) > 1:
             return _value(core, name)
     if tree is not None:
-        return [Value(text, tree, name=name)]
+        return [items.Value(text, tree[0], name=name)]
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         return _value(prose.WORD_VALUES[words], name)
-    return [Text(text, name=name) if _NOT_MATHS.search(text) else _not_parsed(text, name)]
+    return [items.Text(text, name=name) if _NOT_MATHS.search(text) else _not_parsed(text, name)]
 
 
-def _parsed(text: str) -> Node | None:
+def _parsed(*texts: str) -> tuple[Node, ...] | None:
+    """The trees of some expressions; None if one of them is not understood."""
     try:
-        return parse(text)
+        return tuple(map(parse, texts))
     except Unsupported:
         return None
 
@@ -298,20 +288,21 @@ def _simple_region(text: str) -> Pieces | None:
     parts = cut(text, _RELATIONS)
     if len(parts) > 1:
         found = _relation(text, parts)
-        return found[0].pieces if len(found) == 1 and isinstance(found[0], Region) else None
+        return found[0].pieces if len(found) == 1 and isinstance(found[0], items.Region) else None
     enclosed = bracketed(text)
     if enclosed is None:
         return None
     brackets, inner = enclosed
     ends = _pieces(inner)
-    try:
-        if brackets in ("\\{\\}", "{}"):
-            return tuple(Interval.only(parse(end)) for end in ends)
-        if brackets[0] not in "([" or brackets[-1] not in ")]" or len(ends) != 2:
-            return None
-        return (Interval.between(parse(ends[0]), brackets[0] == "[", parse(ends[1]), brackets[-1] == "]"),)
-    except Unsupported:
+    finite = brackets in ("\\{\\}", "{}")
+    if not finite and (brackets[0] not in "([" or brackets[-1] not in ")]" or len(ends) != 2):
         return None
+    trees = _parsed(*ends)
+    if trees is None:
+        return None
+    if finite:
+        return tuple(map(Interval.only, trees))
+    return (Interval.between(trees[0], brackets[0] == "[", trees[1], brackets[-1] == "]"),)
 
 
 # -- relations
@@ -338,7 +329,7 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
         region = _region(sides[-1])
         if region is None and sides[-1].startswith(("(", "[")):
             region = _simple_region(sides[-1])
-        return _value(sides[-1], as_name(sides[0])) if region is None else [Region(text, region, name=sides[0])]
+        return _value(sides[-1], as_name(sides[0])) if region is None else [items.Region(text, region, name=sides[0])]
     found = _inequality(text, sides, operators)
     return [_not_parsed(text) if found is None else found]
 
@@ -348,64 +339,53 @@ def _equalities(text: str, sides: list[str]) -> Sequence[Item]:
     left, last = sides[0], sides[-1]
     values = _value(last, as_name(left) if is_name(left) and left[:1] != "(" else "")
     if contradicts(sides):
-        return [Contradiction(text)]
+        return [items.Contradiction(text)]
     if _names_entries(left, values):
         return values
     number, constant = quantity(left), is_constant(left)
-    if len(sides) == 2 and number is not None and not any(map(_is_constant_value, values)):
+    constants = [value for value in values if isinstance(value, items.Value) and not variables(value.tree)]
+    if len(sides) == 2 and number is not None and not constants:
         if is_name(last):
             return _value(left, as_name(last))
     elif is_name(left) or ((number is not None or constant) and (len(sides) > 2 or is_constant(last))):
-        return [
-            replace(value, name=value.name or as_name(left)) if isinstance(value, Value) and not constant else value
-            for value in values
-        ]
-    try:
-        return [Equation(text, parse(sides[0]), parse(sides[1]))]
-    except Unsupported:
-        return [NotUnderstood(text)]
+        return values if constant else _named(values, as_name(left))
+    trees = _parsed(*sides[:2])
+    return [items.NotUnderstood(text) if trees is None else items.Equation(text, *trees)]
 
 
 def _names_entries(left: str, values: Sequence[Item]) -> bool:
     """Whether ``(a, b)`` names the entries of a tuple on the other side."""
     enclosed = bracketed(left)
-    if enclosed is None or enclosed[0] != "()" or len(values) != 1 or not isinstance(values[0], Tuple):
+    if enclosed is None or enclosed[0] != "()" or len(values) != 1 or not isinstance(values[0], items.Tuple):
         return False
     return len(_pieces(enclosed[1])) == len(values[0].entries)
 
 
-def _is_constant_value(item: Item) -> bool:
-    return isinstance(item, Value) and not variables(item.tree)
-
-
-def _inequality(text: str, sides: list[str], operators: list[str]) -> Region | Inequality | None:
+def _inequality(text: str, sides: list[str], operators: list[str]) -> items.Region | items.Inequality | None:
     """An inequality of two or three sides, whose middle is a variable; None for anything else."""
     if not _RISING | _FALLING | {"\\ne"} >= set(operators):
         return None
-    try:
-        trees = [parse(side) for side in sides]
-    except Unsupported:
+    trees = _parsed(*sides)
+    if trees is None:
         return None
     if operators == ["\\ne"]:
         a, b = trees
         if isinstance(a, nodes.Variable) and not variables(b):
-            return Region(
-                text, (Interval(NEG_INFINITY, False, b, False), Interval(b, False, INFINITY, False)), name=a.name
-            )
-        return Inequality(text, nodes.Subtract(a, b), "\\ne")
+            either = (Interval(NEG_INFINITY, False, b, False), Interval(b, False, INFINITY, False))
+            return items.Region(text, either, name=a.name)
+        return items.Inequality(text, nodes.Subtract(a, b), "\\ne")
     if set(operators) <= _FALLING:
-        trees.reverse()
-        operators = operators[::-1]
+        trees, operators = trees[::-1], operators[::-1]
     elif not set(operators) <= _RISING:
         return None
     closed = [operator in ("\\le", "\\ge") for operator in operators]
     match trees:
         case [nodes.Variable(name), high] if name not in variables(high):
-            return Region(text, (Interval.between(NEG_INFINITY, False, high, closed[0]),), name=name)
+            return items.Region(text, (Interval.between(NEG_INFINITY, False, high, closed[0]),), name=name)
         case [low, nodes.Variable(name)] if name not in variables(low):
-            return Region(text, (Interval.between(low, closed[0], INFINITY, False),), name=name)
+            return items.Region(text, (Interval.between(low, closed[0], INFINITY, False),), name=name)
         case [low, high]:
-            return Inequality(text, nodes.Subtract(high, low), "<=" if closed[0] else "<")
+            return items.Inequality(text, nodes.Subtract(high, low), "<=" if closed[0] else "<")
         case [low, nodes.Variable(name), high]:
-            return Region(text, (Interval.between(low, closed[0], high, closed[1]),), name=name)
+            return items.Region(text, (Interval.between(low, closed[0], high, closed[1]),), name=name)
     return None

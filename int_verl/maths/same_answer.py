@@ -8,28 +8,15 @@ text by its words.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from int_verl.maths.answer_items import (
-    Contradiction,
-    Equation,
-    Inequality,
-    Item,
-    NamedGroup,
-    NotUnderstood,
-    NumeralInBase,
-    Ratio,
-    Region,
-    Set,
-    Text,
-    Tuple,
-    Value,
-)
+from int_verl.maths import answer_items as items
+from int_verl.maths.answer_items import Item
 from int_verl.maths.equality import equal
 from int_verl.maths.intervals import Interval, Pieces, same_region
-from int_verl.maths.nodes import Divide, Matrix, Multiply
+from int_verl.maths.nodes import Divide, Matrix, Multiply, parts
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_value import same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
@@ -45,15 +32,15 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     gold, answer = _joined(gold), _joined(answer)
     if len(gold) == 1 and len(answer) == 1:
         return same_item(gold[0], answer[0])
-    if any(isinstance(item, Contradiction) for item in answer):
+    if any(isinstance(item, items.Contradiction) for item in answer):
         return False
-    if len(gold) == 1:
-        alike = _one_and_many(gold[0], answer, turned=False)
-    else:
-        alike = _one_and_many(answer[0], gold, turned=True) if len(answer) == 1 else None
-    if alike is not None:
-        return alike
-    if any(len(side) == 1 and isinstance(side[0], Region) for side in (gold, answer)):
+    if apart := _taken_apart(gold, answer):
+        compare, members = apart
+        return compare(members, answer)
+    if apart := _taken_apart(answer, gold):
+        compare, members = apart
+        return compare(gold, members)
+    if any(len(side) == 1 and isinstance(side[0], items.Region) for side in (gold, answer)):
         first, second = _as_pieces(gold), _as_pieces(answer)
         if first is not None and second is not None:
             return same_region(first, second)
@@ -62,55 +49,52 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
 
 def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
     """``x < 0 or x > 2`` as one region; nothing else changes."""
-    regions = [item for item in side if isinstance(item, Region) and item.name]
+    regions = [item for item in side if isinstance(item, items.Region) and item.name]
     if 1 < len(regions) == len(side) and len({region.name for region in regions}) == 1:
         pieces = tuple(piece for region in regions for piece in region.pieces)
-        return (Region(" ; ".join(region.text for region in regions), pieces, name=regions[0].name),)
+        return (items.Region(" ; ".join(region.text for region in regions), pieces, name=regions[0].name),)
     return side
 
 
-def _one_and_many(one: Item, many: tuple[Item, ...], *, turned: bool) -> bool | None:
-    """A named group or a tuple against values that stand side by side; None where that is not what they are.
-
-    Args:
-        turned: ``one`` is the answer, and ``many`` the gold.
-    """
-    if isinstance(one, NamedGroup) and all(isinstance(item, Value) and not item.name for item in many):
-        if len({member.name.partition("_")[0] for member in one.entries}) == 1:
-            # x_1 = 1, x_2 = 2 against 2, 1
-            values = tuple(replace(member, name="") for member in one.entries)
-            return _same_set(many, values) if turned else _same_set(values, many)
-        # a = 1, b = 2 against 1, 2
-        return _in_order(one.entries, many, turned=turned) if len(one.entries) == len(many) else None
-    # 1, 2, 3 against (1, 2, 3)
-    if isinstance(one, Tuple) and one.shape in ("()", "\\langle\\rangle") and len(one.entries) == len(many) > 2:
-        return _in_order(one.entries, many, turned=turned)
+def _taken_apart(
+    side: tuple[Item, ...], other: tuple[Item, ...]
+) -> tuple[Callable[[tuple[Item, ...], tuple[Item, ...]], bool], tuple[Item, ...]] | None:
+    """The members of a named group or tuple against values side by side, and how to compare them; None for the rest."""
+    match side:
+        case (items.NamedGroup(entries=named),) if all(isinstance(v, items.Value) and not v.name for v in other):
+            if len({member.name.partition("_")[0] for member in named}) == 1:
+                # x_1 = 1, x_2 = 2 against 2, 1
+                return _same_set, tuple(replace(member, name="") for member in named)
+            if len(named) == len(other):
+                # a = 1, b = 2 against 1, 2
+                return _in_order, named
+        case (items.Tuple(entries=entries, shape="()" | "\\langle\\rangle"),) if len(entries) == len(other) > 2:
+            return _in_order, entries
     return None
 
 
-def _in_order(one: Sequence[Item], other: Sequence[Item], *, turned: bool = False) -> bool:
-    """Whether each item of ``one`` is the same as its counterpart, which is the gold one if they are ``turned``."""
-    return all(same_item(b, a) if turned else same_item(a, b) for a, b in zip(one, other, strict=True))
+def _in_order(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
+    return all(map(same_item, gold, answer))
 
 
 def _as_pieces(side: tuple[Item, ...]) -> Pieces | None:
     """A region, or numbers as the single points of one; None for anything else."""
-    if len(side) == 1 and isinstance(side[0], Region):
+    if len(side) == 1 and isinstance(side[0], items.Region):
         return side[0].pieces
-    values = [item for item in side if isinstance(item, Value)]
+    values = [item for item in side if isinstance(item, items.Value)]
     return tuple(Interval.only(value.tree) for value in values) if len(values) == len(side) else None
 
 
 def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     """Every item of each side has its like on the other."""
     undecided: Undecided | None = None
-    used = [False] * len(answer)
+    used: set[int] = set()
     numbers: dict[Fraction, list[int]] = {}
     for k, given in enumerate(answer):
-        if isinstance(given, Value) and given.bare_number is not None:
+        if isinstance(given, items.Value) and given.bare_number is not None:
             numbers.setdefault(given.bare_number, []).append(k)
     for wanted in gold:
-        number = wanted.bare_number if isinstance(wanted, Value) else None
+        number = wanted.bare_number if isinstance(wanted, items.Value) else None
         alike = [] if number is None else numbers.get(number, [])
         if not alike:
             for k, given in enumerate(answer):
@@ -121,10 +105,9 @@ def _same_set(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
                     undecided = problem
         if not alike:
             break
-        for k in alike:
-            used[k] = True
+        used.update(alike)
     else:
-        if all(used):
+        if len(used) == len(answer):
             return True
     if undecided is not None:
         raise undecided
@@ -138,44 +121,44 @@ def same_item(gold: Item, answer: Item) -> bool:
         Undecided: math-verify should have a look.
         TooLarge: beyond the limits.
     """
-    if isinstance(gold, Contradiction):
+    if isinstance(gold, items.Contradiction):
         raise Undecided("the gold contradicts itself")
-    if isinstance(answer, Contradiction):
+    if isinstance(answer, items.Contradiction):
         return False
     chosen = _chosen_option(gold, answer)
     if chosen is not None:
         return chosen
     match gold, answer:
-        case Value(), Value():
+        case items.Value(), items.Value():
             return same_value(gold, answer)
-        case Region(), Region():
+        case items.Region(), items.Region():
             return same_region(gold.pieces, answer.pieces)
-        case Tuple(), Tuple():
+        case items.Tuple(), items.Tuple():
             return _same_tuple(gold, answer)
-        case Ratio(), Ratio():
+        case items.Ratio(), items.Ratio():
             return _same_ratio(gold, answer)
-        case NamedGroup(), NamedGroup():
+        case items.NamedGroup(), items.NamedGroup():
             return _same_named(gold, answer)
-        case NumeralInBase(), NumeralInBase():
+        case items.NumeralInBase(), items.NumeralInBase():
             return (gold.digits, gold.base) == (answer.digits, answer.base)
-        case Set(), Set():
+        case items.Set(), items.Set():
             return same(gold.members, answer.members)
-        case (Equation() | Value()) as one, (Equation() | Value()) as other:
+        case (items.Equation() | items.Value()) as one, (items.Equation() | items.Value()) as other:
             return same_equation(one, other)
-        case (Inequality() | Region()) as one, (Inequality() | Region()) as other:
+        case (items.Inequality() | items.Region()) as one, (items.Inequality() | items.Region()) as other:
             return same_inequality(one, other)
-        case (Region() | Tuple()) as one, (Region() | Tuple()) as other:
+        case (items.Region() | items.Tuple()) as one, (items.Region() | items.Tuple()) as other:
             first, second = _interval(one), _interval(other)
             return first is not None and second is not None and same_region(first, second)
-        case (Tuple() as vector, Value() as matrix) | (Value() as matrix, Tuple() as vector):
+        case (items.Tuple() as vector, items.Value() as matrix) | (items.Value() as matrix, items.Tuple() as vector):
             return _is_row_or_column(vector, matrix)
-        case (Ratio() as ratio, Value() as value) | (Value() as value, Ratio() as ratio):
+        case (items.Ratio() as ratio, items.Value() as value) | (items.Value() as value, items.Ratio() as ratio):
             return _is_quotient(ratio, value)
-        case (NamedGroup() | Tuple()) as one, (NamedGroup() | Tuple()) as other:
+        case (items.NamedGroup() | items.Tuple()) as one, (items.NamedGroup() | items.Tuple()) as other:
             return len(one.entries) == len(other.entries) and _in_order(one.entries, other.entries)
-        case (Text(), _) | (_, Text()):
+        case (items.Text(), _) | (_, items.Text()):
             return _same_text(gold.text, answer.text)
-        case (NotUnderstood(), _) | (_, NotUnderstood()):
+        case (items.NotUnderstood(), _) | (_, items.NotUnderstood()):
             return _not_understood(gold, answer)
     return False
 
@@ -197,7 +180,7 @@ def _chosen_option(gold: Item, answer: Item) -> bool | None:
     return None if said is None else (said[1] or said[2] or said[3]).upper() == wanted[1]
 
 
-def _same_tuple(gold: Tuple, answer: Tuple) -> bool:
+def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     if len(gold.entries) != len(answer.entries):
         return False
     shapes = {gold.shape, answer.shape}
@@ -215,33 +198,29 @@ def _same_tuple(gold: Tuple, answer: Tuple) -> bool:
     return True
 
 
-def _interval(item: Region | Tuple) -> Pieces | None:
+def _interval(item: items.Region | items.Tuple) -> Pieces | None:
     """A pair in the brackets of an interval as that; None for any other tuple."""
-    if isinstance(item, Region):
+    if isinstance(item, items.Region):
         return item.pieces
     match item.entries:
-        case Value() as low, Value() as high if item.shape in ("()", "[]", "(]", "[)"):
+        case items.Value() as low, items.Value() as high if item.shape in ("()", "[]", "(]", "[)"):
             return (Interval(low.tree, item.shape[0] == "[", high.tree, item.shape[1] == "]"),)
     return None
 
 
-def _is_row_or_column(entries: Tuple, value: Value) -> bool:
+def _is_row_or_column(entries: items.Tuple, value: items.Value) -> bool:
     """A point or vector against a matrix of one row or column."""
-    if not isinstance(value.tree, Matrix) or not all(isinstance(entry, Value) for entry in entries.entries):
+    trees = [entry.tree for entry in entries.entries if isinstance(entry, items.Value)]
+    if not isinstance(value.tree, Matrix) or len(trees) < len(entries.entries):
         return False
-    rows = value.tree.rows
-    cells = [cell for row in rows for cell in row]
-    if len(cells) != len(entries.entries) or (len(rows) > 1 and len(rows[0]) > 1):
-        return False
-    return all(
-        isinstance(entry, Value) and equal(entry.tree, cell) for entry, cell in zip(entries.entries, cells, strict=True)
-    )
+    rows, cells = value.tree.rows, parts(value.tree)
+    return len(cells) == len(trees) and 1 in (len(rows), len(rows[0])) and all(map(equal, trees, cells))
 
 
 _CLOCK = re.compile(r":\s*0")
 
 
-def _same_ratio(gold: Ratio, answer: Ratio) -> bool:
+def _same_ratio(gold: items.Ratio, answer: items.Ratio) -> bool:
     if len(gold.terms) != len(answer.terms):
         return False
     pairs = list(zip(gold.terms, answer.terms, strict=True))
@@ -254,36 +233,30 @@ def _same_ratio(gold: Ratio, answer: Ratio) -> bool:
         return False
 
 
-def _is_quotient(ratio: Ratio, value: Value) -> bool:
+def _is_quotient(ratio: items.Ratio, value: items.Value) -> bool:
     try:
         return len(ratio.terms) == 2 and equal(Divide(*ratio.terms), value.tree)
     except ArithmeticError:
         return False
 
 
-def _same_named(gold: NamedGroup, answer: NamedGroup) -> bool:
+def _same_named(gold: items.NamedGroup, answer: items.NamedGroup) -> bool:
     given = {member.name: member for member in answer.entries}
     return {member.name for member in gold.entries} == given.keys() and all(
         same_item(member, given[member.name]) for member in gold.entries
     )
 
 
-def _same_text(gold: str, answer: str) -> bool:
-    wanted, given = plain_words(gold), plain_words(answer)
-    if wanted == given or _squeezed(wanted) == _squeezed(given):
-        return True
-    return len(_LISTED.split(wanted)) > 1 and _parts(wanted) == _parts(given)
-
-
+_GAP = re.compile(r"[\s.,;:]")
 _LISTED = re.compile(r"[,;]|\b(?:and|or)\b")
 
 
-def _squeezed(words: str) -> str:
-    return re.sub(r"[\s.,;:]", "", words)
-
-
-def _parts(words: str) -> frozenset[str]:
-    return frozenset(part.strip() for part in _LISTED.split(words) if part.strip())
+def _same_text(gold: str, answer: str) -> bool:
+    wanted, given = plain_words(gold), plain_words(answer)
+    if _GAP.sub("", wanted) == _GAP.sub("", given):
+        return True
+    first, second = ([part.strip() for part in _LISTED.split(words)] for words in (wanted, given))
+    return len(first) > 1 and set(filter(None, first)) == set(filter(None, second))
 
 
 _NO_VALUE = re.compile(r"\\begin ?\{cases\}|[A-Z] ?\([^()]*(?:[=<>]|\\(?:le|ge|in|mid)(?![a-zA-Z]))[^()]*\)")
@@ -297,10 +270,10 @@ def _not_understood(gold: Item, answer: Item) -> bool:
     Raises:
         Undecided: everywhere else.
     """
-    if any(isinstance(item, (Region, Inequality)) for item in (gold, answer)) and not all(
+    if any(isinstance(item, (items.Region, items.Inequality)) for item in (gold, answer)) and not all(
         _SET_LIKE.search(item.text) for item in (gold, answer)
     ):
         return False
-    if isinstance(gold, Value) and gold.number is not None and _NO_VALUE.search(answer.text):
+    if isinstance(gold, items.Value) and gold.number is not None and _NO_VALUE.search(answer.text):
         return False
     raise Undecided("not understood")

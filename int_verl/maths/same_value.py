@@ -13,9 +13,9 @@ from int_verl.maths.arithmetic import magnitude, mp
 from int_verl.maths.equality import constant, equal, proportional
 from int_verl.maths.nodes import Node, features, infinite, replaced, same_tree, variables
 from int_verl.maths.parse_expression import parse
+from int_verl.maths.prose import unit
 from int_verl.maths.quantities import Quantity, agrees, quantities_agree
 from int_verl.maths.undecided import Undecided
-from int_verl.maths.units import unit
 
 
 def same_value(gold: Value, answer: Value) -> bool:
@@ -76,8 +76,7 @@ def _names_agree(gold: str, answer: str) -> bool:
 
 def _with_argument_of(gold_name: str, answer_name: str, tree: Node) -> Node:
     """``f(t) = t + 1`` in the variable of ``f(x) = x + 1``."""
-    first = re.fullmatch(r".*\((\w)\)", gold_name)
-    second = re.fullmatch(r".*\((\w)\)", answer_name)
+    first, second = (re.fullmatch(r".*\((\w)\)", name) for name in (gold_name, answer_name))
     if first and second and first[1] != second[1] and first[1] not in variables(tree):
         return replaced(tree, nodes.Variable(second[1]), nodes.Variable(first[1]))
     return tree

@@ -10,14 +10,9 @@ import threading
 from int_verl.maths.brackets import nesting
 from int_verl.maths.size_limits import Costly, cheaply
 
-MAX_CHARS = 200
-"""Longest short answer."""
-
-MAX_DEPTH = 8
-"""Deepest nesting of a short answer."""
-
-MAX_BITS = 8_192
-"""Highest working precision of their comparison."""
+MAX_CHARS = 200  # longest short answer
+MAX_DEPTH = 8  # deepest nesting of a short answer
+MAX_BITS = 8_192  # highest working precision of their comparison
 
 IN_TURN = threading.Lock()
 """Held by the thread that computes: the precision is one for all threads of a process."""
@@ -32,13 +27,9 @@ _ORDINARY = re.compile(
 
 def is_short(gold: str, answer: str) -> bool:
     """Whether two normalised answers are of this kind."""
-    return (
-        len(gold) <= MAX_CHARS
-        and len(answer) <= MAX_CHARS
-        and _ORDINARY.fullmatch(gold) is not None
-        and _ORDINARY.fullmatch(answer) is not None
-        and nesting(gold) <= MAX_DEPTH
-        and nesting(answer) <= MAX_DEPTH
+    return all(
+        len(text) <= MAX_CHARS and _ORDINARY.fullmatch(text) is not None and nesting(text) <= MAX_DEPTH
+        for text in (gold, answer)
     )
 
 

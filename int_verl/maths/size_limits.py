@@ -10,32 +10,15 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-MAX_ANSWER_CHARS = 4_000
-"""Longest answer that is compared by anything but equality of strings."""
-
-MAX_BOX_CHARS = 200_000
-"""A box whose closing brace is not found within this many characters is read as never closed."""
-
-MAX_BOXES = 64
-"""Longest run of adjacent boxes, and deepest nesting of boxes, that is followed."""
-
-MAX_NESTING = 60
-"""Deepest nesting of braces, brackets and parentheses in an answer that is parsed."""
-
-MAX_DIGITS = 4_000
-"""Longest run of digits that is turned into an integer by anything symbolic."""
-
-MAX_EXACT_BITS = 16_384
-"""Largest integer (in bits) that is computed exactly; larger powers are compared by modular residues."""
-
-MAX_PRECISION_BITS = 40_000
-"""Largest working precision of a numeric comparison."""
-
-MAX_ITEMS = 256
-"""Longest list, set or tuple whose items are matched one by one."""
-
-MAX_TERMS = 2_000
-"""Most terms of a finite sum or product that are added up."""
+MAX_ANSWER_CHARS = 4_000  # longest answer that is compared by anything but equality of strings
+MAX_BOX_CHARS = 200_000  # a box whose closing brace is not found within this many characters is read as never closed
+MAX_BOXES = 64  # longest run of adjacent boxes, and deepest nesting of boxes, that is followed
+MAX_NESTING = 60  # deepest nesting of braces, brackets and parentheses in an answer that is parsed
+MAX_DIGITS = 4_000  # longest run of digits that is turned into an integer by anything symbolic
+MAX_EXACT_BITS = 16_384  # Largest integer that is computed exactly; larger powers are compared by modular residues
+MAX_PRECISION_BITS = 40_000  # largest working precision of a numeric comparison
+MAX_ITEMS = 256  # longest list, set or tuple whose items are matched one by one
+MAX_TERMS = 2_000  # most terms of a finite sum or product that are added up
 
 
 class TooLarge(Exception):
@@ -63,12 +46,7 @@ def cheaply(bits: int) -> Iterator[None]:
         _most_bits = math.inf
 
 
-def most_bits() -> float:
-    """Highest working precision that is allowed now."""
-    return _most_bits
-
-
-def at_any_cost() -> None:
-    """What follows has no bound on its time."""
-    if _most_bits < math.inf:
+def spend(bits: float = math.inf) -> None:
+    """Raise `Costly` if what follows, at that precision or in unbounded time, is more than `cheaply` allows."""
+    if bits > _most_bits:
         raise Costly

@@ -53,9 +53,7 @@ def judge(gold: str, answer: str) -> tuple[str, str]:
     if by_engine is not None:
         return by_engine
     verdict = _by_math_verify(gold, answer)
-    if verdict is None:
-        return "gold_unparsable", "math-verify"
-    return ("correct" if verdict else "incorrect"), "math-verify"
+    return {None: "gold_unparsable", True: "correct", False: "incorrect"}[verdict], "math-verify"
 
 
 def _by_math_verify(gold: str, answer: str) -> bool | None:

@@ -13,21 +13,15 @@ Token: TypeAlias = tuple[Literal["num", "cmd", "let", "text", "sym", "end"], str
 """Kind, text, and whether white space came before."""
 
 FUNCTIONS = frozenset(
-    [
-        "sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "coth", "sech", "csch", "arcsin", "arccos",
-        "arctan", "arccot", "arcsec", "arccsc", "asin", "acos", "atan", "arcsinh", "arccosh", "arctanh", "arsinh",
-        "arcosh", "artanh", "ln", "log", "lg", "exp", "sgn", "sign", "det", "Re", "Im",
-    ]
-)  # fmt: skip
+    """sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan
+    arcsinh arccosh arctanh arsinh arcosh artanh ln log lg exp sgn sign det Re Im""".split()  # noqa: SIM905
+)
 FUNCTIONS_OF_MANY = frozenset(["gcd", "lcm", "min", "max"])
 _WORDS = FUNCTIONS | FUNCTIONS_OF_MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
 _TEXT = frozenset(
-    [
-        "text", "textbf", "textit", "textrm", "textsf", "texttt", "textnormal", "mathrm", "mathbf", "mathit",
-        "mathsf", "mathtt", "mathcal", "mathbb", "mathfrak", "operatorname", "mbox", "hbox", "emph", "underline",
-        "mathscr", "boldsymbol",
-    ]
-)  # fmt: skip
+    """text textbf textit textrm textsf texttt textnormal mathrm mathbf mathit mathsf mathtt mathcal mathbb mathfrak
+    operatorname mbox hbox emph underline mathscr boldsymbol""".split()  # noqa: SIM905
+)
 _TOKEN = re.compile(
     r"(?P<space>\s+)|(?P<num>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)|\\(?P<cmd>[A-Za-z]+)\*?|(?P<word>[A-Za-z]+)|"
     r"(?P<sym>\\[{}%$#&_|\\]|.)",

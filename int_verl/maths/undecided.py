@@ -13,5 +13,9 @@ class Unsupported(Undecided):
     """An expression uses something that the parser or the evaluator does not know."""
 
 
+class Undefined(ArithmeticError):
+    """Division by zero, a pole or an indeterminate form."""
+
+
 NO_VALUE = (Unsupported, TooLarge, ArithmeticError)
 """What the evaluation of a tree may raise."""
