@@ -21,11 +21,16 @@ def room(module: str) -> str:
 def rooms_and_arrows(graph: ImportGraph) -> dict[str, set[str]]:
     """Room -> the other rooms that it imports."""
     arrows: dict[str, set[str]] = {room(module): set() for module in graph.modules if room(module)}
-    for module in graph.modules:
-        for imported in graph.find_modules_directly_imported_by(module):
+    for module, others in imports_of_files(graph).items():
+        for imported in others:
             if room(module) and room(imported) and room(module) != room(imported):
                 arrows[room(module)].add(room(imported))
     return arrows
+
+
+def imports_of_files(graph: ImportGraph) -> dict[str, set[str]]:
+    """Module -> the modules of the package that it imports."""
+    return {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
 
 
 def circles(arrows: dict[str, set[str]]) -> list[set[str]]:
@@ -65,7 +70,7 @@ def main() -> None:
     on_floor = floors(arrows)
     for floor in sorted(set(on_floor.values()), reverse=True):
         print(f"{floor:3}  {'  '.join(sorted(name for name in arrows if on_floor.get(name) == floor))}")
-    files = {module: set(graph.find_modules_directly_imported_by(module)) for module in graph.modules}
+    files = imports_of_files(graph)
     between = sum(room(module) != room(other) for module, others in files.items() for other in others)
     print(
         f"{len(arrows)} rooms on {max(on_floor.values())} floors, {sum(map(len, arrows.values()))} arrows between rooms"

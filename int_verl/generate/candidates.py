@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.tables import Row
+from int_verl.generate.problem_rows import Row
 from int_verl.interventions import Intervention
 from int_verl.settings.generation import Condition, StepRule
 from int_verl.steps import Prefix, Steps, prefix_tokens

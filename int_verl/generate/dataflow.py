@@ -9,39 +9,16 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Protocol
 
-from int_verl.generate.one_problem import OneProblem
-from int_verl.generate.prompts import Prompts
-from int_verl.generate.sampler import Sampler
+from int_verl.generate.one_problem import OneProblem, Parts
+from int_verl.generate.problem_rows import ProblemRows
 from int_verl.generate.spool import Spool
-from int_verl.generate.tables import ProblemRows
-from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
-from int_verl.settings.generation import GeneratorSettings, Until
+from int_verl.settings.generation import Until
 
 
-class Watcher(Protocol):
-    """Told of every row's fate as it happens, for progress display."""
-
-    def count(self, what: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Generator:
+class Generator(Parts):
     """The dataflow of one run."""
-
-    policy: Sampler
-    "The model that attempts."
-    prompts: Prompts
-    grader: BaseGrader
-    "Judges attempts and guided rollouts."
-    settings: GeneratorSettings
-    watcher: Watcher
-    proposer: Sampler | None = None
-    """Another model that writes the guided solutions and verifications; None: the same one. Only text goes from one to
-    the other."""
 
     async def run(self, problems: Iterable[Problem], spool: Spool, until: Until) -> None:
         """Take every problem up to `until` and put its `ProblemRows` into the spool under its position.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from int_verl.generate.tables import ProblemRows
+    from int_verl.generate.problem_rows import ProblemRows
 
 
 class Funnel:

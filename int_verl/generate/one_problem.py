@@ -10,36 +10,58 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from dataclasses import dataclass
+from typing import Protocol, get_args
 
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
 from int_verl.generate.filters import check_location, leaks_answer
-from int_verl.generate.sampler import Draw
+from int_verl.generate.problem_rows import ProblemRows, Row
+from int_verl.generate.prompts import Prompts
+from int_verl.generate.sampler import Draw, Sampler
 from int_verl.generate.seeds import request_seed, share_has
-from int_verl.generate.tables import ProblemRows, Row
 from int_verl.generate.thinking import steps_begin
+from int_verl.grading import BaseGrader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.problems.sets import Problem
-from int_verl.settings.generation import Condition, Until
+from int_verl.settings.generation import Condition, GeneratorSettings, Until
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps, prefix_tokens
-
-if TYPE_CHECKING:
-    from int_verl.generate.dataflow import Generator
 
 # The second part of `Request.order`: of one problem the deeper stages go first.
 _GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
 _CONDITIONS = get_args(Condition)
 
 
+class Watcher(Protocol):
+    """Told of every row's fate as it happens, for progress display."""
+
+    def count(self, what: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the way of a problem is made of."""
+
+    policy: Sampler
+    "The model that attempts."
+    prompts: Prompts
+    grader: BaseGrader
+    "Judges attempts and guided rollouts."
+    settings: GeneratorSettings
+    watcher: Watcher
+    proposer: Sampler | None = None
+    """Another model that writes the guided solutions and verifications; None: the same one. Only text goes from one to
+    the other."""
+
+
 class OneProblem:
     """The stages of one problem, in their order; each adds to `rows`."""
 
-    def __init__(self, generator: Generator, problem: Problem, number: int) -> None:
-        self.policy, self.proposer = generator.policy, generator.proposer or generator.policy
-        self.prompts, self.grader = generator.prompts, generator.grader
-        self.settings, self.watcher = generator.settings, generator.watcher
+    def __init__(self, parts: Parts, problem: Problem, number: int) -> None:
+        self.policy, self.proposer = parts.policy, parts.proposer or parts.policy
+        self.prompts, self.grader = parts.prompts, parts.grader
+        self.settings, self.watcher = parts.settings, parts.watcher
         self.problem, self.rows = problem, ProblemRows(number)
         self.prompt_ids = self.policy.codec.prompt_ids(self.prompts.solve(problem.problem))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.model import LocalModel
-from int_verl.generate.tables import Row
+from int_verl.generate.problem_rows import Row
 from int_verl.generate.thinking import answer_in
 
 

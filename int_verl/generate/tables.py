@@ -1,34 +1,18 @@
-"""The generator's tables: the rows of one problem, and how those of all are written in the order of the problems."""
+"""The generator's tables, written in the order of the problems."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from int_verl.generate.funnel import Funnel
+from int_verl.generate.problem_rows import ProblemRows
 from int_verl.progress import StageProgress
 from int_verl.records import RowWriter
 from int_verl.run_files import TABLES
 from int_verl.settings.generation import UNTIL, Until
-
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class ProblemRows:
-    """Everything that came of one problem, table by table (see `int_verl.records`)."""
-
-    number: int = 0
-    "The problem's position, the first part of its requests' order."
-    attempts: list[Row] = field(default_factory=list)
-    guided_solutions: list[Row] = field(default_factory=list)
-    proposals: list[Row] = field(default_factory=list)
-    guided: list[Row] = field(default_factory=list)
-    interventions: list[Row] = field(default_factory=list)
-    sft: list[Row] = field(default_factory=list)
 
 
 def write_tables(

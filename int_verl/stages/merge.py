@@ -15,7 +15,8 @@ from rich.console import Console
 
 from int_verl.errors import UserError
 from int_verl.generate.journal import Journal
-from int_verl.generate.tables import ProblemRows, stages_up_to, write_tables
+from int_verl.generate.problem_rows import ProblemRows
+from int_verl.generate.tables import stages_up_to, write_tables
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
 from int_verl.records import read_rows

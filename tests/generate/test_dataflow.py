@@ -15,11 +15,11 @@ from int_verl.generate.chat import ChatCodec
 from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
+from int_verl.generate.problem_rows import ProblemRows
 from int_verl.generate.prompts import load_prompts
 from int_verl.generate.sampler import Sampler
 from int_verl.generate.seeds import request_seed
 from int_verl.generate.spool import Spool
-from int_verl.generate.tables import ProblemRows
 from int_verl.grading import Grader
 from int_verl.interventions import Intervention, guided_prefix
 from int_verl.problems.sets import Problem

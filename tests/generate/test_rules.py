@@ -18,9 +18,9 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.funnel import Funnel, context_length_needed
+from int_verl.generate.problem_rows import ProblemRows
 from int_verl.generate.prompts import load_prompts
 from int_verl.generate.sampler import Sampler
-from int_verl.generate.tables import ProblemRows
 from int_verl.generate.thinking import answer_in, steps_begin
 from int_verl.grading import BaseGrader, Grader
 from int_verl.grading.reward_function import MAX_FAILURES, RewardFunction
