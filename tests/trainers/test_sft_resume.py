@@ -19,7 +19,7 @@ from tests.trainers.launches import sft_launch
 START = """
 import sys
 from pathlib import Path
-from tests.trainers.test_resume import train_sft
+from tests.trainers.test_sft_resume import train_sft
 train_sft(*map(Path, sys.argv[1:4]), "trainer.save_freq=1")
 """
 
