@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -90,9 +89,11 @@ def grader() -> Any:
 
 
 @pytest.mark.parametrize(("name", "gold", "response"), [*adversarial_cases(), *OWN], ids=lambda value: str(value)[:30])
-def test_adversarial(grader: Grader, tmp_path: Path, name: str, gold: Any, response: Any) -> None:
+def test_adversarial(
+    grader: Grader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, gold: Any, response: Any
+) -> None:
     del name
-    os.chdir(tmp_path)
+    monkeypatch.chdir(tmp_path)
     grader.grade(r"\sqrt{2}+1", r"1+\sqrt{3}")
     start = time.monotonic()
     grader.grade_response(response, gold)

@@ -15,6 +15,7 @@ import pytest
 from int_verl.errors import TrainerError
 from int_verl.trainers.process import News, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
+from tests.quickstart_files import ROOT
 
 pytestmark = pytest.mark.slow
 
@@ -176,7 +177,8 @@ def test_a_killed_parent_leaves_no_orphan(tmp_path: Path) -> None:
             FAMILY,
             mark,
             str(tmp_path),
-        ]
+        ],
+        cwd=ROOT,
     )
     log = tmp_path / "trainer.log"
     assert wait_for(lambda: log.exists() and b"up" in log.read_bytes())
