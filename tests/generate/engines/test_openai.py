@@ -48,10 +48,15 @@ class Watched(StageProgress):
 
 
 class Servers(VLLMServers):
-    """Two vLLM servers of the quickstart's model."""
+    """Two vLLM servers of the quickstart's model.
+
+    A request is computed alone and from its first token: what stands beside it in a batch, or in the cache, changes the
+    last digits of its logits, and now and then a draw.
+    """
 
     def __init__(self, logs: Path) -> None:
-        super().__init__(QUICKSTART / "model", "tiny", 512, logs)
+        alone = ("--max-num-seqs", "1", "--no-enable-prefix-caching")
+        super().__init__(QUICKSTART / "model", "tiny", 512, logs, alone)
         self.ports = (free_port(), free_port())
 
     @property
