@@ -98,8 +98,10 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
 
 def _settings_of(overrides: tuple[str, ...]) -> Path | None:
     """The settings that the folder of run.dir or run.name remembers: a report needs no others."""
+    from int_verl.run_files import CONFIG
+
     said = dict(override.partition("=")[::2] for override in overrides)
-    file = Path(said.get("run.dir") or f"runs/{said.get('run.name', '')}") / "config.yaml"
+    file = Path(said.get("run.dir") or f"runs/{said.get('run.name', '')}") / CONFIG
     return file if file.is_file() else None
 
 

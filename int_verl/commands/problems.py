@@ -230,8 +230,9 @@ def hard(
     from int_verl.problems.hard import HARD_PROBLEM, problems_of, select_hard, tally_attempts
     from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
+    from int_verl.run_files import ATTEMPTS
 
-    attempts_file = attempts / "sample/attempts.parquet" if attempts.is_dir() else attempts
+    attempts_file = attempts / ATTEMPTS if attempts.is_dir() else attempts
     tallies = tally_attempts(attempts_file)
     file = problems_of(attempts_file, problems_file)
     console = standard_output()

@@ -65,10 +65,11 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     from rich.console import Console
 
     from int_verl.run.run import Run
+    from int_verl.run_files import CONFIG
     from int_verl.settings.compose import load_yaml
     from int_verl.stages.assemble import Stages
 
-    settings = folder / "config.yaml"
+    settings = folder / CONFIG
     if not settings.is_file():
         raise UserError(f"{folder}: no config.yaml there; give a run's folder or a parquet file")
     config = load_yaml(settings)

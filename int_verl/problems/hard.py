@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from int_verl.errors import UserError
 from int_verl.records import PROBLEM, read_rows
+from int_verl.run_files import TRAIN_PROBLEMS
 
 Truncated = Literal["failure", "excluded"]
 UNGRADED = frozenset(("timeout", "too_large", "gold_unparsable", "error"))
@@ -48,7 +49,7 @@ def problems_of(attempts_file: Path, named: Path | None) -> Path:
     Raises:
         UserError: no such file, or it is not parquet.
     """
-    file = named or attempts_file.parent.parent / "problems/train.parquet"
+    file = named or attempts_file.parent.parent / TRAIN_PROBLEMS
     if not file.is_file():
         raise UserError(f"{file}: no such file; say --problems FILE, the problem set that the attempts are of")
     if file.suffix != ".parquet":

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from int_verl.report.curves import Curve, curve, downsample, metric_log, rl_curves, smooth
 from int_verl.report.run_reader import RunReader
+from int_verl.run_files import ATTEMPTS, INTERVENTIONS, PROPOSALS
 
 RL = {
     "validation": "held-out pass@1",
@@ -105,18 +106,18 @@ def _pass_at_k(summary: Mapping[str, Any] | None) -> dict[str, Markup]:
 
 def _first_errors(folder: RunReader) -> dict[str, Markup]:
     shown = {}
-    guided = list(folder.rows("guide/interventions.parquet", ["location", "steps"]))
+    guided = list(folder.rows(INTERVENTIONS, ["location", "steps"]))
     locations = Counter(row["location"] for row in guided)
     tenths = Counter(int(min(r["location"] - 1, r["steps"] - 1) / r["steps"] * 10) for r in guided if r["steps"])
     if tenths:
         bars = {10 * i + 5.0: tenths[i] for i in range(10)}
         shown["positions"] = _bars("positions", bars, 10, "share of the steps before", "interventions", percent=True)
     if not locations:
-        proposed = folder.rows("propose/proposals.parquet", ["location", "status"])
+        proposed = folder.rows(PROPOSALS, ["location", "status"])
         locations = Counter(r["location"] for r in proposed if r["status"] == "proposed" and r["location"])
     if locations:
         shown["locations"] = _histogram_plot("locations", locations, "step of the first error", "interventions")
-    steps = Counter(r["steps"] for r in folder.rows("sample/attempts.parquet", ["steps"]) if r["steps"] is not None)
+    steps = Counter(r["steps"] for r in folder.rows(ATTEMPTS, ["steps"]) if r["steps"] is not None)
     if steps:
         shown["steps"] = _histogram_plot("steps", steps, "steps of the attempt", "attempts")
     return shown

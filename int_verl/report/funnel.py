@@ -9,6 +9,7 @@ from typing import Any
 
 from int_verl.generate.funnel import context_length_needed, tokens_saved
 from int_verl.report.run_reader import RunReader, StageRecord
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, INTERVENTIONS, PROPOSALS
 
 VERIFIED = "incorrect, to verify"
 WRONG = ("incorrect", "no_answer")
@@ -37,14 +38,14 @@ class Block:
 
 def generation_funnel(folder: RunReader) -> list[Block]:
     """Blocks in the order of the stages, for the stages that have written rows."""
-    attempts = folder.rows("sample/attempts.parquet", ["problem_id", "skipped"])
+    attempts = folder.rows(ATTEMPTS, ["problem_id", "skipped"])
     attempted, attempted_on = _tally(attempts, lambda row: row["skipped"] or VERIFIED)
-    proposals = folder.rows("propose/proposals.parquet", ["problem_id", "status"])
+    proposals = folder.rows(PROPOSALS, ["problem_id", "status"])
     proposed, proposed_on = _tally(proposals, lambda row: row["status"])
-    rollouts = folder.rows("guide/guided.parquet", ["problem_id", "condition", "outcome"])
+    rollouts = folder.rows(GUIDED_ROLLOUTS, ["problem_id", "condition", "outcome"])
     from_interventions = (row for row in rollouts if row["condition"] == "intervention")
     guided, _ = _tally(from_interventions, lambda row: "wrong" if row["outcome"] in WRONG else row["outcome"])
-    interventions = folder.rows("guide/interventions.parquet", ["problem_id", "guided_correct", "kept"])
+    interventions = folder.rows(INTERVENTIONS, ["problem_id", "guided_correct", "kept"])
     selected, selected_on = _tally(interventions, _fate)
 
     problems = sum(1 for _ in folder.problems()) or len(set().union(*attempted_on.values()))

@@ -24,6 +24,7 @@ from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.viewer import viewer_rows
+from int_verl.run_files import GUIDED_ROLLOUTS, RESULTS, SCORES
 
 _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
@@ -60,9 +61,9 @@ def write_report(run_dir: Path) -> Path:
         for stage in folder.stages()
         if not (stage.name == "rl_baseline" and stage.status == "missing" and settings.get("baseline.rl") == "false")
     ]
-    summary = _tried(folder, "eval/scores.parquet", lambda: _summary(folder))
-    conditioning = _tried(folder, "guide/guided.parquet", lambda: _conditioning(folder))
-    skills = (folder.json("eval/results.json") or {}).get("skills")
+    summary = _tried(folder, SCORES, lambda: _summary(folder))
+    conditioning = _tried(folder, GUIDED_ROLLOUTS, lambda: _conditioning(folder))
+    skills = (folder.json(RESULTS) or {}).get("skills")
     rows, interventions = viewer_rows(folder)
 
     script = (_HERE / "page.js").read_text(encoding="utf-8")
@@ -151,12 +152,12 @@ def estimate(cell: str) -> Markup:
 
 def _summary(folder: RunReader) -> dict[str, Any] | None:
     columns = ["model", "problem_set", "problem_id", "samples", "correct", "truncated"]
-    rows = list(folder.rows("eval/scores.parquet", columns))
+    rows = list(folder.rows(SCORES, columns))
     return summarise(rows) if rows else None
 
 
 def _conditioning(folder: RunReader) -> dict[str, Any] | None:
-    table = conditioning_table(folder.rows("guide/guided.parquet", CONDITIONING_COLUMNS))
+    table = conditioning_table(folder.rows(GUIDED_ROLLOUTS, CONDITIONING_COLUMNS))
     return table if table["conditions"] else None
 
 

@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from int_verl.errors import UserError
 from int_verl.problems.sets import load_problems
 from int_verl.records import read_rows
+from int_verl.run_files import CONFIG, TRAIN_PROBLEMS
 from int_verl.settings.compose import flatten, load_yaml
 from int_verl.settings.generation import StepRule
 from int_verl.settings.secrets import without_secret
@@ -104,8 +105,8 @@ class RunReader:
 
     def problems(self) -> Iterator[dict[str, Any]]:
         """Training problems as the run has kept them, or else as they now lie in the file that its settings name."""
-        if self.has("problems/train.parquet"):
-            yield from self.rows("problems/train.parquet", ["id", "problem", "answer", "reference_solution"])
+        if self.has(TRAIN_PROBLEMS):
+            yield from self.rows(TRAIN_PROBLEMS, ["id", "problem", "answer", "reference_solution"])
             return
         settings = self.settings
         file, limit = settings.get("problems.train", ""), settings.get("problems.train_limit", "null")
@@ -147,7 +148,7 @@ class RunReader:
     @cached_property
     def settings(self) -> dict[str, str]:
         """The resolved settings as dotted keys, secrets blanked."""
-        path = self.path / "config.yaml"
+        path = self.path / CONFIG
         if not path.is_file():
             return {}
         try:

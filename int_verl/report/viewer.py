@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from int_verl.report.run_reader import RunReader
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, INTERVENTIONS, PROPOSALS
 from int_verl.settings.generation import StepRule
 from int_verl.steps import cut_steps
 
@@ -60,11 +61,11 @@ class ViewerRow:
 
 def viewer_rows(folder: RunReader) -> tuple[list[ViewerRow], int]:
     """A bounded choice of interventions, spread over problems, and how many there are in all."""
-    candidates = [ViewerRow(**row) for row in folder.rows("guide/interventions.parquet", [*_COLUMNS, "kept"])]
+    candidates = [ViewerRow(**row) for row in folder.rows(INTERVENTIONS, [*_COLUMNS, "kept"])]
     if not candidates:
         candidates = [
             ViewerRow(**{column: row[column] for column in _COLUMNS}, kept=None)
-            for row in folder.rows("propose/proposals.parquet", [*_COLUMNS, "status"])
+            for row in folder.rows(PROPOSALS, [*_COLUMNS, "status"])
             if row["status"] == "proposed"
         ]
     kept = _spread([row for row in candidates if row.kept is not False], MAX_KEPT)
@@ -82,7 +83,7 @@ def _complete(folder: RunReader, rows: list[ViewerRow]) -> None:
     columns = ["problem_id", "attempt", "text"]
     attempts = {
         key: attempt
-        for attempt in folder.rows("sample/attempts.parquet", columns, ["steps_begin"])
+        for attempt in folder.rows(ATTEMPTS, columns, ["steps_begin"])
         if (key := (attempt["problem_id"], attempt["attempt"])) in keys
     }
     for row in rows:
@@ -96,7 +97,7 @@ def _complete(folder: RunReader, rows: list[ViewerRow]) -> None:
             row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
     by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
     columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
-    for rollout in folder.rows("guide/guided.parquet", columns):
+    for rollout in folder.rows(GUIDED_ROLLOUTS, columns):
         proposed = by_proposal.get((rollout["problem_id"], rollout["attempt"], rollout["proposal"]))
         if proposed is not None:
             proposed.add_rollout(rollout)
