@@ -112,7 +112,8 @@ def _last_stage(shards: Sequence[_Shard]) -> Until:
 def _check_finished(shards: Sequence[_Shard], name: Until) -> None:
     for shard in shards:
         shard.manifest(name)
-        task = schedule_of(shard.run, name).decide(Stages(shard.run)[name])
+        schedule = schedule_of(shard.run, name)
+        task = schedule.decide(schedule.stages[-1])
         if task.action != "skip":
             raise UserError(f"{shard.path}: {name} is not finished ({task.reason}); run this shard to its end")
 
