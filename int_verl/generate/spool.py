@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import pickle
 import sqlite3
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+
+import pyarrow as pa
 
 from int_verl.errors import UserError
+from int_verl.generate.problem_rows import ProblemRows
+from int_verl.run_files import TABLES
+
+_SCHEMAS = {table: schema for stage in TABLES.values() for table, (_, schema) in stage.items()}
+_PROBLEM = pa.schema([pa.field(table, pa.list_(pa.struct(list(schema)))) for table, schema in _SCHEMAS.items()])
+"A row a problem, a column a table: what is read back is data of these types and nothing else."
 
 
 class Spool:
     """A scratch file of numbered results; it is made anew at every run and removed at the end.
 
-    It makes the order of the rows independent of the order in which problems finish, in constant memory.
+    It makes the order of the rows independent of the order in which problems finish, in constant memory. A result is an
+    Arrow record batch of one row, compressed with zstd.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,18 +34,20 @@ class Spool:
             self._db = sqlite3.connect(self.path, isolation_level=None)
             self._db.execute("PRAGMA journal_mode=OFF")
             self._db.execute("PRAGMA synchronous=OFF")
-            self._db.execute("CREATE TABLE results (number INTEGER PRIMARY KEY, payload BLOB NOT NULL)")
+            self._db.execute("CREATE TABLE results (number INTEGER PRIMARY KEY, size INTEGER, payload BLOB NOT NULL)")
         return self
 
-    def put(self, number: int, result: Any) -> None:
+    def put(self, number: int, result: ProblemRows) -> None:
         """Keep a result.
 
         Raises:
             UserError: the disk is full.
         """
-        payload = zlib.compress(pickle.dumps(result, protocol=5), level=1)
+        tables = {table: getattr(result, table) for table in _SCHEMAS}
+        batch = pa.RecordBatch.from_pylist([tables], schema=_PROBLEM).serialize()
+        payload = pa.compress(batch, codec="zstd", asbytes=True)
         with self._full_disk_is_said():
-            self._db.execute("INSERT INTO results VALUES (?, ?)", (number, payload))
+            self._db.execute("INSERT INTO results VALUES (?, ?, ?)", (number, batch.size, payload))
 
     @contextmanager
     def _full_disk_is_said(self) -> Iterator[None]:
@@ -48,9 +56,22 @@ class Spool:
         except sqlite3.OperationalError as error:
             raise UserError(f"{self.path}: {error}; free the disk and run the same command again") from error
 
-    def in_order(self) -> Iterator[Any]:
-        for (payload,) in self._db.execute("SELECT payload FROM results ORDER BY number"):
-            yield pickle.loads(zlib.decompress(payload))
+    def in_order(self) -> Iterator[ProblemRows]:
+        """All results by their numbers.
+
+        Raises:
+            UserError: the file was changed or damaged since.
+        """
+        for number, size, payload in self._db.execute("SELECT * FROM results ORDER BY number"):
+            try:
+                batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), _PROBLEM)
+                batch.validate(full=True)
+            except (OSError, pa.ArrowInvalid) as error:
+                raise UserError(
+                    f"{self.path}: the rows of problem {number} were changed since they were written ({error}); run the "
+                    "same command again, which makes this file anew"
+                ) from error
+            yield ProblemRows(number, **batch.to_pylist()[0])
 
     def __exit__(self, *exc_info: object) -> None:
         self._db.close()
