@@ -68,8 +68,8 @@ class Spool:
                 batch.validate(full=True)
             except (OSError, pa.ArrowInvalid) as error:
                 raise UserError(
-                    f"{self.path}: the rows of problem {number} were changed since they were written ({error}); run the "
-                    "same command again, which makes this file anew"
+                    f"{self.path}: the rows of problem {number} were changed since they were written ({error}); run "
+                    "the same command again, which makes this file anew"
                 ) from error
             yield ProblemRows(number, **batch.to_pylist()[0])
 

@@ -42,6 +42,8 @@ class SFTSettings:
     "Train on each intervention's first correct guided rollout as well, to its end token (ablation)."
     stall_minutes: PositiveFloat = 60.0
     "Stop, resumably, a trainer that has finished no step and said nothing new for so long."
+    trust_checkpoint: bool = False
+    "Resume from a checkpoint even if its pickles name more than data; verl runs what they name (docs/security.md)."
     nnodes: PositiveInt = 1
     gpus_per_node: PositiveInt = 1
     overrides: tuple[str, ...] = ()
@@ -85,6 +87,8 @@ class RLSettings:
     "Keep every training rollout as jsonl, for the report's zero-advantage curve; large at the paper's scale."
     stall_minutes: PositiveFloat = 60.0
     "As in sft: a weight update that hangs raises no error of its own."
+    trust_checkpoint: bool = False
+    "As in sft."
     nnodes: PositiveInt = 1
     gpus_per_node: PositiveInt = 1
     tensor_parallel: PositiveInt = 1

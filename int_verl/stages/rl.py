@@ -55,7 +55,7 @@ class RLStage(Stage):
     platform: Literal["cpu", "gpu"]
 
     depends_on = ("run.seed", "problems", "prompts.solve", "rl", "eval")
-    indifferent = ("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes")
+    indifferent = ("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes", "rl.trust_checkpoint")
 
     @property
     def from_base(self) -> bool:

@@ -41,7 +41,7 @@ class SFTStage(Stage):
     does = "train on prefix + intervention (stock verl.trainer.sft_trainer)"
     reads = ("guide", "sft_data")
     depends_on = ("run.seed", "sft")
-    indifferent = ("sft.stall_minutes",)
+    indifferent = ("sft.stall_minutes", "sft.trust_checkpoint")
 
     @property
     def training_file(self) -> Path:

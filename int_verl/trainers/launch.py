@@ -13,6 +13,7 @@ from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides, key_and_value
 from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model, merge_adapters
+from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step
 
@@ -33,6 +34,8 @@ LEGACY_KEYS = {
 class Launch(ABC):
     """A stock trainer with its settings, its files and its folder."""
 
+    section: ClassVar[str]
+    "Of the settings."
     primary: ClassVar[str]
     "The config that verl's Hydra starts from."
     cpu_fragment: ClassVar[str]
@@ -96,6 +99,7 @@ class Launch(ABC):
             hang_seconds=60 * self.settings.stall_minutes,
             start_model=self.model_path,
             model_in_checkpoint=self.model_in_checkpoint,
+            ask_for=None if self.settings.trust_checkpoint else f"{self.section}.trust_checkpoint",
         )
 
 
@@ -117,10 +121,13 @@ def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
     """Trains, from the last checkpoint on and not at all where it is the last, and returns the finished model's folder.
 
     Raises:
-        UserError: the model is not fit to go on with, see `check_model`.
+        UserError: the checkpoint holds more than data, see `check_pickles`; the model is not fit to go on with, see
+            `check_model`.
         TrainerError: see `run_trainer`.
     """
     if checkpointed_step(command.output_dir) != command.expected_step:
+        if command.ask_for is not None:
+            check_pickles(command.output_dir, command.ask_for)
         run_trainer(command, on_step)
     model = command.output_dir / f"global_step_{command.expected_step}" / command.model_in_checkpoint
     merge_adapters(model)

@@ -56,6 +56,8 @@ class TrainerCommand:
     "The model that it trains."
     model_in_checkpoint: str
     "Where in `global_step_N` the trained model lies, in Hugging Face format."
+    ask_for: str | None = None
+    "The setting without which it does not resume from a checkpoint that holds more than data; None: it may."
 
     @property
     def log_path(self) -> Path:

@@ -26,6 +26,7 @@ MICRO_BATCH_ON_CPU = 512
 class RLLaunch(Launch):
     """verl's PPO trainer with GRPO: ``model = train(RLLaunch(...).command())``."""
 
+    section: ClassVar[str] = "rl"
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"
     model_in_checkpoint: ClassVar[str] = "actor/huggingface"

@@ -28,6 +28,7 @@ MICRO_BATCH_ON_CPU = 1_024
 class SFTLaunch(Launch):
     """verl's SFT trainer on rows of token ids: ``model = train(launch.command(launch.training_rows()))``."""
 
+    section: ClassVar[str] = "sft"
     primary: ClassVar[str] = "int_sft"
     cpu_fragment: ClassVar[str] = "cpu_sft"
     model_in_checkpoint: ClassVar[str] = "huggingface"
