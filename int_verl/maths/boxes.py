@@ -23,7 +23,7 @@ _BARE = re.compile(r"-?[0-9][0-9.,/]*|[A-Za-z]\b")
 _GLUE = re.compile(
     r"(?:[\s,;$&.~]|\\[,;:! ]|\\\\|\\[()\[\]]|\\quad|\\qquad|\\text\s*\{\s*,?\s*(?:and|or)\s*\}|"
     r"\\(?:and|or|lor|land)\b|"
-    r"\\vee|\\wedge|\b(?:and|or)\b|\*\*)*"
+    r"\\vee|\\wedge|\b(?:and|or)\b|\*\*|[，、；]|或者?|和|以及|及)*"
 )
 _GLUE_CHARS = 80
 _PLACEHOLDER = re.compile(
@@ -31,7 +31,7 @@ _PLACEHOLDER = re.compile(
     re.I,
 )
 _STATED = re.compile(
-    r"(?:final\s+answer(?:\s+is)?|(?:the\s+)?answer\s+is|answer)\s*(?:\*\*)?\s*[:=]?\s*(?:\*\*)?\s*(?P<said>[^\n]{1,400})|"
+    r"(?:final\s+answer(?:\s+is)?|(?:the\s+)?answer\s+is|answer|答案(?:是|为)?)\s*(?:\*\*)?\s*[:=：]?\s*(?:\*\*)?\s*(?P<said>[^\n]{1,400})|"
     r"####\s*(?P<hash>[^\n]{1,400})",
     re.I,
 )

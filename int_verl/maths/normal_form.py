@@ -11,7 +11,10 @@ import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 
+from int_verl.maths.backslashes import undoubled
 from int_verl.maths.boxes import strip_boxes
+from int_verl.maths.east_asian import spelled
+from int_verl.maths.layout import without_layout
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS
 
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
@@ -24,7 +27,8 @@ _UNICODE = {
     **{word[0]: f"\\{word[1:]} " for word in _COMMANDS},
     **dict.fromkeys("⁄∕", "/"), **dict.fromkeys("−–‐‑‒—﹣", "-"), **dict.fromkeys("°º˚", r"^\circ "),
     **dict.fromkeys("′’‘", "'"), **dict.fromkeys("€£¥", r"\$"), **dict.fromkeys("％٪", r"\%"),
-    "″": "''", "∗": "*", "∣": "|",
+    "″": "''", "∗": "*", "∣": "|", **dict.fromkeys("■∎", r"\blacksquare "), "□": r"\square ",
+    **dict.fromkeys("✓✔✅☑", r"\checkmark "),
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
 }  # fmt: skip
 _TABLE = str.maketrans(_UNICODE)
@@ -35,18 +39,6 @@ _SUBS = re.compile("[" + "".join(_SUB) + "]+")
 _ROOT = re.compile(r"([√∛∜])\s*(\([^()]*\)|\{[^{}]*\}|[0-9]+(?:\.[0-9]+)?|[A-Za-z]|\\[a-z]+)?")
 _MIXED_GLYPH = re.compile(rf"([0-9])\s*([{_FRACTIONS}])")
 
-_LAYOUT = re.compile(
-    r"\\(?:left|right|middle|[bB]igg?[lrm]?)(?![a-zA-Z])\s*\.?(?=\s*(?:[()\[\]|/.]|\\[{}|a-zA-Z]|$))|"
-    r"\\(?:displaystyle|textstyle|scriptstyle|scriptscriptstyle|limits|nolimits|strut|mathstrut|allowbreak|nobreak|hfill|"
-    r"boldsymbol|bm|mathop|mathord|mathrel|mathbin|rm|bf|it|large|Large|huge|normalsize|centering|noindent)"
-    r"(?![a-zA-Z])|"
-    r"\\(?:hspace|vspace|hskip|kern|vphantom|hphantom|phantom|label|tag)\*?\s*\{[^{}]*\}|"
-    r"\\color\s*\{[^{}]*\}|\\textcolor\s*\{[^{}]*\}"
-)
-_DOTTED_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
-_THIN = re.compile(
-    r"\\[,!;:>]|\\(?:thinspace|negthinspace|medspace|thickspace|enspace|quad|qquad)(?![a-zA-Z])|\\ |~|\\\n"
-)
 _SPACED_GROUP = re.compile(
     r"(?<=[0-9])(?:\s*\{,\}\s*|\s*,\s*\\!\s*|\s*\\,\s*|\s*\\!\s*,?\s*|\s*\\ \s*|\\thinspace\s*)(?=[0-9]{3}(?![0-9]))"
 )
@@ -62,7 +54,7 @@ _RENAMED = {
     **dict.fromkeys(["varnothing", "empty"], r"\emptyset "),
     **dict.fromkeys(["dots", "dotsc", "dotsb", "cdots", "ldots"], r"\ldots "),
     "neq": r"\ne ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "backslash": r"\setminus ",
-    "lt": "<", "gt": ">", "dollar": r"\$",
+    "lt": "<", "gt": ">", "dollar": r"\$", **dict.fromkeys(["textnormal", "textup", "textmd", "textsc"], r"\text"),
 }  # fmt: skip
 _GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
 _DEGREE = re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*")
@@ -75,9 +67,13 @@ _INVISIBLE = dict.fromkeys(
     [*range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0xFEFF, 0xAD, *range(9), *range(14, 32)]
 )
 _WRAPPERS = (
-    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("`", "`"), ('"', '"'), ("``", "''"),
+    ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("__", "__"), ("`", "`"),
+    ('"', '"'), ("``", "''"),
 )  # fmt: skip
 _REPEATING = re.compile(r"([0-9]{0,12})\.([0-9]{0,12})\\(?:overline|bar|dot)\s?\{\s?([0-9]{1,12})\s?\}")
+_REPEATED_DIGITS = re.compile(
+    r"([0-9]{0,12})\.([0-9]{0,12}?)([0-9]{1,6}?)\3{2,}\s*(?:\.\.\.|\\(?:l|c)?dots(?![a-zA-Z]))"
+)
 _INFIX = re.compile(r"\{([^{}\\]*)\\(choose|over)(?![a-zA-Z])([^{}]*)\}")
 _OPEN_INTERVAL = re.compile(r"([\[\](])([^\[\]()]*,[^\[\]()]*)([\[\])])")
 _PLAIN = re.compile(r"[A-Za-z0-9 ()\[\]+*/=<>|.,:'_^-]*")
@@ -95,7 +91,11 @@ def normalise(text: str) -> str:
         return text
     if not text.isascii() or not text.isprintable():
         text = _from_unicode(text)
+    if "\\\\" in text:
+        text = undoubled(text)
     text = _unwrap(text)
+    if "..." in text or "dots" in text:
+        text = _REPEATED_DIGITS.sub(_repeating, text)
     if _PLAIN.fullmatch(text) and "<=" not in text and ">=" not in text and text[:1] != "]" and text[-1:] != "[":
         return _SPACES.sub(" ", text)
     if "box" in text:
@@ -103,9 +103,7 @@ def normalise(text: str) -> str:
     text = _SPACED_GROUP.sub("", text)
     text = _DECIMAL_COMMA.sub(".", text)
     if "\\" in text or "~" in text:
-        text = _DOTTED_DELIMITER.sub("", text)
-        text = _LAYOUT.sub(" ", text)
-        text = _THIN.sub(" ", text)
+        text = without_layout(text)
         text = _REPEATING.sub(_repeating, text)
         if "\\choose" in text or "\\over" in text:
             text = _INFIX.sub(lambda m: f"\\{'binom' if m[2] == 'choose' else 'frac'}{{{m[1]}}}{{{m[3]}}}", text)
@@ -124,7 +122,7 @@ def normalise(text: str) -> str:
 
 
 def _from_unicode(text: str) -> str:
-    text = _NARROW_GROUP.sub("", text.translate(_INVISIBLE))
+    text = spelled(_NARROW_GROUP.sub("", text.translate(_INVISIBLE)))
     text = _MIXED_GLYPH.sub(r"\1 \2", text)
     text = _SUPERS.sub(lambda m: "^{" + "".join(_SUPER[c] for c in m.group()) + "}", text)
     text = _SUBS.sub(lambda m: "_{" + "".join(_SUB[c] for c in m.group()) + "}", text)
@@ -146,7 +144,7 @@ def _root(match: re.Match[str]) -> str:
 
 
 def _repeating(match: re.Match[str]) -> str:
-    """``0.1\\overline{6}`` as the fraction that it is."""
+    """``0.1\\overline{6}`` and ``0.1666...`` as the fraction that they are."""
     whole, fixed, period = match.groups()
     bottom = (10 ** len(period) - 1) * 10 ** len(fixed)
     value = Fraction(int((whole or "0") + fixed + period) - int((whole or "0") + fixed), bottom)
@@ -164,7 +162,7 @@ def _unwrap(text: str) -> str:
     while True:
         before = text
         text = text.strip()
-        while text and text[-1] in ".,;" and not text.endswith(("\\,", "\\;", "..")):
+        while text and text[-1] in ".,;\\" and not text.endswith(("\\,", "\\;", "..")):
             text = text[:-1].rstrip()
         for left, right in _WRAPPERS:
             if len(text) >= len(left) + len(right) and text.startswith(left) and text.endswith(right):
