@@ -1,6 +1,11 @@
 """What the command line says in one line: the user can mend it, or the same command goes on later."""
 
 
+def first_line(error: BaseException) -> str:
+    """What another library's error says, in one line; the error's name if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)
+
+
 class UserError(ValueError):
     """A mistake in input, settings or set-up.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 
 
 @click.command()
@@ -45,9 +45,9 @@ def push(run: Path, repo: str, private: bool, yes: bool) -> None:
             commit_message="InT interventions and their data card",
         )
     except HFValidationError as error:
-        raise UserError(f"--repo {repo}: {str(error).splitlines()[0]}") from error
+        raise UserError(f"--repo {repo}: {first_line(error)}") from error
     except (httpx.HTTPError, OSError) as error:
-        raise UserError(f"--repo {repo}: the hub refuses or cannot be reached: {str(error).splitlines()[0]}") from error
+        raise UserError(f"--repo {repo}: the hub refuses or cannot be reached: {first_line(error)}") from error
     click.echo(f"uploaded: {done.commit_url}")
 
 

@@ -9,9 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from jinja2 import TemplateError
-
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 from int_verl.generate.thinking import opened_in
 
 
@@ -33,8 +31,7 @@ class ChatCodec:
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(str(path))
         except (OSError, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            raise UserError(f"model.path={path}: no tokenizer can be loaded from it ({reason})") from error
+            raise UserError(f"model.path={path}: no tokenizer can be loaded from it ({first_line(error)})") from error
         if not self.tokenizer.chat_template:
             raise UserError(f"model.path={path}: the tokenizer has no chat template; set one in tokenizer_config.json")
         self.end_ids = frozenset(end_token_ids(path, self.tokenizer.eos_token_id))
@@ -71,8 +68,8 @@ class ChatCodec:
     def _apply_template(self, messages: list[dict[str, str]]) -> str:
         try:
             return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except TemplateError as error:
-            raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({error}); mend it") from error
+        except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
+            raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({first_line(error)})") from error
 
     def without_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """A completion's tokens without the end token, if it closed with one."""

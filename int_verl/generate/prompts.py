@@ -13,20 +13,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import (
-    BaseLoader,
-    ChoiceLoader,
-    Environment,
-    FileSystemLoader,
-    StrictUndefined,
-    Template,
-    TemplateError,
-    TemplateNotFound,
-    TemplateSyntaxError,
-    meta,
-)
+from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError, meta
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
+from int_verl.generate.template_sandbox import TemplateSandbox
 
 BUILT_IN_FOLDER = Path(__file__).parent / "prompts"
 VARIABLES = {
@@ -70,12 +60,16 @@ class Prompt:
         """The user message.
 
         Raises:
-            UserError: the template uses something that is not there.
+            UserError: the template fails: it uses what is not there or not for templates, or takes too long.
         """
+        assert isinstance(self.template.environment, TemplateSandbox)
+        self.template.environment.start()
         try:
             return self.template.render(**variables)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise UserError(f"prompt template {self.name}: {error}; it may use {_listed(variables)}") from None
+        except Exception as error:  # whatever a template of somebody else's does wrong
+            raise UserError(
+                f"prompt template {self.name}: {first_line(error)}; it may use {_listed(variables)}"
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +147,7 @@ def load_prompt(role: str, name: str) -> Prompt:
         if name not in built_in_names():
             raise UserError(f"prompts.{role}: no template {name}; built-in are {', '.join(built_in_names())}")
         entry, short_name = f"{name}.jinja", name
-    environment = Environment(loader=loader, undefined=StrictUndefined, autoescape=False)
+    environment = TemplateSandbox(loader)
     try:
         sources = _sources(environment, entry, role, name)
         template = environment.get_template(entry)
@@ -164,11 +158,13 @@ def load_prompt(role: str, name: str) -> Prompt:
         raise UserError(f"prompt template {name}: {error.message} ({where})") from None
     except UnicodeDecodeError as error:
         raise UserError(f"prompt template {name} is not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise UserError(f"prompt template {name}: nested too deeply; write it simpler") from None
     digest = hashlib.sha256("\0".join(sources).encode()).hexdigest()
     return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}")
 
 
-def _sources(environment: Environment, entry: str, role: str, name: str) -> list[str]:
+def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> list[str]:
     """The template's source and those that it extends or includes, each once; their variables checked."""
     assert environment.loader is not None
     allowed = VARIABLES[role]

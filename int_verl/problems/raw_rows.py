@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 from int_verl.records import read_rows
 
 _LONGEST_FIELD = 1 << 30  # characters; csv stops at 131,072 otherwise
@@ -51,8 +51,7 @@ def _dataset_rows(file: str) -> Iterator[dict[str, Any]]:
     try:
         rows = datasets.load_dataset(name, split=split or "train")
     except (OSError, ValueError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{file}: neither a file nor a data set that can be loaded ({reason})") from error
+        raise UserError(f"{file}: neither a file nor a data set that can be loaded ({first_line(error)})") from error
     yield from rows
 
 
@@ -61,7 +60,7 @@ def _parquet_rows(path: Path) -> Iterator[dict[str, Any]]:
         _check_names(path, pq.read_schema(path).names)
         yield from read_rows(path)
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path}: cannot be read as parquet ({str(error).splitlines()[0]})") from error
+        raise UserError(f"{path}: cannot be read as parquet ({first_line(error)})") from error
 
 
 def _jsonl_rows(path: Path) -> Iterator[dict[str, Any]]:

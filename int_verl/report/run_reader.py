@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 from int_verl.problems.sets import load_problems
 from int_verl.records import read_rows
 from int_verl.run_files import CONFIG, TRAIN_PROBLEMS
@@ -101,7 +101,7 @@ class RunReader:
                 return
             yield from read_rows(path, [*columns, *(column for column in optional if column in present)])
         except (OSError, pa.ArrowException) as error:
-            self.remarks.append(f"{relative} cannot be read: {str(error).splitlines()[0]}")
+            self.remarks.append(f"{relative} cannot be read: {first_line(error)}")
 
     def problems(self) -> Iterator[dict[str, Any]]:
         """Training problems as the run has kept them, or else as they now lie in the file that its settings name."""
@@ -154,7 +154,7 @@ class RunReader:
         try:
             values = OmegaConf.to_container(load_yaml(path), resolve=False)
         except (ValueError, OmegaConfBaseException) as error:
-            self.remarks.append(f"config.yaml cannot be read: {str(error).splitlines()[0]}")
+            self.remarks.append(f"config.yaml cannot be read: {first_line(error)}")
             return {}
         shown = {key: without_secret(key, value) for key, value in flatten(_object(values)).items()}
         return {

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 
 PARTS = ("prompt_ids", "prefix_ids", "intervention_ids")
 SUFFIX, WEIGHT, MESSAGES = "suffix_ids", "weight", "messages"
@@ -271,8 +271,6 @@ def encode_chat(
     Raises:
         UserError: the last message is not the assistant's, or the template refuses the chat.
     """
-    from jinja2.exceptions import TemplateError
-
     if len(messages) < 2 or messages[-1]["role"] != "assistant":
         raise UserError("messages must end with one of the assistant, after one of the user")
     *chat, answer = messages
@@ -281,8 +279,8 @@ def encode_chat(
         raise UserError("the assistant's message is empty")
     try:
         prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **template)
-    except TemplateError as error:
-        raise UserError(f"the model's chat template refuses the messages: {error}") from error
+    except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
+        raise UserError(f"the model's chat template refuses the messages: {first_line(error)}") from error
     opened = _THINKING_AT_THE_END.search(prompt)
     if opened and text.startswith(opened.group().rstrip()):
         text = text[len(opened.group().rstrip()) :].lstrip("\n")

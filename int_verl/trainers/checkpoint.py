@@ -15,7 +15,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
 from int_verl.files import write_text
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _check_tokenizer(model: Path, base: Path) -> None:
     try:
         ours, theirs = (AutoTokenizer.from_pretrained(str(folder)) for folder in (model, base))
     except (OSError, ValueError) as error:
-        raise UserError(f"{model}: its tokenizer cannot be loaded ({str(error).splitlines()[0]})") from error
+        raise UserError(f"{model}: its tokenizer cannot be loaded ({first_line(error)})") from error
     named = theirs.special_tokens_map  # verl gives a padding token to a tokenizer that has none
     views: dict[str, Callable[[Any], Any]] = {
         "vocabulary size": len,

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.model import model_revision
+from int_verl.sft.rows import encode_chat
 
 
 @given(text=st.text() | st.text("a 1\n.<|im_end>"))
@@ -34,3 +36,27 @@ def test_a_tensor_changed_anywhere_is_another_revision(tmp_path: Path, place: in
     weights[begin : begin + (1 << 18)] = b"\1" * (1 << 18)
     (tmp_path / "model.safetensors").write_bytes(weights)
     assert model_revision(tmp_path) != before
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{ messages[0].content + 3 }}",
+        "{{ self.__init__.__globals__.__builtins__.open('/dev/null') }}",
+        "{% for i in range(10**9) %}{% endfor %}",
+        "{{ 1 / 0 }}",
+        "{{ nothing.here }}",
+        "{% if %}",
+        "{{ raise_exception('only\nfor tools') }}",
+    ],
+)
+def test_a_chat_template_that_fails_is_one_line(template: str, model_folder: Path) -> None:
+    codec = ChatCodec(model_folder)
+    codec.tokenizer.chat_template = template
+    with pytest.raises(UserError, match=r"its chat template fails \(.+\)") as refused:
+        codec.prompt_ids("Find x.")
+    assert "\n" not in str(refused.value)
+    assert str(model_folder) in str(refused.value)
+    with pytest.raises(UserError, match=r"the model's chat template refuses the messages: .+") as refused:
+        encode_chat(codec.tokenizer, [{"role": "user", "content": "x"}, {"role": "assistant", "content": "y"}], {})
+    assert "\n" not in str(refused.value)
