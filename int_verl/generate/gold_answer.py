@@ -29,9 +29,10 @@ from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import decide
 from int_verl.maths.read_answer import read
 from int_verl.maths.short_arithmetic import IN_TURN, MAX_BITS, MAX_CHARS, MAX_DEPTH, compare
-from int_verl.maths.size_limits import cheaply
+from int_verl.maths.size_limits import Costly, cheaply
 from int_verl.maths.spans import Spans
 from int_verl.maths.tokens import FUNCTIONS
+from int_verl.maths.undecided import GIVES_UP
 
 Kind = Literal["number", "expression", "other"]
 Form = Literal["literal", "single", "computation"]
@@ -84,7 +85,7 @@ def _items(text: str) -> tuple[Item, ...]:
     try:
         with IN_TURN, cheaply(MAX_BITS):
             return read(text) if is_small(text) else ()
-    except Exception:  # whatever the text: what cannot be read is compared as text
+    except (*GIVES_UP, Costly):  # what cannot be read is compared as text
         return ()
 
 
@@ -133,12 +134,9 @@ def same(gold: str, text: str, *, compute: bool = True) -> bool:
     Args:
         compute: compare more than numerals and texts.
     """
-    try:
-        decided = decide(gold, text)
-        if decided is not None or not (compute and is_small(gold) and is_small(text)):
-            return bool(decided)
-        with IN_TURN:
-            verdict = compare(gold, text)
-    except Exception:  # whatever the texts: what cannot be computed is no leak
-        return False
+    decided = decide(gold, text)
+    if decided is not None or not (compute and is_small(gold) and is_small(text)):
+        return bool(decided)
+    with IN_TURN:
+        verdict = compare(gold, text)
     return verdict is not None and verdict[0] == "correct"

@@ -7,6 +7,7 @@ import resource
 import sys
 from typing import Any
 
+from int_verl.grading.faults import where
 from int_verl.grading.nursery import Answer, Task
 from int_verl.maths.thorough_comparison import Cold, inspect, judge, warm_up, warm_up_engine
 
@@ -56,7 +57,7 @@ def _compare(pair: tuple[str, str | None]) -> Any:
     except RecursionError:
         return "done", ("too_large", "recursion")
     except Exception as problem:
-        return "done", ("error", type(problem).__name__)
+        return "done", ("error", where(problem))
 
 
 def _refuse(event: str, args: tuple[Any, ...]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Callable
 from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
+from int_verl.grading.faults import tell, where
 from int_verl.grading.pool import PoolError, StillImporting, WorkerKind, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
+from int_verl.grading.tally import Tally
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.brackets import nesting
 from int_verl.maths.normal_form import normalise
@@ -27,7 +30,7 @@ class Grader(BaseGrader):
 
     Plain numbers, identical strings and, for a caller that is alone, short arithmetic are decided in the calling
     thread. Everything else goes to a pool of worker processes with a wall-clock limit. It never raises on any answer or
-    gold, and never hangs.
+    gold, and never hangs: what nobody foresaw is an ``error``, which is counted (`tally`) and logged once.
 
     Args:
         workers: most worker processes at a time; default: the number of CPU cores, at most 4.
@@ -59,6 +62,8 @@ class Grader(BaseGrader):
         )
         self._pool = WorkerPool(kind, workers or min(4, os.cpu_count() or 1), timeout)
         self._turnstile = Turnstile()
+        self.tally = Tally()
+        """How often it gave each verdict, and by which means."""
         self._verdicts: dict[tuple[str, str], tuple[str, str]] = {}
         self._timed_out: dict[tuple[str, str], tuple[str, str]] = {}
 
@@ -78,26 +83,54 @@ class Grader(BaseGrader):
             answer: the answer to judge; anything but a string is read as ``str(answer)``, None as no answer.
             gold: the gold answer; a list of one element is that element, a longer one is the set of its elements.
         """
-        text = as_text(answer)
-        return self._grade(text if text and text.strip() else None, gold)
+        return self._counted(lambda: _stripped(as_text(answer)), gold)
 
     def grade_response(self, response: Any, gold: Any) -> Grade:
         """Extract the answer of a whole response (see `extract_answer`), then compare it."""
-        return self._grade(self._extract(response), gold)
+        return self._counted(lambda: self._extract(response), gold)
 
     async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:  # noqa: ARG002
         """`grade_response` for asyncio: only what needs a worker process leaves the event loop's thread."""
-        answer = self._extract(response)
-        grade = self._quick(answer, gold)
-        return grade if isinstance(grade, Grade) else await asyncio.to_thread(self._ask, answer, grade)
+        answer = None
+        try:
+            answer = self._extract(response)
+            found = self._quick(answer, gold)
+            grade = found if isinstance(found, Grade) else await asyncio.to_thread(self._ask, answer, found)
+        except Exception as problem:  # the net, see `_counted`
+            grade = Grade("error", answer, where(problem))
+        return self._noted(grade, gold)
+
+    def _counted(self, find_answer: Callable[[], str | None], gold: Any) -> Grade:
+        """The grade of what `find_answer` finds; here ends every exception that nobody foresaw."""
+        answer = None
+        try:
+            answer = find_answer()
+            found = self._quick(answer, gold)
+            grade = found if isinstance(found, Grade) else self._ask(answer, found)
+        except Exception as problem:
+            grade = Grade("error", answer, where(problem))
+        return self._noted(grade, gold)
+
+    def _noted(self, grade: Grade, gold: Any) -> Grade:
+        """The same grade, counted; an error is logged, the first time with its texts."""
+        self.tally.add(grade)
+        if grade.verdict == "error":
+            tell(f"not graded: {grade.means}", answer=grade.answer, gold=gold)
+        return grade
 
     def check_gold(self, gold: Any) -> str | None:
         """Why a gold answer cannot be graded against; None if it can.
 
         Stricter than ``grade(gold, gold)``, which accepts any two equal strings: the gold must be understood.
         """
-        text = as_text(gold)
-        normal = normalise(text) if text else ""
+        try:
+            return self._check_gold(as_text(gold) or "")
+        except Exception as problem:  # the net, as in `_counted`
+            tell(f"not checked: {where(problem)}", gold=gold)
+            return f"the grader failed: {where(problem)}"
+
+    def _check_gold(self, gold: str) -> str | None:
+        normal = normalise(gold)
         if not normal:
             return "it is empty"
         if len(normal) > MAX_ANSWER_CHARS or nesting(normal) > MAX_NESTING:
@@ -114,10 +147,6 @@ class Grader(BaseGrader):
 
     def _extract(self, response: Any) -> str | None:
         return extract_answer(response, unboxed=self._unboxed) if isinstance(response, str) else None
-
-    def _grade(self, answer: str | None, gold: Any) -> Grade:
-        grade = self._quick(answer, gold)
-        return grade if isinstance(grade, Grade) else self._ask(answer, grade)
 
     def _quick(self, answer: str | None, gold: Any) -> Grade | tuple[str, str]:
         """The grade if it can be had without a worker, else the normalised gold and answer to ask about."""
@@ -166,6 +195,11 @@ class Grader(BaseGrader):
             memory.clear()
         memory[pair] = (verdict, means)
         return Grade(verdict, answer, means)
+
+
+def _stripped(text: str | None) -> str | None:
+    """None for a blank text."""
+    return text if text and text.strip() else None
 
 
 def holds_several(value: Any) -> bool:

@@ -61,7 +61,7 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     for point in _points(sorted(names), _integer_variables(a) | _integer_variables(b), signed=signed):
         try:
             same, real = _equal_at(a, b, point, log_base)
-        except (ArithmeticError, TooLarge, ValueError) as caught:
+        except (ArithmeticError, TooLarge) as caught:
             problem = caught
             continue
         if real:
@@ -167,7 +167,7 @@ def proportional(a: Node, b: Node) -> int | None:
                 if pairs and not _same_ratio((x, y), pairs[0]):
                     return None
                 pairs.append((x, y))
-            except (ArithmeticError, TooLarge, ValueError):
+            except (ArithmeticError, TooLarge):
                 continue
         if len(pairs) < 3:
             return None

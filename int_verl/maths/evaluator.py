@@ -79,7 +79,10 @@ class Evaluator:
     def _unknown(self, node: nodes.UnknownCall) -> Fraction:
         """An unknown function: equal arguments give equal, otherwise unrelated, values."""
         values = [self(argument) for argument in node.arguments]
-        spelled = ",".join(str(v) if type(v) is Fraction else mp.nstr(v, 25) for v in values)
+        # In hexadecimal, which has no limit of digits.
+        spelled = ",".join(
+            f"{v.numerator:x}/{v.denominator:x}" if type(v) is Fraction else mp.nstr(v, 25) for v in values
+        )
         return pseudo_random(f"{node.name}({spelled})")
 
     def _series(self, node: nodes.Series) -> Result:

@@ -387,7 +387,10 @@ class _Parser:
 
 @lru_cache(maxsize=4096)
 def _number(text: str) -> Node:
-    return nodes.Number(Fraction(text.rstrip(".")))
+    digits = text.rstrip(".")
+    if not digits:
+        raise Unsupported("a point without digits")
+    return nodes.Number(Fraction(digits))
 
 
 def _spell(node: Node) -> str:

@@ -43,5 +43,5 @@ def compare(gold: str, answer: str) -> tuple[str, str] | None:
     try:
         with cheaply(MAX_BITS):
             return judge_by_engine(gold, answer)
-    except Costly:
+    except (Costly, RecursionError):  # the stack of a caller may be nearly full, a worker's never is
         return None

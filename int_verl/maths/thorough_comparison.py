@@ -7,10 +7,7 @@ from int_verl.maths.answer_items import Contradiction, Text
 from int_verl.maths.read_answer import ambiguous, read
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
-from int_verl.maths.undecided import Undecided
-
-_GIVES_UP = (Undecided, ArithmeticError, ValueError)
-"""What our own reading may raise where it cannot tell, apart from `TooLarge`."""
+from int_verl.maths.undecided import GIVES_UP
 
 
 class Cold(Exception):
@@ -43,7 +40,7 @@ def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
         return ("correct" if agree else "incorrect"), "engine"
     except TooLarge as problem:
         return "too_large", str(problem)
-    except _GIVES_UP:
+    except GIVES_UP:
         return None
 
 
@@ -78,7 +75,7 @@ def inspect(gold: str) -> tuple[str, str]:
         return "unusable", "it does not equal itself"
     except TooLarge as problem:
         return "unusable", f"too large ({problem})"
-    except _GIVES_UP:
+    except GIVES_UP:
         pass
     verdict = _by_math_verify(gold, gold)
     if verdict is None:

@@ -17,5 +17,7 @@ class Undefined(ArithmeticError):
     """Division by zero, a pole or an indeterminate form."""
 
 
+GIVES_UP = (Undecided, TooLarge, ArithmeticError)
+"""What reading and comparing two answers may raise, whatever the texts are."""
 NO_VALUE = (Unsupported, TooLarge, ArithmeticError)
 """What the evaluation of a tree may raise."""

@@ -159,3 +159,16 @@ def test_time_is_bounded_for_what_is_costly_to_read_or_compute(content: str, ans
     start = time.process_time()
     leaks_answer(content, answer)
     assert time.process_time() - start < 1.0
+
+
+def test_a_content_that_nobody_foresaw_leaks_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    class Hostile(str):
+        def strip(self, *_: object) -> str:
+            raise KeyError("unforeseen")
+
+    assert leaks_answer(Hostile("So $x = 3$."), "5")
+    assert leaks_answer("So $x = 3$.", Hostile("5"))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 1
+    assert "KeyError" in said[0]
+    assert "So $x = 3$." in said[0]
