@@ -55,10 +55,16 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     names = variables(a) | variables(b)
     if not names:
         return _equal_at(a, b, {}, log_base)[0]
-    signed = "abs" in features(a) or "abs" in features(b)
+    if not (_of_integers_only(a) <= variables(b) and _of_integers_only(b) <= variables(a)):
+        return False
+    present = features(a) | features(b)
+    signed = not present.isdisjoint(("abs", "min", "max"))
+    points = _points(sorted(names), _integer_names(a, b), signed=signed)
+    if "min" in present or "max" in present:
+        points += _far_points(sorted(names), a, b)
     real_agree = complex_agree = complex_differ = 0
     problem: Exception | None = None
-    for point in _points(sorted(names), _integer_variables(a) | _integer_variables(b), signed=signed):
+    for point in points:
         try:
             same, real = _equal_at(a, b, point, log_base)
         except (ArithmeticError, TooLarge) as caught:
@@ -154,7 +160,7 @@ def proportional(a: Node, b: Node) -> int | None:
         return None
     pairs: list[tuple[Scalar, Scalar]] = []
     with mp.workprec(_BASE_BITS):
-        for point in _points(sorted(names), _integer_variables(a) | _integer_variables(b), signed=True):
+        for point in _points(sorted(names), _integer_names(a, b), signed=True):
             try:
                 x, y = Evaluator(point)(a), Evaluator(point)(b)
                 if isinstance(x, tuple) or isinstance(y, tuple):
@@ -221,16 +227,66 @@ def _whole_points(whole: list[str], others: list[str]) -> list[dict[str, Fractio
     return found
 
 
-_INTEGER_FUNCTIONS = frozenset(["floor", "ceil", "binom", "gcd", "lcm", "mod"])
-_OF_INTEGERS = frozenset([*_INTEGER_FUNCTIONS, nodes.Factorial, nodes.Series, nodes.UnknownCall, nodes.Power])
+def _far_points(names: list[str], a: Node, b: Node) -> list[dict[str, Fraction]]:
+    """Points at which some name outweighs all numbers of two trees, so that it decides a minimum or maximum."""
+    numbers = [node.value for tree in (a, b) for node in walk(tree) if isinstance(node, nodes.Number)]
+    scale = 1 + sum(abs(number.numerator) + number.denominator for number in numbers)
+    return [
+        {name: sign * (scale**size if name in far else 1) * (1 + k) for k, name in enumerate(names)}
+        for size in (1, 2, 4)
+        for sign in (Fraction(1), Fraction(-1))
+        for far in (names, *([name] for name in names[: len(names) if len(names) > 1 else 0]))
+    ]
+
+
+_INTEGERS_ONLY = frozenset(["gcd", "lcm", "mod"])
+_ROUNDING = frozenset(["floor", "ceil"])
+_OF_INTEGERS = frozenset(
+    [*_INTEGERS_ONLY, *_ROUNDING, "binom", nodes.Factorial, nodes.Series, nodes.UnknownCall, nodes.Power]
+)
+
+
+def _integer_names(a: Node, b: Node) -> frozenset[str]:
+    """Variables that can only be integers in two trees that are compared.
+
+    Factorials, binomials, powers of a negative number and the like ask for integers wherever they stand. Rounding asks
+    for them where both trees do, and where it has something to round: the name in ``\\lfloor x \\rfloor`` is no integer.
+    """
+    (first, first_rounded, first_real), (second, second_rounded, second_real) = map(_integer_variables, (a, b))
+    rounded = (first | first_rounded) & (second | second_rounded)
+    return first | second | (rounded - first_real - second_real)
 
 
 @lru_cache(maxsize=4096)
-def _integer_variables(tree: Node) -> frozenset[str]:
-    """Variables that can only be integers: inside factorials, binomials, rounding, or powers of a negative number."""
-    if not features(tree) & _OF_INTEGERS:
+def _integer_variables(tree: Node) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """Variables in what stands for integers; in what is rounded to them; in what rounding would not change if they were."""
+    surely, rounded, real = set[str](), set[str](), set[str]()
+    if features(tree) & _OF_INTEGERS:
+        for node in walk(tree):
+            if isinstance(node, nodes.Call) and node.name in _ROUNDING:
+                (argument,) = node.arguments
+                (real if all(map(_keeps_integers, walk(argument))) else rounded).update(variables(argument))
+            for whole in _whole_parts(node):
+                surely.update(variables(whole))
+    return frozenset(surely), frozenset(rounded), frozenset(real)
+
+
+def _keeps_integers(node: Node) -> bool:
+    """Whether a node makes an integer of integers."""
+    match node:
+        case nodes.Number(value):
+            return value.denominator == 1
+        case nodes.Power(_, nodes.Number()) | nodes.Variable() | nodes.Add() | nodes.Subtract() | nodes.Multiply():
+            return True
+    return isinstance(node, nodes.Negative)
+
+
+def _of_integers_only(tree: Node) -> frozenset[str]:
+    """Free variables of functions that have no value but for integers: ``\\gcd(7, 7x)`` is 7 for some ``x`` alone."""
+    if features(tree).isdisjoint(_INTEGERS_ONLY):
         return frozenset()
-    return frozenset().union(*(variables(whole) for node in walk(tree) for whole in _whole_parts(node)))
+    calls = (node for node in walk(tree) if isinstance(node, nodes.Call) and node.name in _INTEGERS_ONLY)
+    return frozenset().union(*map(variables, calls)) & variables(tree)
 
 
 def _whole_parts(node: Node) -> tuple[Node, ...]:
@@ -240,7 +296,7 @@ def _whole_parts(node: Node) -> tuple[Node, ...]:
             return (node.operand,)
         case nodes.Series():
             return node.low, node.high
-        case nodes.Call() if node.name in _INTEGER_FUNCTIONS:
+        case nodes.Call() if node.name in _INTEGERS_ONLY or node.name == "binom":
             return node.arguments
         case nodes.UnknownCall() if node.name.endswith("_"):
             return node.arguments

@@ -149,6 +149,17 @@ def infinite(node: Node) -> bool:
     return isinstance(bare, Constant) and bare.name == "inf"
 
 
+def of_many(name: str, arguments: tuple[Node, ...]) -> Node:
+    """A call of ``gcd``, ``lcm``, ``min`` or ``max``; of an infinite argument of the last two only the effect is left."""
+    if name not in ("min", "max"):
+        return Call(name, arguments)
+    most, least = (INFINITY, NEG_INFINITY) if name == "max" else (NEG_INFINITY, INFINITY)
+    if any(same_tree(argument, most) for argument in arguments):
+        return most
+    finite = tuple(argument for argument in arguments if not infinite(argument))
+    return Call(name, finite) if finite else least
+
+
 def parts(node: Node) -> tuple[Node, ...]:
     """The trees directly below a node."""
     match node:

@@ -57,7 +57,11 @@ _RENAMED = {
     "lt": "<", "gt": ">", "dollar": r"\$", **dict.fromkeys(["textnormal", "textup", "textmd", "textsc"], r"\text"),
 }  # fmt: skip
 _GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
-_DEGREE = re.compile(r"\^\s*\{?\s*\\(?:circ|degree)(?![a-zA-Z])\s*\}?|\\(?:degree|textdegree)(?![a-zA-Z])\s*")
+_DEGREE = re.compile(
+    r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z])|\{\s*\\(?:text|mathrm)\s*\{\s*o\s*\}\s*\}|"
+    r"(?<=[0-9]\^)(?:o|\{o\})(?![A-Za-z]))\s*|"
+    r"\\(?:degree|textdegree)(?![a-zA-Z])\s*"
+)
 _EMPTY_BRACES = re.compile(r"\\\{\s*\\\}")
 _NOT_EQUAL = re.compile(r"\\not\s*=|!=")
 _AT_MOST = re.compile(r"<=(?!=)")

@@ -5,35 +5,22 @@ Whatever is not understood completely raises `Unsupported`; nothing is skipped a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from functools import lru_cache
 from typing import Literal
 
 from int_verl.maths import nodes
+from int_verl.maths.commands import ACCENTS, MATRICES, NAMES, STOPS
 from int_verl.maths.nodes import Node, replaced
 from int_verl.maths.size_limits import MAX_NESTING, TooLarge
 from int_verl.maths.tokens import FUNCTIONS, FUNCTIONS_OF_MANY, Token, tokenise
 from int_verl.maths.undecided import Unsupported
 
-_NAMES = frozenset(
-    """alpha beta gamma delta epsilon varepsilon zeta eta theta vartheta iota kappa lambda mu nu xi rho varrho sigma
-    varsigma tau upsilon phi varphi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega ell hbar
-    aleph mho nabla partial wp imath jmath angle triangle""".split()  # noqa: SIM905
-)
-_ACCENTS = frozenset(
-    ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
-)
-_MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "array", "smallmatrix"])
-_UNKNOWN_FUNCTIONS = frozenset("fghFGH")
+_UNKNOWN_FUNCTIONS = frozenset([*"fghFGH", "\\Gamma", "\\zeta"])
 _INDICES = frozenset("nkmij")
 _SIGNS: dict[str, Literal[1, -1]] = {"pm": 1, "mp": -1}
 _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
-_STOPS = frozenset(
-    """cdot times bullet ast div pm mp bmod mod pmod le ge ne lt gt approx equiv in notin cup cap setminus to rfloor
-    rceil end cr hline degree ldots quad and or land lor text subset subseteq sim Rightarrow implies iff Leftrightarrow
-    forall exists colon rangle mid limits parallel perp cong emptyset""".split()  # noqa: SIM905
-)
-"""Commands that begin no factor."""
 
 _END: Token = ("end", "", False)
 
@@ -164,7 +151,7 @@ class _Parser:
         if kind == "sym":
             return text in _CLOSING or (text == "|" and not self.bars)
         if kind == "cmd":
-            return text not in _STOPS
+            return text not in STOPS
         return kind != "end"
 
     def signed(self) -> Node:
@@ -185,8 +172,8 @@ class _Parser:
             base = nodes.Power(base, self.argument(whole_number=True))
         return self.postfix(base)
 
-    def postfix(self, node: Node) -> Node:
-        while operator := self.take("!", "degree", "\\%", "%"):
+    def postfix(self, node: Node, operators: Sequence[str] = ("!", "degree", "\\%", "%")) -> Node:
+        while operator := self.take(*operators):
             if operator == "!":
                 node = nodes.Factorial(node, 2 if self.take("!") else 1)
                 if self.at("!"):
@@ -270,14 +257,17 @@ class _Parser:
         self.position = end + 1
         return "".join(text for _, text, _ in inner)
 
-    def parenthesised(self) -> tuple[Node, ...]:
-        self.expect("(")
+    def parenthesised(self, *others: str) -> tuple[Node, ...]:
+        """The arguments of a function in parentheses, or in one of the ``others``."""
+        opener = self.take(*others) or "("
+        if opener == "(":
+            self.expect("(")
         bars, self.bars = self.bars, 0
         arguments = [self.sum()]
         while self.take(","):
             arguments.append(self.sum())
         self.bars = bars
-        self.expect(")")
+        self.expect(_CLOSING[opener])
         return tuple(arguments)
 
     def command(self, name: str) -> Node:
@@ -290,15 +280,17 @@ class _Parser:
             return nodes.Constant("pi" if name == "pi" else "inf")
         if name in ("lfloor", "lceil"):
             return nodes.Call(name[1:], (self.enclosed("r" + name[1:]),))
-        if name in ("floor", "ceil", "abs") or name in FUNCTIONS_OF_MANY:
+        if name in FUNCTIONS_OF_MANY:
+            return nodes.of_many(name, self.parenthesised("{", "\\{", "["))
+        if name in ("floor", "ceil", "abs"):
             return nodes.Call(name, self.parenthesised())
         if name in FUNCTIONS:
             return self.function(name)
         if name in ("sum", "prod"):
             return self.series("sum" if name == "sum" else "prod")
-        if name in _ACCENTS:
+        if name in ACCENTS:
             return self.variable(f"{name}({_spell(self.argument())})")
-        if name in _NAMES:
+        if name in NAMES:
             return self.variable("\\" + name)
         if name == "begin":
             return self.matrix()
@@ -330,7 +322,10 @@ class _Parser:
         return node if power is None else nodes.Power(node, power)
 
     def function_argument(self) -> Node:
-        if self.at("(", "[", "{", "\\{", "|"):
+        if self.at("(", "["):
+            # ``\\ln(2)^2``: what follows the bracket is for the function, but for the unit of an angle.
+            return self.postfix(self.atom(), ("degree", "\\%", "%"))
+        if self.at("{", "\\{", "|"):
             return self.raised(self.atom())
         if self.take("-"):
             return nodes.Negative(self.function_argument())
@@ -367,7 +362,7 @@ class _Parser:
     def matrix(self) -> Node:
         self.expect("{")
         name = self.skip_to("}")
-        if name not in _MATRICES:
+        if name not in MATRICES:
             raise Unsupported(name)
         if name == "array" and self.at("{"):
             self.skip_to("}")
