@@ -88,6 +88,7 @@ class Ratio(_Item):
 @dataclass(frozen=True, slots=True)
 class NumeralInBase(_Item):
     digits: str
+    """In capitals."""
     base: str
 
 

@@ -44,8 +44,8 @@ def is_name(left: str) -> bool:
 
 
 def as_name(left: str) -> str:
-    """A left-hand side without spaces, braces and text commands."""
-    return re.sub(r"\s+|\\(?:text|mathrm)(?=\{)|[{}]", "", left)
+    """A left-hand side without spaces, braces, text commands and the sign of an angle."""
+    return re.sub(r"\s+|\\(?:text|mathrm)(?=\{)|\\(?:measured)?angle(?![A-Za-z])|[{}]", "", left)
 
 
 def is_constant(text: str) -> bool:

@@ -58,9 +58,7 @@ _RENAMED = {
 }  # fmt: skip
 _GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
 _DEGREE = re.compile(
-    r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z])|\{\s*\\(?:text|mathrm)\s*\{\s*o\s*\}\s*\}|"
-    r"(?<=[0-9]\^)(?:o|\{o\})(?![A-Za-z]))\s*|"
-    r"\\(?:degree|textdegree)(?![a-zA-Z])\s*"
+    r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))\s*|\\(?:degree|textdegree)(?![a-zA-Z])\s*"
 )
 _EMPTY_BRACES = re.compile(r"\\\{\s*\\\}")
 _NOT_EQUAL = re.compile(r"\\not\s*=|!=")

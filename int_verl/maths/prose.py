@@ -166,6 +166,8 @@ def without_unit(text: str) -> str | None:
 
 def unit(text: str) -> str:
     """The unit after a value, in lower case and singular; empty if there is none that is known."""
+    if text.endswith("\\degree"):
+        return "degree"
     match = _TRAILING_UNIT.fullmatch(text) or _TRAILING_WORDS.fullmatch(text)
     squeezed = re.sub(r"[\s~.]", "", match["unit"]).lower() if match else ""
     singular = squeezed[:-1] if squeezed.endswith("s") and len(squeezed) > 2 else squeezed

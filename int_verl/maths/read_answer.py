@@ -18,7 +18,9 @@ from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
+from int_verl.maths.marks_in_words import with_signs
 from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, changed, features, variables
+from int_verl.maths.numerals import numeral, with_subscripts
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
@@ -49,7 +51,7 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
         text = _MATH_DOLLARS.sub(" ", text).strip()
-    text = prose.with_separators(text)
+    text = prose.with_separators(with_subscripts(with_signs(text)))
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         text = prose.WORD_VALUES[words]
@@ -130,9 +132,6 @@ def _item(text: str) -> Sequence[Item]:
 # -- values
 
 
-_BASE = re.compile(
-    r"[{(]?\s*([0-9][0-9A-Za-z]*)\s*\)?\s*_\s*(?:\{\s*(?:\\text\s*\{)?\s*([0-9]+|[a-z]+)\s*\}?\s*\}|([0-9]+))\s*\}?"
-)
 _SUCH_THAT = frozenset(["|", "\\mid", ":"])
 
 
@@ -147,9 +146,9 @@ def _value(text: str, name: str = "") -> Sequence[Item]:
         if number.mark in ("%", "degree"):
             tree = nodes.Percent(tree) if number.mark == "%" else nodes.Degrees(tree)
         return [items.Value(text, tree, number, name=name)]
-    base = _BASE.fullmatch(text)
-    if base:
-        return [items.NumeralInBase(text, base[1].upper(), base[2] or base[3], name=name)]
+    in_base = numeral(text)
+    if in_base is not None:
+        return [items.NumeralInBase(text, *in_base, name=name)]
     region = _region(text)
     if region is not None:
         return [items.Region(text, region, name=name)]

@@ -17,6 +17,7 @@ from int_verl.maths.answer_items import Item
 from int_verl.maths.equality import equal
 from int_verl.maths.intervals import Interval, Pieces, same_region
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts
+from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_value import same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
@@ -141,6 +142,11 @@ def same_item(gold: Item, answer: Item) -> bool:
             return _same_named(gold, answer)
         case items.NumeralInBase(), items.NumeralInBase():
             return (gold.digits, gold.base) == (answer.digits, answer.base)
+        case items.NumeralInBase(), _:
+            # The base may be left out, but not another one be meant.
+            return digits(answer.text) == gold.digits
+        case items.Value(), items.NumeralInBase(base="10"):
+            return digits(gold.text) == answer.digits
         case items.Set(), items.Set():
             return same(gold.members, answer.members)
         case (items.Equation() | items.Value()) as one, (items.Equation() | items.Value()) as other:

@@ -11,7 +11,7 @@ from int_verl.maths import nodes
 from int_verl.maths.answer_items import Equation, Inequality, Region, Value
 from int_verl.maths.arithmetic import magnitude, mp
 from int_verl.maths.equality import constant, equal, proportional
-from int_verl.maths.nodes import Node, features, infinite, replaced, same_tree, variables
+from int_verl.maths.nodes import Node, changed, features, infinite, parts, replaced, same_tree, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.prose import unit
 from int_verl.maths.quantities import Quantity, agrees, quantities_agree
@@ -36,6 +36,8 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
     if gold.name and answer.name and not _names_agree(gold.name, answer.name):
         return False
     first, second = unit(gold.text), unit(answer.text)
+    if {first, second} in ({"degree", "rad"}, {"degree", "radian"}):
+        return equal(gold.tree, answer.tree)
     if first and second and first != second:
         return False
     if gold.number is not None and answer.number is not None:
@@ -50,8 +52,7 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
         if nodes.Series in present:
             raise Undecided("infinite series")
         return same_tree(a, b)
-    if isinstance(a, nodes.Degrees) == isinstance(b, nodes.Degrees) or "pi" not in present:
-        # The sign is a unit, and may be left out; against a multiple of pi it is a factor.
+    if not (_in_radians(a) or _in_radians(b)):
         a, b = _without_degrees(a), _without_degrees(b)
     try:
         if equal(a, b):
@@ -82,9 +83,39 @@ def _with_argument_of(gold_name: str, answer_name: str, tree: Node) -> Node:
     return tree
 
 
+def _in_radians(tree: Node) -> bool:
+    """Whether an angle is measured in radians: a degree sign beside them is a factor, and elsewhere a mere unit."""
+    pending = [tree]
+    while pending:
+        match pending.pop():
+            case nodes.Constant("pi"):
+                return True
+            case nodes.Call(name):
+                if name.startswith("arc"):
+                    return True
+            case node:
+                pending.extend(parts(node))
+    return False
+
+
 def _without_degrees(tree: Node) -> Node:
-    """An angle's value in degrees: the sign at the end of an answer is a unit, inside a sine it is a factor."""
-    return tree.operand if isinstance(tree, nodes.Degrees) else tree
+    """A value without its unit: the degree signs inside functions are factors and stay."""
+    if nodes.Degrees not in features(tree):
+        return tree
+
+    def factor(node: Node) -> Node:
+        return nodes.Multiply(node.operand, _DEGREE) if isinstance(node, nodes.Degrees) else node
+
+    def inside(node: Node) -> Node:
+        if not isinstance(node, nodes.Call):
+            return node
+        return nodes.Call(node.name, tuple(changed(argument, factor) for argument in node.arguments))
+
+    kept = changed(tree, inside)
+    return changed(kept, lambda node: node.operand if isinstance(node, nodes.Degrees) else node)
+
+
+_DEGREE = nodes.Divide(nodes.Constant("pi"), nodes.Number(Fraction(180)))
 
 
 def _rounds_to(gold: Quantity, tree: Node) -> bool:

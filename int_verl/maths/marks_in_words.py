@@ -1,0 +1,26 @@
+"""Percent and degrees in words, as the signs that they stand for."""
+
+from __future__ import annotations
+
+import re
+
+_VALUE = r"(?P<value>[0-9)}]|\\pi|(?<![A-Za-z\\])[b-z](?=[\s\\]))\s*"
+_TEXT = r"\\(?:text|textrm|textbf|mathrm|mbox|operatorname)\s*\{[\s~]*"
+_NO_MORE = r"(?!\s*[A-Za-z(])"
+_PERCENT = r"(?:percent|per\s+cent|pct\.?)"
+_DEGREES = r"(?:degrees?|deg\.?)"
+_MARKS = [
+    (re.compile(rf"{_VALUE}(?:{_TEXT}{word}\s*\}}|{command}{word}{_NO_MORE})", re.IGNORECASE), sign)
+    for word, command, sign in ((_PERCENT, "", r"\\%"), (_DEGREES, r"\\?", r"\\degree "))
+]
+
+
+def with_signs(text: str) -> str:
+    """``text`` with a sign for each "percent" and "degrees" after a value.
+
+    >>> with_signs("12.5 percent")
+    '12.5\\\\%'
+    """
+    for pattern, sign in _MARKS if "pe" in text or "pct" in text or "deg" in text else ():
+        text = pattern.sub(rf"\g<value>{sign}", text)
+    return text.strip()
