@@ -250,7 +250,7 @@ def _integer_names(a: Node, b: Node) -> frozenset[str]:
     """Variables that can only be integers in two trees that are compared.
 
     Factorials, binomials, powers of a negative number and the like ask for integers wherever they stand. Rounding asks
-    for them where both trees do, and where it has something to round: the name in ``\\lfloor x \\rfloor`` is no integer.
+    for them where both trees do, and where it has something to round: the ``x`` in ``\\lfloor x \\rfloor`` is none.
     """
     (first, first_rounded, first_real), (second, second_rounded, second_real) = map(_integer_variables, (a, b))
     rounded = (first | first_rounded) & (second | second_rounded)
@@ -259,7 +259,7 @@ def _integer_names(a: Node, b: Node) -> frozenset[str]:
 
 @lru_cache(maxsize=4096)
 def _integer_variables(tree: Node) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Variables in what stands for integers; in what is rounded to them; in what rounding would not change if they were."""
+    """Variables in what stands for integers; in what is rounded; in what rounding would leave as it is."""
     surely, rounded, real = set[str](), set[str](), set[str]()
     if features(tree) & _OF_INTEGERS:
         for node in walk(tree):

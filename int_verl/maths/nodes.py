@@ -150,7 +150,7 @@ def infinite(node: Node) -> bool:
 
 
 def of_many(name: str, arguments: tuple[Node, ...]) -> Node:
-    """A call of ``gcd``, ``lcm``, ``min`` or ``max``; of an infinite argument of the last two only the effect is left."""
+    """A call of ``gcd``, ``lcm``, ``min`` or ``max``; of an infinite argument only its effect is left."""
     if name not in ("min", "max"):
         return Call(name, arguments)
     most, least = (INFINITY, NEG_INFINITY) if name == "max" else (NEG_INFINITY, INFINITY)

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Minima, maxima, divisors and rounding of numbers of all kinds and of names."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Percent and degrees, in words and inside expressions."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Numerals in a base: its spellings, and what equals one."""
 
 from __future__ import annotations

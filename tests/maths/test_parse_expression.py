@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """Which part of an expression a function takes, and which a power."""
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ def test_one_tree(text: str, other: str) -> None:
     assert same_tree(parse(normalise(text)), parse(normalise(other)))
 
 
-@pytest.mark.parametrize(("text", "other"), [(r"\ln(2)^2", r"\ln(2^2)"), (r"\cos(t)^2", r"\cos t^2"), (r"f(x)^2", "f(x^2)")])
+@pytest.mark.parametrize(
+    ("text", "other"), [(r"\ln(2)^2", r"\ln(2^2)"), (r"\cos(t)^2", r"\cos t^2"), (r"f(x)^2", "f(x^2)")]
+)
 def test_two_trees(text: str, other: str) -> None:
     assert not same_tree(parse(normalise(text)), parse(normalise(other)))
