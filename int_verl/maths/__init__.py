@@ -9,9 +9,10 @@ An answer goes through these files, in this order:
 4. `thorough_comparison`: all the rest, which may take long; it asks, one after the other,
 
    - `read_answer`: from the text to its items (`answer_items` has their kinds), with `brackets` to cut it, `prose` for
-     its words and units, `marks_in_words` for its signs, `numerals` for its bases, `definitions` for left-hand sides
-     and `intervals` for subsets of the line;
-   - `same_answer`: are two lists of items the same? and `same_value`: are two values, equations or inequalities?
+     its words and units, `marks_in_words` for its signs, `numerals` for its bases, `congruences`, `definitions` for
+     left-hand sides and `intervals` for subsets of the line;
+   - `same_answer`: are two lists of items the same? `same_value`: are two values, equations or inequalities?
+     `same_congruence`: are two congruences?
    - `ask_math_verify`: the last resort.
 
 An expression in an answer goes through `tokens`, `parse_expression` (by the tables of `commands`) and `nodes`, which

@@ -6,6 +6,7 @@ Set              ``\\{1, 2\\}`` inside of something else
 Region           ``(0, \\infty)``, ``x > 3``, ``[0, 1] \\cup [2, 3]``
 Equation         ``x^2 + y^2 = 1``
 Inequality       ``x + y < 1``
+Congruence       ``n \\equiv 1, 4 \\pmod 5``
 Ratio            ``1 : 2``
 NumeralInBase    ``1101_2``
 NamedGroup       ``a = 1, b = 2``
@@ -81,6 +82,16 @@ class Inequality(_Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Congruence(_Item):
+    left: Node | None
+    """What is congruent to one of the residues; None where it is not said."""
+    residues: tuple[Node, ...]
+    modulus: Node
+    holds: bool
+    """False for ``\\not\\equiv``: congruent to none of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ratio(_Item):
     terms: tuple[Node, ...]
 
@@ -111,6 +122,6 @@ class NotUnderstood(_Item):
 
 
 Item: TypeAlias = (
-    Value | Tuple | Set | Region | Equation | Inequality | Ratio | NumeralInBase | NamedGroup
+    Value | Tuple | Set | Region | Equation | Inequality | Congruence | Ratio | NumeralInBase | NamedGroup
     | Text | Contradiction | NotUnderstood
 )  # fmt: skip

@@ -224,6 +224,17 @@ def replaced(tree: Node, old: Leaf, new: Leaf) -> Node:
     return changed(tree, lambda node: new if same_tree(node, old) else node)
 
 
+def with_sign(tree: Node, sign: int) -> Node:
+    """The tree with ``\\pm`` decided."""
+
+    def decided(node: Node) -> Node:
+        if isinstance(node, PlusMinus):
+            return node.operand if node.sign == sign else Negative(node.operand)
+        return node
+
+    return changed(tree, decided)
+
+
 @lru_cache(maxsize=4096)
 def features(tree: Node) -> frozenset[type[Node] | str]:
     """Classes of a tree's nodes, and names of its constants and known functions: ``{Add, Constant, "pi"}``."""

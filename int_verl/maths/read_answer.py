@@ -16,10 +16,11 @@ from int_verl.maths import answer_items as items
 from int_verl.maths import nodes, prose
 from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut
+from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
 from int_verl.maths.marks_in_words import with_signs
-from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, changed, features, variables
+from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, features, variables, with_sign
 from int_verl.maths.numerals import numeral, with_subscripts
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.quantities import quantity
@@ -51,7 +52,7 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
         text = _MATH_DOLLARS.sub(" ", text).strip()
-    text = prose.with_separators(with_subscripts(with_signs(text)))
+    text = prose.with_separators(with_subscripts(with_signs(with_moduli(text))))
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         text = prose.WORD_VALUES[words]
@@ -62,12 +63,12 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         if value is None and not prose.may_end_in_unit(text):
             return (items.Text(text),)
         text = text if value is None else value
-    pieces = [piece for piece in _pieces(text) if piece]
+    pieces = each_with_modulus([piece for piece in _pieces(text) if piece])
     if len(pieces) > MAX_ITEMS:
         raise TooLarge("items")
     if not pieces:
         return (items.Text(text),)
-    found = [item for piece in pieces for item in _item(piece)]
+    found = united([item for piece in pieces for item in _item(piece)])
     if len(found) == 1 and isinstance(found[0], items.Set):
         return found[0].members
     return _with_names(found)
@@ -111,17 +112,14 @@ _RELATIONS = _ARROWS | _APPROXIMATE | _RISING | _FALLING | {
     "=", "\\ne", "\\in", "\\equiv", "\\cong", "\\notin", "\\subset", "\\subseteq", "\\to",
     "\\mapsto", "\\rightarrow", "\\colon",
 }  # fmt: skip
-_MODULUS = re.compile(
-    r"\\pmod\s*(?:\{[^{}]*\}|[0-9a-z])\s*$|\(\s*(?:\\bmod|\\mod|\\text\s*\{\s*mod\s*\}|mod)[^()]*\)\s*$"
-)
 
 
 def _item(text: str) -> Sequence[Item]:
     """One piece between commas; several items where it holds a ``\\pm`` or is a set."""
     text = prose.without_remark(prose.after_lead(text.strip()) or text.strip())
-    modulus = _MODULUS.search(text)
-    if modulus:
-        text = text[: modulus.start()].replace("\\equiv", "=")
+    congruent = congruence(text)
+    if congruent is not None:
+        return [congruent]
     parts = cut(text, _RELATIONS)
     if len(parts) == 1:
         return _value(text)
@@ -213,7 +211,7 @@ def _expression(text: str, name: str) -> Sequence[Item]:
         if tree is not None and not prose.ends_in_unit(core):
             if nodes.PlusMinus not in features(tree[0]):
                 return [items.Value(text, tree[0], name=name)]
-            return [items.Value(text, _with_sign(tree[0], sign), name=name) for sign in (1, -1)]
+            return [items.Value(text, with_sign(tree[0], sign), name=name) for sign in (1, -1)]
         shorter = prose.without_unit(core)
         if shorter is None:
             break
@@ -238,17 +236,6 @@ def _parsed(*texts: str) -> tuple[Node, ...] | None:
         return tuple(map(parse, texts))
     except Unsupported:
         return None
-
-
-def _with_sign(tree: Node, sign: int) -> Node:
-    """The tree with ``\\pm`` decided."""
-
-    def decided(node: Node) -> Node:
-        if isinstance(node, nodes.PlusMinus):
-            return node.operand if node.sign == sign else nodes.Negative(node.operand)
-        return node
-
-    return changed(tree, decided)
 
 
 # -- subsets of the line

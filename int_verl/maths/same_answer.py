@@ -19,6 +19,7 @@ from int_verl.maths.intervals import Interval, Pieces, same_region
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
+from int_verl.maths.same_congruence import is_residue, same_congruence
 from int_verl.maths.same_value import same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
 
@@ -147,6 +148,12 @@ def same_item(gold: Item, answer: Item) -> bool:
             return digits(answer.text) == gold.digits
         case items.Value(), items.NumeralInBase(base="10"):
             return digits(gold.text) == answer.digits
+        case items.Congruence(), items.Congruence():
+            return same_congruence(gold, answer)
+        case (items.Congruence() as one, items.Value() as other) | (items.Value() as other, items.Congruence() as one):
+            return is_residue(one, other)
+        case (items.Congruence(), _) | (_, items.Congruence()):
+            return False
         case items.Set(), items.Set():
             return same(gold.members, answer.members)
         case (items.Equation() | items.Value()) as one, (items.Equation() | items.Value()) as other:
