@@ -18,10 +18,11 @@ from int_verl.maths.layout import without_layout
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS
 
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
-_COMMANDS = """×times ·cdot ⋅cdot ∙cdot ÷div ±pm ∓mp ≤le ⩽le ≥ge ⩾ge ≠ne ≈approx ≡equiv ∞infty ∪cup ∩cap ∈in ∉notin
-    ∅emptyset ∖setminus →to ∑sum ∏prod ∫int ∠angle △triangle ⌊lfloor ⌋rfloor ⌈lceil ⌉rceil …ldots ⋯cdots ∧land ∨lor ≢nequiv
-    ⟨langle ⟩rangle πpi αalpha βbeta γgamma δdelta εepsilon ϵepsilon ζzeta ηeta θtheta κkappa λlambda μmu µmu νnu ξxi
-    ρrho σsigma τtau φvarphi ϕphi χchi ψpsi ωomega ΓGamma ΔDelta ΘTheta ΛLambda ΠPi ΣSigma ΦPhi ΨPsi ΩOmega""".split()  # noqa: SIM905
+_COMMANDS = """×times ·cdot ⋅cdot ∙cdot ÷div ±pm ∓mp ≤le ⩽le ≥ge ⩾ge ≠ne ≈approx ≡equiv ≢nequiv ∞infty ∪cup ∩cap
+    ∈in ∉notin ∅emptyset ∖setminus →to ∑sum ∏prod ∫int ∠angle △triangle ⌊lfloor ⌋rfloor ⌈lceil ⌉rceil …ldots
+    ⋯cdots ∧land ∨lor ⟨langle ⟩rangle πpi αalpha βbeta γgamma δdelta εepsilon ϵepsilon ζzeta ηeta θtheta κkappa
+    λlambda μmu µmu νnu ξxi ρrho σsigma τtau φvarphi ϕphi χchi ψpsi ωomega ΓGamma ΔDelta ΘTheta ΛLambda ΠPi
+    ΣSigma ΦPhi ΨPsi ΩOmega""".split()  # noqa: SIM905
 _UNICODE = {
     **{glyph: "\\frac{" + unicodedata.normalize("NFKC", glyph).replace("⁄", "}{") + "}" for glyph in _FRACTIONS},
     **{word[0]: f"\\{word[1:]} " for word in _COMMANDS},

@@ -24,8 +24,9 @@ _MAX_CLASSES = 10_000
 def same_congruence(gold: Congruence, answer: Congruence) -> bool:
     """Whether two congruences say the same of the same; one of them may leave out of what."""
     try:
-        if gold.left is not None and answer.left is not None and not _same_name(gold.left, answer.left):
-            return _same_difference(gold, answer)
+        left, other = gold.left, answer.left
+        if left is not None and other is not None and not _same_name(left, other):
+            return _same_difference(gold, left, answer, other)
         first, second = _classes(gold), _classes(answer)
         if first is not None and second is not None:
             return _same_classes(*first, *second)
@@ -46,14 +47,12 @@ def _same_name(gold: Node, answer: Node) -> bool:
     return equal(gold, answer)
 
 
-def _same_difference(gold: Congruence, answer: Congruence) -> bool:
+def _same_difference(gold: Congruence, left: Node, answer: Congruence, other: Node) -> bool:
     """``a + b \\equiv 0`` against ``a \\equiv -b``."""
     if len(gold.residues) > 1 or len(answer.residues) > 1 or gold.holds != answer.holds:
         return False
-    if gold.left is None or answer.left is None or not equal(gold.modulus, answer.modulus):
-        return False
-    first, second = (nodes.Subtract(side.left, side.residues[0]) for side in (gold, answer))
-    return equal(first, second) or equal(first, nodes.Negative(second))
+    first, second = nodes.Subtract(left, gold.residues[0]), nodes.Subtract(other, answer.residues[0])
+    return equal(gold.modulus, answer.modulus) and (equal(first, second) or equal(first, nodes.Negative(second)))
 
 
 def _each_has_its_like(some: Sequence[Node], others: Sequence[Node]) -> bool:
