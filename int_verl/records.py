@@ -138,13 +138,19 @@ SFT = pa.schema(
 )
 
 # verl's columns (verl/utils/dataset/rl_dataset.py); all files of one trainer run have the same features.
+_EXTRA_INFO = pa.struct(
+    [
+        pa.field("index", pa.int64()),
+        *(pa.field(name, pa.string()) for name in ("id", "problem", "reference_solution")),
+    ]
+)
 RL = pa.schema(
     [
         pa.field("data_source", pa.string()),
         pa.field("prompt", _MESSAGES),
         pa.field("ability", pa.string()),
         pa.field("reward_model", pa.struct([pa.field("style", pa.string()), pa.field("ground_truth", pa.string())])),
-        pa.field("extra_info", pa.struct([pa.field("index", pa.int64()), pa.field("id", pa.string())])),
+        pa.field("extra_info", _EXTRA_INFO),
     ]
 )
 

@@ -138,7 +138,7 @@ class OneProblem:
         if draw.answer(start) is None:
             return draw.no_answer, None
         problem, response = self.problem, start + (draw.text or "")
-        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.id)
+        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.reward_info)
         return "truncated" if draw.cut_off and not grade.correct else grade.verdict, grade.answer
 
     # Propose

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -60,10 +60,12 @@ class BaseGrader(ABC):
         """Grade a whole response."""
 
     @abstractmethod
-    async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:
+    async def agrade_response(
+        self, response: Any, gold: Any, source: str = "", extra_info: Mapping[str, Any] | None = None
+    ) -> Grade:
         """`grade_response` for asyncio: the event loop does not wait for a worker process.
 
-        Where the problem comes from, and which it is, may matter to a reward function.
+        Where the problem comes from, and what there is to know about it, may matter to a reward function.
         """
 
     @abstractmethod

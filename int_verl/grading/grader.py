@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
@@ -89,7 +89,13 @@ class Grader(BaseGrader):
         """Extract the answer of a whole response (see `extract_answer`), then compare it."""
         return self._counted(lambda: self._extract(response), gold)
 
-    async def agrade_response(self, response: Any, gold: Any, source: str = "", problem_id: str = "") -> Grade:  # noqa: ARG002
+    async def agrade_response(
+        self,
+        response: Any,
+        gold: Any,
+        source: str = "",  # noqa: ARG002
+        extra_info: Mapping[str, Any] | None = None,  # noqa: ARG002
+    ) -> Grade:
         """`grade_response` for asyncio: only what needs a worker process leaves the event loop's thread."""
         answer = None
         try:

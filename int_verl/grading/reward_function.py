@@ -21,6 +21,8 @@ from int_verl.grading.reward_result import read_result
 
 MAX_FAILURES = 100
 "So many calls are made before a function that has failed in each of them stops the run."
+NO_PROBLEM = {"id": "", "problem": "", "reference_solution": ""}
+"The ``extra_info`` of a response that belongs to no problem."
 TRIED_GOLDS = 10
 "Golds that are tried before a run; a function that fails with each of them stops it there."
 
@@ -71,14 +73,16 @@ class RewardFunction(BaseGrader):
         self._pool.close()
         self._threads.shutdown(cancel_futures=True)
 
-    async def agrade_response(self, response: str, gold: str, source: str = "", problem_id: str = "") -> Grade:
+    async def agrade_response(
+        self, response: str, gold: str, source: str = "", extra_info: Mapping[str, Any] | None = None
+    ) -> Grade:
         """`grade_response` with more of what the function is told in RL: its ``data_source`` and its ``extra_info``."""
-        loop, extra = asyncio.get_running_loop(), {"id": problem_id}
+        loop, extra = asyncio.get_running_loop(), dict(extra_info or NO_PROBLEM)
         return await loop.run_in_executor(self._threads, self._call, response, gold, source, extra)
 
     def grade_response(self, response: str, gold: str) -> Grade:
         """Grade a response that belongs to no problem."""
-        return self._call(response, gold, "", {})
+        return self._call(response, gold, "", dict(NO_PROBLEM))
 
     def grade(self, answer: str, gold: str) -> Grade:
         """Compare two answers: equal ones are equal, others are given to the function in a box."""

@@ -41,6 +41,8 @@ def read_result(result: Any) -> Grade | str:
     ('correct', 'incorrect', "it returned a dict without score: {'acc': 1}")
     """
     values = result if isinstance(result, Mapping) else {"score": result}
+    if values.get("fault"):
+        return str(values["fault"])
     if "score" not in values:
         return f"it returned a dict without score: {str(result)[:100]}"
     for key in ("score", "acc"):

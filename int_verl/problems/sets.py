@@ -45,6 +45,11 @@ class Problem:
     def row(self) -> dict[str, str]:
         return asdict(self)
 
+    @property
+    def reward_info(self) -> dict[str, str]:
+        """What a reward function finds in its ``extra_info``, in RL and in the generator."""
+        return {"id": self.id, "problem": self.problem, "reference_solution": self.reference_solution}
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:

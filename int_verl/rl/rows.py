@@ -63,7 +63,7 @@ def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] =
         "prompt": [{"role": "user", "content": content}],
         "ability": "math",
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
-        "extra_info": {"index": index, "id": problem.id, "assistant_prefix_ids": list(prefix_ids)},
+        "extra_info": {"index": index, **problem.reward_info, "assistant_prefix_ids": list(prefix_ids)},
     }
 
 

@@ -174,7 +174,7 @@ async def score_problem(
     correct = truncated = 0
     for completion in completions:
         text = codec.decode(codec.without_end(completion.token_ids))
-        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.id)
+        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.reward_info)
         correct += grade.correct
         truncated += not grade.correct and completion.finish_reason == "length"
     return {"samples": len(seeds), "correct": correct, "truncated": truncated}

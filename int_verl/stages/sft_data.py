@@ -133,11 +133,10 @@ class SFTDataStage(Stage):
             if completion.finish_reason != "stop":
                 return None
             solution = model.codec.decode(model.codec.without_end(completion.token_ids))
-            if (
-                self.need_success
-                and not (await grader.agrade_response(solution, problem.answer, problem.source, problem.id)).correct
-            ):
-                return None
+            if self.need_success:
+                grade = await grader.agrade_response(solution, problem.answer, problem.source, problem.reward_info)
+                if not grade.correct:
+                    return None
             return solution_row(row, solution, list(completion.token_ids), prompt.version)
 
         async def rewrite_all() -> list[Row | None]:

@@ -581,7 +581,8 @@ FUNCTION = """
 import time
 
 def fine(data_source, solution_str, ground_truth, extra_info=None, bonus=0.0):
-    assert (data_source, extra_info) == ("sums", {"id": "p"})
+    assert (data_source, extra_info["id"]) == ("sums", "p")
+    assert extra_info["problem"] and extra_info["reference_solution"]
     right = solution_str.endswith(ground_truth + "}.")
     return {"score": float(right) + bonus, "acc": right, "pred": solution_str[-4:-2]}
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.reward_fns.verl_reward_loop import compose, reward_batch
+
 pytestmark = [pytest.mark.verl, pytest.mark.timeout(600)]
 
 pytest.importorskip("verl")
@@ -58,55 +60,13 @@ def ray_cluster() -> Iterator[None]:
     ray.shutdown()
 
 
-def compose(tokenizer_folder: Path, manager: str, path: str) -> Any:
-    """verl's own PPO configuration with our reward function."""
-    from hydra import compose as hydra_compose
-    from hydra import initialize_config_module
-    from hydra.core.global_hydra import GlobalHydra
-
-    GlobalHydra.instance().clear()
-    with initialize_config_module("verl.trainer.config", version_base=None):
-        return hydra_compose(
-            "ppo_trainer",
-            overrides=[
-                f"actor_rollout_ref.model.path={tokenizer_folder}",
-                f"reward.custom_reward_function.path={path}",
-                "reward.custom_reward_function.name=compute_score",
-                "+reward.custom_reward_function.reward_kwargs.timeout=0.5",
-                "+reward.custom_reward_function.reward_kwargs.workers=1",
-                f"reward.reward_manager.name={manager}",
-                "reward.num_workers=1",
-            ],
-        )
-
-
-def batch(tokenizer_folder: Path) -> Any:
-    """`ROWS` as the trainer hands them to the reward loop."""
-    import numpy as np
-    import torch
-    from transformers import AutoTokenizer
-    from verl import DataProto
-
-    tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    encoded = [tokenizer(response).input_ids for _, response, _, _ in ROWS]
-    width = max(map(len, encoded))
-    responses = torch.full((len(ROWS), width), tokenizer.pad_token_id)
-    mask = torch.zeros((len(ROWS), width + 1), dtype=torch.long)
-    mask[:, 0] = 1
-    for row, ids in enumerate(encoded):
-        responses[row, : len(ids)] = torch.tensor(ids)
-        mask[row, 1 : len(ids) + 1] = 1
-    return DataProto.from_dict(
-        tensors={
-            "prompts": torch.zeros((len(ROWS), 1), dtype=torch.long),
-            "responses": responses,
-            "attention_mask": mask,
-        },
-        non_tensors={
-            "data_source": np.array(["math"] * len(ROWS), dtype=object),
-            "reward_model": np.array([{"style": "rule", "ground_truth": gold} for gold, *_ in ROWS], dtype=object),
-            "extra_info": np.array([{"index": k} for k in range(len(ROWS))], dtype=object),
-        },
+def compose_with(tokenizer_folder: Path, manager: str, path: str) -> Any:
+    return compose(
+        tokenizer_folder,
+        f"reward.custom_reward_function.path={path}",
+        "+reward.custom_reward_function.reward_kwargs.timeout=0.5",
+        "+reward.custom_reward_function.reward_kwargs.workers=1",
+        f"reward.reward_manager.name={manager}",
     )
 
 
@@ -124,9 +84,10 @@ def test_reward_loop(ray_cluster: None, tokenizer_folder: Path, manager: str, pa
     from verl.experimental.reward_loop import RewardLoopManager
 
     del ray_cluster
-    loop = RewardLoopManager(compose(tokenizer_folder, manager, path))
+    loop = RewardLoopManager(compose_with(tokenizer_folder, manager, path))
     try:
-        data = batch(tokenizer_folder)
+        golds, responses = ([row[k] for row in ROWS] for k in (0, 1))
+        data = reward_batch(tokenizer_folder, responses, golds)
         # Twice: the first round starts the worker processes, the second must not be disturbed by the timeout.
         for _ in range(2):
             result = loop.compute_rm_score(data)
