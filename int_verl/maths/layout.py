@@ -17,6 +17,7 @@ _GONE = re.compile(
 )
 _DOTTED_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 _THIN = re.compile(
+    r"(\\\\|\\cr(?![a-zA-Z]))(?:\s*\[\s*-?[0-9.]+\s*[a-z]{2}\s*\])?|"  # the end of a row, and the space below it
     r"\\[,!;:>]|\\(?:thinspace|negthinspace|medspace|thickspace|enspace|quad|qquad)(?![a-zA-Z])|\\ |~|\\\n"
 )
 _FULL_STOP = re.compile(r"(?:\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])\s*)+$")
@@ -36,7 +37,7 @@ _GOES_ON = re.compile(r"\s*(?:[=<>]|\\(?:le|leq|ge|geq|approx|equiv|Rightarrow|i
 def without_layout(text: str) -> str:
     """``text`` without fonts, colours, spacing, frames, braces above or below, and environments of lines."""
     text = _GONE.sub(" ", _DOTTED_DELIMITER.sub("", text))
-    text = _FULL_STOP.sub("", _THIN.sub(" ", text))
+    text = _FULL_STOP.sub("", _THIN.sub(r"\1 ", text))
     if "\\begin" in text:
         text = _ONE_CELL.sub(r"\1", _LINES.sub(_joined, text))
     if "brace" in text or "bracket" in text:
