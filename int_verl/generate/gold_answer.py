@@ -10,7 +10,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
-from int_verl.maths.answer_items import Contradiction, Item, NamedGroup, NotUnderstood, Ratio, Text, Tuple, Value
+from int_verl.maths.answer_items import (
+    Contradiction,
+    Item,
+    NamedGroup,
+    NotUnderstood,
+    Ratio,
+    Text,
+    Tuple,
+    Value,
+    unbraced,
+)
 from int_verl.maths.brackets import nesting
 from int_verl.maths.nodes import (
     Call,
@@ -84,7 +94,7 @@ def _items(text: str) -> tuple[Item, ...]:
     """The items of a normalised text; none where it is too large or the reader gives up."""
     try:
         with IN_TURN, cheaply(MAX_BITS):
-            return read(text) if is_small(text) else ()
+            return unbraced(read(text)) if is_small(text) else ()
     except (*GIVES_UP, Costly):  # what cannot be read is compared as text
         return ()
 
@@ -92,7 +102,7 @@ def _items(text: str) -> tuple[Item, ...]:
 def _members(items: tuple[Item, ...]) -> tuple[str, ...]:
     """The texts of a list's items, or of a tuple's."""
     item = items[0] if len(items) == 1 else None
-    if isinstance(item, NamedGroup) or (isinstance(item, Tuple) and item.brackets not in ("[]", "[)", "(]")):
+    if isinstance(item, NamedGroup) or (isinstance(item, Tuple) and not item.is_interval):
         items = item.entries
     is_list = len(items) > 1 and all(isinstance(item, (Value, Tuple)) for item in items)
     return tuple(item.text for item in items) if is_list else ()

@@ -53,9 +53,9 @@ class Tuple(_Item):
     """Both of them, as ``()`` or ``[)``."""
 
     @property
-    def shape(self) -> str:
-        """The name, or else the brackets: what two pairs must have in common."""
-        return self.name or self.brackets
+    def is_interval(self) -> bool:
+        """Whether it can be nothing but an interval: ``[0, 1]`` or ``(0, 1]``."""
+        return len(self.entries) == 2 and self.brackets in ("[]", "(]", "[)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,3 +125,8 @@ Item: TypeAlias = (
     Value | Tuple | Set | Region | Equation | Inequality | Congruence | Ratio | NumeralInBase | NamedGroup
     | Text | Contradiction | NotUnderstood
 )  # fmt: skip
+
+
+def unbraced(answer: tuple[Item, ...]) -> tuple[Item, ...]:
+    """The members of a set that is all of an answer; any other answer as it is."""
+    return answer[0].members if len(answer) == 1 and isinstance(answer[0], Set) else answer

@@ -11,6 +11,7 @@ _SCAN = re.compile(
 )
 _BRACES = re.compile(r"\\.|[{}]", re.DOTALL)
 _OPEN = frozenset(["\\{", "\\lfloor", "\\lceil", "\\langle", "(", "[", "{"])
+_SEPARATORS = frozenset(",;")
 _CLOSE = frozenset(["\\}", "\\rfloor", "\\rceil", "\\rangle", ")", "]", "}"])
 
 
@@ -31,6 +32,11 @@ def cut(text: str, separators: frozenset[str]) -> list[tuple[str, str]]:
             before, start = token, match.end()
     pieces.append((before, text[start:]))
     return pieces
+
+
+def members(text: str) -> list[str]:
+    """What commas and semicolons separate."""
+    return [piece.strip() for _, piece in cut(text, _SEPARATORS)]
 
 
 def bracketed(text: str) -> tuple[str, str] | None:

@@ -67,8 +67,56 @@ def without_points(pieces: Pieces) -> Pieces | None:
     return tuple(Interval(low, False, high, False) for low, high in pairwise(bounds))
 
 
-def _position(bound: Node) -> Any:
-    """A bound as an mpf."""
+def intersection(first: Pieces, second: Pieces) -> Pieces | None:
+    """What lies in both; None if some bound is not a constant."""
+    if not first or not second:
+        return ()
+    try:
+        return tuple(_overlap(a, b) for a in first for b in second)
+    except NO_VALUE:
+        return None
+
+
+def _overlap(a: Interval, b: Interval) -> Interval:
+    """What two intervals have in common; where that is nothing, its bounds are in the wrong order."""
+    low = max(a, b, key=lambda piece: (position(piece.low), not piece.low_closed))
+    high = min(a, b, key=lambda piece: (position(piece.high), piece.high_closed))
+    return Interval(low.low, low.low_closed, high.high, high.high_closed)
+
+
+def joined(conditions: Sequence[Pieces]) -> Pieces | None:
+    """What a list of conditions on one number admits: one of them is enough, unless that says nothing.
+
+    ``x < 1, x > 3`` is a union. ``x > 1, x \\le 3`` is an intersection, for its union is the whole line; and a
+    condition like ``x \\ne 2`` takes away from all the others.
+
+    Returns:
+        None where some bound is not a constant.
+    """
+    holes = [pieces for pieces in conditions if _is_all_but_points(pieces)]
+    others = [pieces for pieces in conditions if not _is_all_but_points(pieces)]
+    rest: Pieces | None = tuple(piece for pieces in others for piece in pieces)
+    if rest is None or not others or _is_all_but_points(rest):
+        rest, holes = (EVERYWHERE,), [*others, *holes]
+    for pieces in holes:
+        rest = None if rest is None else intersection(rest, pieces)
+    return rest
+
+
+def _is_all_but_points(pieces: Pieces) -> bool:
+    """Whether ``pieces`` are the line, or all of it but single numbers."""
+    merged = _merged(pieces)
+    if not merged or not infinite(merged[0].low) or not infinite(merged[-1].high):
+        return False
+    return all(position(below.high) == position(above.low) for below, above in pairwise(merged))
+
+
+def position(bound: Node) -> Any:
+    """A bound as an mpf.
+
+    Raises:
+        Unsupported: it is no real constant.
+    """
     if infinite(bound):
         return -mp.inf if isinstance(bound, Negative) else mp.inf
     value = constant(bound)
@@ -81,7 +129,7 @@ def _merged(pieces: Pieces) -> Sequence[Interval] | None:
     """Disjoint pieces in order; None if some bound is not a constant."""
     try:
         placed = sorted(
-            ((_position(piece.low), not piece.low_closed, _position(piece.high), piece) for piece in pieces),
+            ((position(piece.low), not piece.low_closed, position(piece.high), piece) for piece in pieces),
             key=lambda entry: entry[:2],
         )
     except NO_VALUE:

@@ -160,6 +160,17 @@ def of_many(name: str, arguments: tuple[Node, ...]) -> Node:
     return Call(name, finite) if finite else least
 
 
+def letters(node: Node) -> str | None:
+    """The letters of a product of variables and constants, ``AB``; None for anything else."""
+    match node:
+        case Variable() | Constant():
+            return node.name
+        case Multiply():
+            left, right = letters(node.left), letters(node.right)
+            return None if left is None or right is None else left + right
+    return None
+
+
 def parts(node: Node) -> tuple[Node, ...]:
     """The trees directly below a node."""
     match node:

@@ -39,6 +39,14 @@ def parse(text: str) -> Node:
     return node
 
 
+def parsed(*texts: str) -> tuple[Node, ...] | None:
+    """The trees of some expressions; None if one of them is not understood."""
+    try:
+        return tuple(map(parse, texts))
+    except Unsupported:
+        return None
+
+
 class _Parser:
     def __init__(self, tokens: list[Token]) -> None:
         self.tokens = [*tokens, _END]
@@ -289,7 +297,10 @@ class _Parser:
         if name in ("sum", "prod"):
             return self.series("sum" if name == "sum" else "prod")
         if name in ACCENTS:
-            return self.variable(f"{name}({_spell(self.argument())})")
+            letters = nodes.letters(self.argument())
+            if letters is None:
+                raise Unsupported("accent")
+            return self.variable(f"{name}({letters})")
         if name in NAMES:
             return self.variable("\\" + name)
         if name == "begin":
@@ -386,13 +397,3 @@ def _number(text: str) -> Node:
     if not digits:
         raise Unsupported("a point without digits")
     return nodes.Number(Fraction(digits))
-
-
-def _spell(node: Node) -> str:
-    """A short name for a product of variables, for accents: ``\\overline{AB}``."""
-    match node:
-        case nodes.Variable() | nodes.Constant():
-            return node.name
-        case nodes.Multiply():
-            return _spell(node.left) + _spell(node.right)
-    raise Unsupported("accent")

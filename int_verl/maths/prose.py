@@ -11,7 +11,6 @@ WORD_VALUES = {
     "infinity": "\\infty", "positive infinity": "\\infty", "negative infinity": "-\\infty", "inf": "\\infty",
     "no solution": "\\emptyset", "no solutions": "\\emptyset", "empty set": "\\emptyset", "the empty set": "\\emptyset",
     "no real solutions": "\\emptyset", "no real solution": "\\emptyset",
-    "all real numbers": "\\mathbb{R}", "all reals": "\\mathbb{R}", "all real": "\\mathbb{R}",
     "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7", "eight": "8",
     "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
 }  # fmt: skip

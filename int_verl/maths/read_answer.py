@@ -15,21 +15,21 @@ from functools import lru_cache
 from int_verl.maths import answer_items as items
 from int_verl.maths import nodes, prose
 from int_verl.maths.answer_items import Item
-from int_verl.maths.brackets import bracketed, cut
+from int_verl.maths.brackets import bracketed, cut, members
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
-from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, without_points
+from int_verl.maths.inequalities import FALLING, RISING, inequality
 from int_verl.maths.marks_in_words import with_signs
-from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, features, variables, with_sign
+from int_verl.maths.nodes import Node, variables
 from int_verl.maths.numerals import numeral, with_subscripts
-from int_verl.maths.parse_expression import parse
+from int_verl.maths.parse_expression import parsed
 from int_verl.maths.quantities import quantity
+from int_verl.maths.regions import from_words, region, simple_region, where
+from int_verl.maths.signs import both_signs, combined, signed_groups
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
-from int_verl.maths.undecided import Unsupported
 
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
 _MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
-_SEPARATORS = frozenset(",;")
 
 
 def ambiguous(text: str) -> bool:
@@ -52,7 +52,7 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
         text = _MATH_DOLLARS.sub(" ", text).strip()
-    text = prose.with_separators(with_subscripts(with_signs(with_moduli(text))))
+    text = prose.with_separators(with_subscripts(with_signs(with_moduli(from_words(text)))))
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         text = prose.WORD_VALUES[words]
@@ -63,20 +63,13 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         if value is None and not prose.may_end_in_unit(text):
             return (items.Text(text),)
         text = text if value is None else value
-    pieces = each_with_modulus([piece for piece in _pieces(text) if piece])
+    pieces = each_with_modulus([piece for piece in members(text) if piece])
     if len(pieces) > MAX_ITEMS:
         raise TooLarge("items")
     if not pieces:
         return (items.Text(text),)
     found = united([item for piece in pieces for item in _item(piece)])
-    if len(found) == 1 and isinstance(found[0], items.Set):
-        return found[0].members
     return _with_names(found)
-
-
-def _pieces(text: str) -> list[str]:
-    """What commas and semicolons separate."""
-    return [piece.strip() for _, piece in cut(text, _SEPARATORS)]
 
 
 def _with_names(found: list[Item]) -> tuple[Item, ...]:
@@ -106,9 +99,7 @@ def _named(found: Sequence[Item], name: str) -> list[Item]:
 
 _ARROWS = frozenset(["\\Rightarrow", "\\implies", "\\iff", "\\Leftrightarrow"])
 _APPROXIMATE = frozenset(["\\approx", "\\simeq", "\\sim"])
-_RISING = frozenset(["<", "\\le"])
-_FALLING = frozenset([">", "\\ge"])
-_RELATIONS = _ARROWS | _APPROXIMATE | _RISING | _FALLING | {
+_RELATIONS = _ARROWS | _APPROXIMATE | RISING | FALLING | {
     "=", "\\ne", "\\in", "\\equiv", "\\cong", "\\notin", "\\subset", "\\subseteq", "\\to",
     "\\mapsto", "\\rightarrow", "\\colon",
 }  # fmt: skip
@@ -123,14 +114,14 @@ def _item(text: str) -> Sequence[Item]:
     parts = cut(text, _RELATIONS)
     if len(parts) == 1:
         return _value(text)
-    union = _region(text) if "\\cup" in text and "\\in" not in text else None
+    union = region(text) if "\\cup" in text and "\\in" not in text else None
     return _relation(text, parts) if union is None else [items.Region(text, union)]
 
 
 # -- values
 
 
-_SUCH_THAT = frozenset(["|", "\\mid", ":"])
+_SUCH_THAT = frozenset(["|", ":"])
 
 
 def _value(text: str, name: str = "") -> Sequence[Item]:
@@ -147,15 +138,18 @@ def _value(text: str, name: str = "") -> Sequence[Item]:
     in_base = numeral(text)
     if in_base is not None:
         return [items.NumeralInBase(text, *in_base, name=name)]
-    region = _region(text)
-    if region is not None:
-        return [items.Region(text, region, name=name)]
+    subset = region(text)
+    if subset is not None:
+        return [items.Region(text, subset, name=name)]
+    signed = signed_groups(text)
+    if signed is not None:
+        return [item for group in signed for item in _value(group, name)]
     enclosed = _enclosed(text, name)
     if enclosed is not None:
-        return [enclosed]
+        return enclosed
     ratio = [piece for _, piece in cut(text, frozenset(":"))]
     if len(ratio) > 1:
-        terms = _parsed(*ratio)
+        terms = parsed(*ratio)
         return [_not_parsed(text, name) if terms is None else items.Ratio(text, terms, name=name)]
     return _expression(text, name)
 
@@ -164,28 +158,31 @@ def _not_parsed(text: str, name: str = "") -> items.Text | items.NotUnderstood:
     return items.Text(text, name=name) if prose.is_prose(text) else items.NotUnderstood(text, name=name)
 
 
-def _enclosed(text: str, name: str) -> Item | None:
-    """A set or a tuple; None for anything else."""
+def _enclosed(text: str, name: str) -> Sequence[Item] | None:
+    """A set, or a tuple, or several where it holds a ``\\pm``; None for anything else."""
     enclosed = bracketed(text)
     if enclosed is None:
         return None
     brackets, inner = enclosed
-    pieces = _pieces(inner)
+    pieces = members(inner)
     if brackets == "\\{\\}" or (brackets == "{}" and len(pieces) > 1):
-        if len(cut(inner, _SUCH_THAT)) > 1:
-            return items.NotUnderstood(text, name=name)
-        return items.Set(text, read(inner, False), name=name)
+        return [_set(text, inner, name)]
     if len(pieces) == 1:
         return None
     if len(pieces) > MAX_ITEMS:
         raise TooLarge("items")
-    entries: list[Item] = []
-    for piece in pieces:
-        entry = _item(piece)
-        if len(entry) != 1 or not piece:
-            return items.NotUnderstood(text, name=name)
-        entries.append(entry[0])
-    return items.Tuple(text, tuple(entries), brackets, name=name)
+    if not all(pieces):
+        return [items.NotUnderstood(text, name=name)]
+    points = combined(inner, [_item(piece) for piece in pieces])
+    return [items.Tuple(text, entries, brackets, name=name) for entries in points]
+
+
+def _set(text: str, inner: str, name: str) -> Item:
+    """``\\{1, 2\\}`` or ``\\{x \\mid x > 2\\}``, of which ``inner`` stands in the braces."""
+    if ":" not in inner and (len(cut(inner, _SUCH_THAT)) - 1) % 2 == 0:  # bars in pairs are absolute values
+        return items.Set(text, read(inner, False), name=name)
+    subset = where(inner)
+    return items.NotUnderstood(text, name=name) if subset is None else items.Region(text, subset, name=name)
 
 
 def _unwrapped(text: str) -> str:
@@ -195,7 +192,7 @@ def _unwrapped(text: str) -> str:
         enclosed = bracketed(group or text)
         if enclosed is None or enclosed[0] not in ("{}", "()"):
             return text
-        if group is None and len(_pieces(enclosed[1])) > 1:
+        if group is None and len(members(enclosed[1])) > 1:
             return text
         text = enclosed[1].strip()
     return text
@@ -207,11 +204,9 @@ _NOT_MATHS = re.compile(r"[^\x20-\x7e]|[?@`\"]|(?<!\\)#|\\\\[A-Za-z]")
 def _expression(text: str, name: str) -> Sequence[Item]:
     core = text
     for _ in range(4):
-        tree = _parsed(core)
+        tree = parsed(core)
         if tree is not None and not prose.ends_in_unit(core):
-            if nodes.PlusMinus not in features(tree[0]):
-                return [items.Value(text, tree[0], name=name)]
-            return [items.Value(text, with_sign(tree[0], sign), name=name) for sign in (1, -1)]
+            return [items.Value(text, value, name=name) for value in both_signs(tree[0])]
         shorter = prose.without_unit(core)
         if shorter is None:
             break
@@ -220,7 +215,7 @@ def _expression(text: str, name: str) -> Sequence[Item]:
         if number is not None:
             return [items.Value(text, nodes.Number(number.value), number, name=name)]
         inner = bracketed(core)
-        if inner is not None and len(_pieces(inner[1])) > 1:
+        if inner is not None and len(members(inner[1])) > 1:
             return _value(core, name)
     if tree is not None:
         return [items.Value(text, tree[0], name=name)]
@@ -228,67 +223,6 @@ def _expression(text: str, name: str) -> Sequence[Item]:
     if words in prose.WORD_VALUES:
         return _value(prose.WORD_VALUES[words], name)
     return [items.Text(text, name=name) if _NOT_MATHS.search(text) else _not_parsed(text, name)]
-
-
-def _parsed(*texts: str) -> tuple[Node, ...] | None:
-    """The trees of some expressions; None if one of them is not understood."""
-    try:
-        return tuple(map(parse, texts))
-    except Unsupported:
-        return None
-
-
-# -- subsets of the line
-
-
-_REAL_NUMBERS = re.compile(r"\\mathbb\s*(?:\{\s*R\s*\}|R)")
-_OF_REGIONS = ("\\mathbb", "\\cup", "\\setminus", "\\infty")
-
-
-def _region(text: str) -> Pieces | None:
-    """The pieces of a union of intervals and finite sets; None for anything else."""
-    if text == "\\emptyset":
-        return ()
-    if not any(command in text for command in _OF_REGIONS):
-        return None
-    minus = cut(text, frozenset(["\\setminus"]))
-    if len(minus) == 2:
-        whole, removed = _region(minus[0][1].strip()), _simple_region(minus[1][1])
-        if whole is None or removed is None or len(whole) != 1 or not whole[0].is_everywhere:
-            return None
-        return without_points(removed)
-    pieces: list[Interval] = []
-    for _, part in cut(text, frozenset(["\\cup"])):
-        simple = _simple_region(part)
-        if simple is None:
-            return None
-        pieces.extend(simple)
-    return tuple(pieces)
-
-
-def _simple_region(text: str) -> Pieces | None:
-    """The real numbers, an inequality in one variable, an interval or a finite set; None for anything else."""
-    text = text.strip()
-    if _REAL_NUMBERS.fullmatch(text):
-        return (EVERYWHERE,)
-    parts = cut(text, _RELATIONS)
-    if len(parts) > 1:
-        found = _relation(text, parts)
-        return found[0].pieces if len(found) == 1 and isinstance(found[0], items.Region) else None
-    enclosed = bracketed(text)
-    if enclosed is None:
-        return None
-    brackets, inner = enclosed
-    ends = _pieces(inner)
-    finite = brackets in ("\\{\\}", "{}")
-    if not finite and (brackets[0] not in "([" or brackets[-1] not in ")]" or len(ends) != 2):
-        return None
-    trees = _parsed(*ends)
-    if trees is None:
-        return None
-    if finite:
-        return tuple(map(Interval.only, trees))
-    return (Interval.between(trees[0], brackets[0] == "[", trees[1], brackets[-1] == "]"),)
 
 
 # -- relations
@@ -312,11 +246,11 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
     if set(operators) == {"="}:
         return _equalities(text, sides)
     if operators[-1] == "\\in":
-        region = _region(sides[-1])
-        if region is None and sides[-1].startswith(("(", "[")):
-            region = _simple_region(sides[-1])
-        return _value(sides[-1], as_name(sides[0])) if region is None else [items.Region(text, region, name=sides[0])]
-    found = _inequality(text, sides, operators)
+        subset = region(sides[-1])
+        if subset is None and sides[-1].startswith(("(", "[")):
+            subset = simple_region(sides[-1])
+        return _value(sides[-1], as_name(sides[0])) if subset is None else [items.Region(text, subset, name=sides[0])]
+    found = inequality(text, sides, operators)
     return [_not_parsed(text) if found is None else found]
 
 
@@ -335,7 +269,7 @@ def _equalities(text: str, sides: list[str]) -> Sequence[Item]:
             return _value(left, as_name(last))
     elif is_name(left) or ((number is not None or constant) and (len(sides) > 2 or is_constant(last))):
         return values if constant else _named(values, as_name(left))
-    trees = _parsed(*sides[:2])
+    trees = parsed(*sides[:2])
     return [items.NotUnderstood(text) if trees is None else items.Equation(text, *trees)]
 
 
@@ -344,34 +278,4 @@ def _names_entries(left: str, values: Sequence[Item]) -> bool:
     enclosed = bracketed(left)
     if enclosed is None or enclosed[0] != "()" or len(values) != 1 or not isinstance(values[0], items.Tuple):
         return False
-    return len(_pieces(enclosed[1])) == len(values[0].entries)
-
-
-def _inequality(text: str, sides: list[str], operators: list[str]) -> items.Region | items.Inequality | None:
-    """An inequality of two or three sides, whose middle is a variable; None for anything else."""
-    if not _RISING | _FALLING | {"\\ne"} >= set(operators):
-        return None
-    trees = _parsed(*sides)
-    if trees is None:
-        return None
-    if operators == ["\\ne"]:
-        a, b = trees
-        if isinstance(a, nodes.Variable) and not variables(b):
-            either = (Interval(NEG_INFINITY, False, b, False), Interval(b, False, INFINITY, False))
-            return items.Region(text, either, name=a.name)
-        return items.Inequality(text, nodes.Subtract(a, b), "\\ne")
-    if set(operators) <= _FALLING:
-        trees, operators = trees[::-1], operators[::-1]
-    elif not set(operators) <= _RISING:
-        return None
-    closed = [operator in ("\\le", "\\ge") for operator in operators]
-    match trees:
-        case [nodes.Variable(name), high] if name not in variables(high):
-            return items.Region(text, (Interval.between(NEG_INFINITY, False, high, closed[0]),), name=name)
-        case [low, nodes.Variable(name)] if name not in variables(low):
-            return items.Region(text, (Interval.between(low, closed[0], INFINITY, False),), name=name)
-        case [low, high]:
-            return items.Inequality(text, nodes.Subtract(high, low), "<=" if closed[0] else "<")
-        case [low, nodes.Variable(name), high]:
-            return items.Region(text, (Interval.between(low, closed[0], high, closed[1]),), name=name)
-    return None
+    return len(members(enclosed[1])) == len(values[0].entries)

@@ -13,14 +13,14 @@ from dataclasses import replace
 from fractions import Fraction
 
 from int_verl.maths import answer_items as items
-from int_verl.maths.answer_items import Item
+from int_verl.maths.answer_items import Item, unbraced
 from int_verl.maths.equality import equal
-from int_verl.maths.intervals import Interval, Pieces, same_region
-from int_verl.maths.nodes import Divide, Matrix, Multiply, parts
+from int_verl.maths.intervals import Interval, Pieces, joined, same_region, without_points
+from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_congruence import is_residue, same_congruence
-from int_verl.maths.same_value import same_equation, same_inequality, same_value
+from int_verl.maths.same_value import names_agree, same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
 
 
@@ -32,6 +32,32 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         TooLarge: beyond the limits.
     """
     gold, answer = _joined(gold), _joined(answer)
+    braced = [len(side) == 1 and isinstance(side[0], items.Set) for side in (gold, answer)]
+    if braced[0] != braced[1] and _holds_one_set(unbraced(gold if braced[0] else answer)):
+        return False
+    if not any(braced) and _repeats(gold, answer):
+        return False
+    return _same_members(unbraced(gold), unbraced(answer))
+
+
+def _repeats(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
+    """``7, 7, 7`` for 7; but ``\\frac12`` or 0.5 is one value in two spellings."""
+    is_one = len(gold) == 1 and isinstance(gold[0], (items.Value, items.Tuple))
+    return is_one and len({item.text for item in answer}) < len(answer)
+
+
+def _holds_one_set(members: tuple[Item, ...]) -> bool:
+    """Braces around a lone value count for nothing, but the set of a set is not that set."""
+    match members:
+        case (items.Set() | items.Region(),):
+            return True
+        case (items.Tuple() as pair,):
+            return pair.is_interval
+    return False
+
+
+def _same_members(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
+    """Whether two lists have the same members, however often."""
     if len(gold) == 1 and len(answer) == 1:
         return same_item(gold[0], answer[0])
     if any(isinstance(item, items.Contradiction) for item in answer):
@@ -50,12 +76,22 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
 
 
 def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
-    """``x < 0 or x > 2`` as one region; nothing else changes."""
-    regions = [item for item in side if isinstance(item, items.Region) and item.name]
-    if 1 < len(regions) == len(side) and len({region.name for region in regions}) == 1:
-        pieces = tuple(piece for region in regions for piece in region.pieces)
-        return (items.Region(" ; ".join(region.text for region in regions), pieces, name=regions[0].name),)
-    return side
+    """``x < 0 or x > 2`` and ``1 < x < 9, x \\ne 5`` as one region; nothing else changes."""
+    first = side[0]
+    if len(side) == 1 or not isinstance(first, items.Region) or not first.name:
+        return side
+    conditions: list[Pieces] = []
+    for item in side:
+        match item:
+            case items.Region() if item.name == first.name:
+                conditions.append(item.pieces)
+            case items.Value(name="", tree=tree) if not variables(tree) and "\\ne" in first.text:
+                # x \ne 1, 2
+                conditions.append(without_points((Interval.only(tree),)) or ())
+            case _:
+                return side
+    pieces = joined(conditions)
+    return side if pieces is None else (replace(first, text=" ; ".join(item.text for item in side), pieces=pieces),)
 
 
 def _taken_apart(
@@ -70,7 +106,7 @@ def _taken_apart(
             if len(named) == len(other):
                 # a = 1, b = 2 against 1, 2
                 return _in_order, named
-        case (items.Tuple(entries=entries, shape="()" | "\\langle\\rangle"),) if len(entries) == len(other) > 2:
+        case (items.Tuple(entries=entries, brackets="()" | "\\langle\\rangle"),) if len(entries) == len(other) > 2:
             return _in_order, entries
     return None
 
@@ -155,7 +191,7 @@ def same_item(gold: Item, answer: Item) -> bool:
         case (items.Congruence(), _) | (_, items.Congruence()):
             return False
         case items.Set(), items.Set():
-            return same(gold.members, answer.members)
+            return _same_members(gold.members, answer.members)
         case (items.Equation() | items.Value()) as one, (items.Equation() | items.Value()) as other:
             return same_equation(one, other)
         case (items.Inequality() | items.Region()) as one, (items.Inequality() | items.Region()) as other:
@@ -196,8 +232,10 @@ def _chosen_option(gold: Item, answer: Item) -> bool | None:
 def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     if len(gold.entries) != len(answer.entries):
         return False
-    shapes = {gold.shape, answer.shape}
-    if len(shapes) > 1 and (len(gold.entries) == 2 or not shapes <= {"()", "[]", "\\langle\\rangle"}):
+    if gold.name and answer.name and not names_agree(gold.name, answer.name):
+        return False
+    brackets = {gold.brackets, answer.brackets}
+    if len(brackets) > 1 and (len(gold.entries) == 2 or not brackets <= {"()", "[]", "\\langle\\rangle"}):
         return False
     undecided: Undecided | None = None
     for a, b in zip(gold.entries, answer.entries, strict=True):
@@ -216,8 +254,8 @@ def _interval(item: items.Region | items.Tuple) -> Pieces | None:
     if isinstance(item, items.Region):
         return item.pieces
     match item.entries:
-        case items.Value() as low, items.Value() as high if item.shape in ("()", "[]", "(]", "[)"):
-            return (Interval(low.tree, item.shape[0] == "[", high.tree, item.shape[1] == "]"),)
+        case items.Value() as low, items.Value() as high if item.is_interval or item.brackets == "()":
+            return (Interval(low.tree, item.brackets[0] == "[", high.tree, item.brackets[1] == "]"),)
     return None
 
 

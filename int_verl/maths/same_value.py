@@ -33,7 +33,7 @@ def same_value(gold: Value, answer: Value) -> bool:
 
 
 def _same_right_side(gold: Value, answer: Value) -> bool:
-    if gold.name and answer.name and not _names_agree(gold.name, answer.name):
+    if gold.name and answer.name and not names_agree(gold.name, answer.name):
         return False
     first, second = unit(gold.text), unit(answer.text)
     if {first, second} in ({"degree", "rad"}, {"degree", "radian"}):
@@ -67,7 +67,7 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
 _FUNCTION_NAME = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc|log|ln)")
 
 
-def _names_agree(gold: str, answer: str) -> bool:
+def names_agree(gold: str, answer: str) -> bool:
     """Whether two left-hand sides may name the same: not ``x`` and ``y``, nor a sine and a cosine."""
     if gold[0].lower() != answer[0].lower() and "\\" not in (gold[0], answer[0]):
         return False

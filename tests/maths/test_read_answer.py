@@ -26,8 +26,10 @@ def test_kinds(text: str, kind: str) -> None:
     assert type(item) is getattr(answer_items, kind)
 
 
-def test_a_set_is_its_members_unless_it_stands_in_something_else() -> None:
-    assert [type(item) for item in read(r"\{1, 2\}")] == [Value, Value]
+def test_a_set_is_one_item() -> None:
+    (whole,) = read(r"\{1, 2\}")
+    assert isinstance(whole, Set)
+    assert [type(item) for item in whole.members] == [Value, Value]
     (item,) = read(r"(\{1, 2\}, 3)")
     assert isinstance(item, Tuple)
     assert isinstance(item.entries[0], Set)
