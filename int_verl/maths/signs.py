@@ -6,6 +6,7 @@ In one expression they all go together: ``1 \\pm \\sqrt{2} \\mp x``. In the entr
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import product
@@ -32,9 +33,9 @@ def combined(text: str, entries: Sequence[Sequence[_Entry]]) -> list[tuple[_Entr
     Raises:
         TooLarge: there are too many.
     """
-    if _TIED.search(text):
-        return list(zip(*(entry if len(entry) == 2 else (entry[0], entry[0]) for entry in entries), strict=True))
-    if 2 ** sum(len(entry) > 1 for entry in entries) > MAX_ITEMS:
+    if _TIED.search(text) and all(len(entry) <= 2 for entry in entries):
+        return [tuple(entry[0] for entry in entries), tuple(entry[-1] for entry in entries)]
+    if math.prod(map(len, entries)) > MAX_ITEMS:
         raise TooLarge("items")
     return list(product(*entries))
 
