@@ -31,7 +31,10 @@ class _Item:
     text: str
     """The item as it was written, normalised."""
     name: str = field(default="", kw_only=True)
-    """What it is the value of: the left-hand side of a definition, without spaces, or the variable of a region."""
+    """What it is the value of: the left-hand side of a definition, without spaces, or the variable of a region.
+
+    An equation with a name gives the value of an expression in several names: ``m + n = 7``.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from int_verl.maths.arithmetic import mp, to_float
 from int_verl.maths.equality import constant, equal
-from int_verl.maths.nodes import Node, Number, PlusMinus, features, variables
+from int_verl.maths.nodes import Add, Multiply, Negative, Node, Number, PlusMinus, Power, Subtract, features, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.prose import is_prose, without_commands
 from int_verl.maths.size_limits import TooLarge
@@ -41,6 +41,31 @@ def is_name(left: str) -> bool:
         return True
     # Sums, products and ratios of named quantities: V + E + F, AB : CD, |X|.
     return not re.search(r"(?<![A-Za-z_{^])[xyz](?![A-Za-z])", bare)
+
+
+_LETTERS = re.compile(r"[a-z]{2}|[a-d]{3,}|[k-n]{3,}|[p-t]{3,}|[u-z]{3,}")
+"""A product of names rather than a word."""
+_CHANGES = {"\\Delta", "\\delta", "\\partial", "\\nabla"}
+"""What makes one name with the next: ``\\Delta p``."""
+
+
+def relates_names(left: str) -> bool:
+    """Whether a left-hand side puts several names in relation: ``xy``, ``a + b + c``; not ``AB`` or ``h / r``.
+
+    Names in capitals are quantities of a figure, and ratios, functions and words are one quantity.
+    """
+    left = left.strip()
+    if _NAME.fullmatch(left):
+        return _LETTERS.fullmatch(left) is not None
+    try:
+        tree = parse(left)
+    except (Unsupported, TooLarge):
+        return False
+    names = variables(tree) - _CHANGES
+    words = any(len(name.partition("_")[0]) > 1 and not name.startswith("\\") for name in names)
+    if words or not isinstance(tree, (Add, Subtract, Multiply, Power, Negative)):
+        return False
+    return sum(name[0].islower() or name[0] == "\\" for name in names) > 1
 
 
 def as_name(left: str) -> str:

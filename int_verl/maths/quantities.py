@@ -26,7 +26,7 @@ class Quantity:
     """``"%"``, ``"degree"``, ``"$"`` or ``""``."""
 
 
-_ASSIGNED = re.compile(r"\\?[A-Za-z]{1,8}(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]{1,6}\}))?\s?=\s?(?=[^=])")
+_ASSIGNED = re.compile(r"(?:\\[A-Za-z]{1,8}|[A-Z]{1,8}|[a-z])(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]{1,6}\}))?\s?=\s?(?=[^=])")
 
 
 @lru_cache(maxsize=16_384)

@@ -17,7 +17,7 @@ from int_verl.maths import nodes, prose
 from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut, members
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
-from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name
+from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, relates_names
 from int_verl.maths.inequalities import FALLING, RISING, inequality
 from int_verl.maths.marks_in_words import with_signs
 from int_verl.maths.nodes import Node, variables
@@ -268,9 +268,23 @@ def _equalities(text: str, sides: list[str]) -> Sequence[Item]:
         if is_name(last):
             return _value(left, as_name(last))
     elif is_name(left) or ((number is not None or constant) and (len(sides) > 2 or is_constant(last))):
+        if relates_names(left):
+            return _related(text, left, values)
         return values if constant else _named(values, as_name(left))
     trees = parsed(*sides[:2])
     return [items.NotUnderstood(text) if trees is None else items.Equation(text, *trees)]
+
+
+def _related(text: str, left: str, values: Sequence[Item]) -> Sequence[Item]:
+    """``mn = 7``: an equation, which may also tell the value of its left-hand side."""
+    tree = parsed(left)
+    if tree is None or not all(isinstance(value, items.Value) for value in values):
+        return values
+    return [
+        items.Equation(text, tree[0], value.tree, name="" if variables(value.tree) else as_name(left))
+        for value in values
+        if isinstance(value, items.Value)
+    ]
 
 
 def _names_entries(left: str, values: Sequence[Item]) -> bool:

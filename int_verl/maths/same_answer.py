@@ -192,6 +192,9 @@ def same_item(gold: Item, answer: Item) -> bool:
             return False
         case items.Set(), items.Set():
             return _same_members(gold.members, answer.members)
+        case items.Value(name=""), items.Equation(name=asked) if asked:
+            # ``m + n = 7`` for 7: the problem may have asked for the sum. A gold relation is all of itself.
+            return same_value(gold, items.Value(answer.text, answer.right))
         case (items.Equation() | items.Value()) as one, (items.Equation() | items.Value()) as other:
             return same_equation(one, other)
         case (items.Inequality() | items.Region()) as one, (items.Inequality() | items.Region()) as other:

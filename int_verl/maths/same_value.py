@@ -11,7 +11,7 @@ from int_verl.maths import nodes
 from int_verl.maths.answer_items import Equation, Inequality, Region, Value
 from int_verl.maths.arithmetic import magnitude, mp
 from int_verl.maths.equality import constant, equal, proportional
-from int_verl.maths.nodes import Node, changed, features, infinite, parts, replaced, same_tree, variables
+from int_verl.maths.nodes import Node, changed, features, infinite, parts, replaced, same_tree, variables, walk
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.prose import unit
 from int_verl.maths.quantities import Quantity, agrees, quantities_agree
@@ -142,7 +142,29 @@ def _rounds_to(gold: Quantity, tree: Node) -> bool:
 def same_equation(gold: Equation | Value, answer: Equation | Value) -> bool:
     """Whether two equations or definitions (``y = 2x + 3``) are one up to a constant factor; not for a bare value."""
     first, second = _sides_apart(gold), _sides_apart(answer)
-    return first is not None and second is not None and proportional(first, second) is not None
+    if first is None or second is None:
+        return False
+    return any(
+        proportional(a, b) for a, b in ((first, second), (_without_quotients(first), _without_quotients(second)))
+    )
+
+
+_MAX_DENOMINATORS = 8
+
+
+def _without_quotients(tree: Node) -> Node:
+    """A tree times its denominators in variables: with ``y - 6/x`` it is zero, and so is ``xy - 6``."""
+    denominators: list[Node] = []
+    for node in walk(tree):
+        if isinstance(node, nodes.Divide) and variables(node.right) and not _among(denominators, node.right):
+            denominators.append(node.right)
+    for denominator in denominators[:_MAX_DENOMINATORS]:
+        tree = nodes.Multiply(tree, denominator)
+    return tree
+
+
+def _among(trees: list[Node], tree: Node) -> bool:
+    return any(same_tree(tree, other) for other in trees)
 
 
 def _sides_apart(item: Equation | Value) -> Node | None:
