@@ -13,12 +13,20 @@ class UserError(ValueError):
     """
 
 
+class RefusedRequestError(UserError):
+    """A server says that this request is wrong, and would say it again."""
+
+
 class EngineError(RuntimeError):
     """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
 
 
 class TransientEngineError(EngineError):
     """One request failed where the same request may succeed when it is made again."""
+
+
+class LostRequestError(EngineError):
+    """One request was given up, within the share of them that may be; the message has the engine's words."""
 
 
 class TrainerError(RuntimeError):

@@ -64,6 +64,10 @@ class StageProgress:
         self.counts[what] += number
         self._show()
 
+    def warn(self, sentence: str) -> None:
+        """Say now, on a line that stays, what the user would want to know before the end."""
+        self.console.print(f"{self.stage}: ! {sentence}", style="yellow", markup=False, highlight=False)
+
     def advance(self, position: int, note: str = "") -> None:
         self._position, self._note = position, note
         self._show()

@@ -32,6 +32,7 @@ PROVENANCE = [
     pa.field("prompt_tokens", pa.int32()),
     pa.field("completion_tokens", pa.int32()),
     pa.field("finish_reason", pa.string()),
+    pa.field("fault", pa.string()),  # of a request that was given up: the engine's words
 ]
 
 PROBLEM = pa.schema(

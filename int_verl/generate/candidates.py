@@ -47,6 +47,11 @@ class Candidate:
         return sum(row["finish_reason"] is not None for row in self.rollouts)
 
     @property
+    def fits(self) -> bool:
+        """Whether its prompt has room for a continuation."""
+        return any(row["outcome"] != "prompt_too_long" for row in self.rollouts)
+
+    @property
     def correct(self) -> int:
         return sum(row["correct"] for row in self.rollouts)
 
@@ -84,7 +89,7 @@ class Candidate:
             "guided_correct": self.correct,
             "guided_truncated": sum(row["outcome"] == "truncated" for row in self.rollouts),
             "guided_tokens": sum(row["completion_tokens"] for row in self.rollouts),
-            "not_drawn": planned - self.drawn if self.drawn else 0,
+            "not_drawn": planned - len(self.rollouts) if self.drawn else 0,
             "kept": kept,
         }
 

@@ -10,6 +10,9 @@ from rich.table import Table
 if TYPE_CHECKING:
     from int_verl.generate.problem_rows import ProblemRows
 
+_REASONS = 5
+"Different words of lost requests that a stage's counts name."
+
 
 class Funnel:
     """Counts rows as they are written."""
@@ -35,7 +38,8 @@ class Funnel:
                 "cut_inside_token": 0,
             },
         }
-        "What the manifests hold: stage -> counts; `context_length_needed` only where a prompt did not fit."
+        """What the manifests hold: stage -> counts. `context_length_needed` only where a prompt did not fit, and only
+        where a request was given up `lost`: the engine's words -> requests."""
         self._tokens_saved = 0.0
 
     def add(self, rows: ProblemRows) -> None:
@@ -68,6 +72,9 @@ class Funnel:
         asked = (rows.attempts, [*rows.guided_solutions, *rows.proposals], rows.guided)
         for counts, stage_rows in zip(self.counts.values(), asked, strict=True):
             for row in stage_rows:
+                if row["fault"]:
+                    lost = counts.setdefault("lost", {})
+                    _add_one(lost, row["fault"] if row["fault"] in lost or len(lost) < _REASONS else "other reasons")
                 if "prompt_too_long" in (row.get("outcome"), row.get("status")):
                     needed = row["prompt_tokens"] + row["max_tokens"]
                     counts["context_length_needed"] = max(counts.get("context_length_needed", 0), needed)
@@ -108,6 +115,9 @@ def funnel_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
         if guide["rollouts_not_drawn"]:
             table.add_row("  not drawn", _number(guide["rollouts_not_drawn"]), tokens_saved(guide))
         table.add_row("interventions kept", _number(guide["kept"]), f"over {_number(guide['kept_problems'])} problems")
+    for stage, of_stage in counts.items():
+        for words, number in of_stage.get("lost", {}).items():
+            table.add_row(f"lost in {stage}", _number(number), words)
     table.caption = context_length_needed(counts)
     return table
 

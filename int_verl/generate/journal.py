@@ -100,6 +100,10 @@ class Journal:
             self._execute("COMMIT")
         elif version != _FORMAT:
             raise UserError(f"{self.path}: journal format {version}, this version reads {_FORMAT}; use another run.dir")
+        # Losses came later than the format.
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS losses (key BLOB PRIMARY KEY, words TEXT NOT NULL, runs INTEGER NOT NULL)"
+        )
 
     def get(self, key: bytes) -> Completion | None:
         """The completion, or None if there is none that is whole."""
@@ -122,11 +126,20 @@ class Journal:
             (key, completion.finish_reason, tokens, token_ids, checksum),
         )
 
+    def losses(self) -> dict[bytes, tuple[str, int]]:
+        """Requests that were given up: key -> (the engine's words, in how many runs)."""
+        return {key: (words, runs) for key, words, runs in self._execute("SELECT key, words, runs FROM losses")}
+
+    def put_loss(self, key: bytes, words: str, runs: int) -> None:
+        """Keep that a request was given up."""
+        self._execute("INSERT OR REPLACE INTO losses VALUES (?, ?, ?)", (key, words, runs))
+
     def absorb(self, other: Path) -> None:
         """Take in what another journal holds; what is here already stays."""
         Journal(other).close()  # is it one, and free?
         self._execute("ATTACH ? AS other", (str(other),))
         self._execute("INSERT OR IGNORE INTO completions SELECT * FROM other.completions ORDER BY rowid")
+        self._execute("INSERT OR IGNORE INTO losses SELECT * FROM other.losses ORDER BY rowid")
         self._execute("DETACH other")
 
     def __len__(self) -> int:

@@ -96,7 +96,7 @@ class OneProblem:
         request = self._request(
             self.prompt_ids, settings.sampling, ("sample", self.problem.id, index), (_SAMPLE, index)
         )
-        draw = await self.policy.draw(request, self.prompts.solve_version)
+        draw = await self._draw(self.policy, request, self.prompts.solve_version)
         outcome, answer = await self._judge(draw)
         self.watcher.count("attempts")
         text = draw.text or ""
@@ -133,7 +133,8 @@ class OneProblem:
         """The outcome of a response that begins with `start`, and its answer.
 
         The outcome is the grader's verdict; `truncated` for a response that is not correct and that the length limit
-        cut off; `unclosed_thinking` for one that ended in its thinking; `prompt_too_long` if there is none.
+        cut off; `unclosed_thinking` for one that ended in its thinking; `prompt_too_long` or `lost` if there is
+        none.
         """
         if draw.answer(start) is None:
             return draw.no_answer, None
@@ -176,7 +177,7 @@ class OneProblem:
             ("guided_solution", self.problem.id),
             (_GUIDED_SOLUTION,),
         )
-        draw = await self.proposer.draw(request, self.prompts.guided_solution_version)
+        draw = await self._draw(self.proposer, request, self.prompts.guided_solution_version)
         answered = draw.answer()
         answer = (answered or "").strip()
         status = "written" if answer else "empty"
@@ -199,7 +200,7 @@ class OneProblem:
             prompt_ids = self.proposer.codec.prompt_ids(*turns, content)
         purpose = ("propose", self.problem.id, attempt.index, index)
         request = self._request(prompt_ids, self.settings.propose.sampling, purpose, (_VERIFY, attempt.index, index))
-        draw = await self.proposer.draw(request, self.prompts.verify_version, send=turns is not None)
+        draw = await self._draw(self.proposer, request, self.prompts.verify_version, send=turns is not None)
         status, intervention, misplaced = self._read(draw, attempt)
         if turns is None:
             status = "no_guided_solution"
@@ -263,7 +264,7 @@ class OneProblem:
             for candidate, rows in zip(live, wave, strict=True):
                 drawn += rows
                 candidate.rollouts += rows
-            live = [candidate for candidate in live if candidate.drawn]  # the prompts of the others do not fit
+            live = [candidate for candidate in live if candidate.fits]
             if settings.stop_at_first_success:
                 live = [candidate for candidate in live if not candidate.correct]
             if not live or (one_is_enough and any(candidate.correct for candidate in candidates)):
@@ -280,7 +281,7 @@ class OneProblem:
             purpose = ("guide", condition, self.problem.id, attempt, proposal, index)
             order = (_GUIDE, attempt, proposal, _CONDITIONS.index(condition), index)
             request = self._request(context_ids, settings.sampling, purpose, order)
-            draw = await self.policy.draw(request, self.prompts.solve_version)
+            draw = await self._draw(self.policy, request, self.prompts.solve_version)
             outcome, answer = await self._judge(draw, begun)
             self.watcher.count("guided" if condition == "intervention" else "control")
             if outcome == "correct" and condition == "intervention":
@@ -339,6 +340,12 @@ class OneProblem:
             "model_revision": self.policy.model.revision,
             "prompt_version": self.prompts.verify_version,
         }
+
+    async def _draw(self, sampler: Sampler, request: Request, prompt_version: str, send: bool = True) -> Draw:
+        draw = await sampler.draw(request, prompt_version, send)
+        if draw.lost:
+            self.watcher.count("lost")
+        return draw
 
     def _request(
         self, prompt_ids: tuple[int, ...], sampling: Sampling, purpose: tuple[str | int, ...], order: tuple[int, ...]

@@ -5,10 +5,12 @@ from __future__ import annotations
 from array import array
 from dataclasses import dataclass
 
+from int_verl.errors import LostRequestError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.model import LocalModel
 from int_verl.generate.problem_rows import Row
+from int_verl.generate.sameness import Sameness
 from int_verl.generate.thinking import answer_in
 
 
@@ -19,10 +21,14 @@ class Draw:
     token_ids: tuple[int, ...]
     "The completion's, without the end token."
     text: str | None
-    "The same as text; None: the prompt did not fit, or was not sent."
+    "The same as text; None: the prompt did not fit, was not sent, or the request was lost."
     opened_thinking: str
     provenance: Row
     "The columns that every generated row has, `int_verl.records.PROVENANCE`."
+
+    @property
+    def lost(self) -> bool:
+        return self.provenance["fault"] is not None
 
     @property
     def cut_off(self) -> bool:
@@ -36,7 +42,7 @@ class Draw:
     def no_answer(self) -> str:
         """Why there is no answer, where there is none."""
         if self.text is None:
-            return "prompt_too_long"
+            return "lost" if self.lost else "prompt_too_long"
         return "truncated" if self.cut_off else "unclosed_thinking"
 
 
@@ -47,6 +53,8 @@ class Sampler:
     engine: Engine
     "Where its completions come from; normally a `JournaledEngine`."
     model: LocalModel
+    sameness: Sameness | None = None
+    "Told of every completion."
 
     @property
     def codec(self) -> ChatCodec:
@@ -54,9 +62,14 @@ class Sampler:
 
     async def draw(self, request: Request, prompt_version: str, send: bool = True) -> Draw:
         """Ask the engine, unless the prompt does not fit with its new tokens or is not to be sent."""
-        prompt_ids, sampling, completion = request.prompt_ids, request.sampling, None
+        prompt_ids, sampling, completion, fault = request.prompt_ids, request.sampling, None, None
         if send and len(prompt_ids) + sampling.max_tokens <= self.model.context_length:
-            completion = await self.engine.generate(request)
+            try:
+                completion = await self.engine.generate(request)
+            except LostRequestError as error:
+                fault = str(error)
+        if completion and self.sameness:
+            self.sameness.see(request, completion)
         token_ids = self.codec.without_end(completion.token_ids) if completion else ()
         provenance = {
             "model": self.model.name,
@@ -73,6 +86,7 @@ class Sampler:
             "prompt_tokens": len(prompt_ids),
             "completion_tokens": len(completion.token_ids) if completion else 0,
             "finish_reason": completion.finish_reason if completion else None,
+            "fault": fault,
         }
         text = self.codec.decode(token_ids) if completion else None
         return Draw(token_ids, text, self.codec.opened_thinking, provenance)

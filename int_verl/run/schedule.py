@@ -82,10 +82,12 @@ class Schedule:
             self.folder.remember(self.config, IDENTITY)
             made: set[str] = set()
             for stage in self.stages:
+                if stage.name in made:
+                    self.console.print(f"[green]✓[/] {stage.name}: made with the stage before", highlight=False)
+                    continue
                 task = self._task(stage)
                 if task.action == "skip":
-                    reason = "made with the stage before" if stage.name in made else task.reason
-                    self.console.print(f"[green]✓[/] {stage.name}: {reason}", highlight=False)
+                    self.console.print(f"[green]✓[/] {stage.name}: {task.reason}", highlight=False)
                     continue
                 self.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({task.reason})", highlight=False)
                 made |= self._execute(task)
@@ -114,6 +116,8 @@ class Schedule:
         missing = [path for path in stage.outputs().values() if not (self.folder / path).exists()]
         if missing:
             return Task(stage, "resume", f"{missing[0]} is missing")
+        if reason := stage.goes_on(manifest.counts):
+            return Task(stage, "resume", reason)
         return Task(stage, "skip", f"done in {manifest.seconds:.0f} s, unchanged")
 
     def _task(self, stage: Stage) -> Task:

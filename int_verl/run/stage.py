@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from rich.console import Console
@@ -40,6 +41,10 @@ class Stage(ABC):
     @abstractmethod
     def outputs(self) -> dict[str, str]:
         """Name -> path in the run's folder."""
+
+    def goes_on(self, counts: Mapping[str, Any]) -> str | None:  # noqa: ARG002
+        """Why there is more to do although it is done, by the counts of its manifest; None: there is not."""
+        return None
 
     def total(self) -> int | None:
         """Positions of the progress bar; None: not known."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare
+from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare, Share
 
 Ordering = Literal["depth_first", "arrival"]
 
@@ -24,6 +24,9 @@ class EngineSettings:
     """Seconds a request may take in the engine, and how often one that failed or timed out is made again; null: for
     ever."""
     retries: Count = 5
+    lost_share: Share = 0.01
+    """Share of the requests that may be given up, with their reason in the tables: refused for good, or failed at every
+    try. One more stops the run, resumably."""
     context_length: PositiveInt | None = 32_768
     "Prompt and completion tokens at most; null: what the model allows."
     nnodes: PositiveInt = 1

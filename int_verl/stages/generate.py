@@ -17,6 +17,7 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.funnel import funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
+from int_verl.generate.sameness import Sameness
 from int_verl.generate.sampler import Sampler
 from int_verl.generate.spool import Spool
 from int_verl.generate.tables import stages_up_to, write_tables
@@ -112,10 +113,11 @@ class Dataflow:
             self.new_grader() as grader,
         ):
             engines = [self.policy.open(journal)]
-            policy, proposer = Sampler(engines[0], self.policy.model), None
+            sameness = Sameness(progress.warn)
+            policy, proposer = Sampler(engines[0], self.policy.model, sameness), None
             if self.proposer is not None and self.until != "sample":
                 engines.append(self.proposer.open(journal))
-                proposer = Sampler(engines[1], self.proposer.model)
+                proposer = Sampler(engines[1], self.proposer.model, sameness)
             generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer)
 
             async def draw() -> None:
@@ -135,6 +137,8 @@ class Dataflow:
             "drawn": sum(engine.drawn for engine in engines),
             "replayed": sum(engine.replayed for engine in engines),
             "damaged": journal.damaged,
+            "lost": sum(engine.lost for engine in engines),
+            "lost_for_good": sum(engine.lost_for_good for engine in engines),
             "drawn_tokens": sum(engine.drawn_tokens for engine in engines),
             "seconds": round(time.monotonic() - started, 1),
         }
@@ -175,6 +179,11 @@ class GenerationStage(Stage):
 
     def outputs(self) -> dict[str, str]:
         return {table: file for table, (file, _) in TABLES[self.name].items()}
+
+    def goes_on(self, counts: Mapping[str, Any]) -> str | None:
+        requests = counts.get("requests", {})
+        again = requests.get("lost", 0) - requests.get("lost_for_good", 0)
+        return f"{again} lost requests are tried once more" if again else None
 
     def total(self) -> int:
         return self.dataflow.problems.share_size

@@ -39,8 +39,9 @@ class Endpoints:
     """Sends each request to a server that is well, and brings back those that were not.
 
     Requests of one family go to one server, whose prefix cache knows them, unless it is much busier than the idlest.
-    A server that fails is taken out and probed until it is well again. When for `give_up_after` seconds there was none,
-    every request gets an `EngineError` that names them all.
+    A server that fails is taken out and probed until it is well again; whatever the probe finds wrong with one that was
+    well before may pass, as when the workers behind a router register anew. When for `give_up_after` seconds there was
+    none, every request gets an `EngineError` that names them all.
 
     Args:
         urls: the servers.
@@ -127,11 +128,8 @@ class Endpoints:
                 wait = min(wait * 2, _LONGEST_BETWEEN_PROBES)
                 try:
                     await self._probe(endpoint.url)
-                except TransientEngineError as error:
+                except (TransientEngineError, UserError) as error:
                     endpoint.fault = str(error)
-                except UserError as error:
-                    self._admission.refuse(error)
-                    return
                 else:
                     break
             endpoint.failing_since = None

@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import random
 
-from int_verl.errors import EngineError, TransientEngineError
+from int_verl.errors import EngineError, LostRequestError, RefusedRequestError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Completion, Engine, Request
 from int_verl.generate.journal import Journal, request_key
 from int_verl.settings.engine import EngineSettings
 
 _LONGEST_WAIT = 60.0
+_RUNS_THAT_TRY = 2
+"After so many that gave a request up, it is lost without another try."
 
 
 class JournaledEngine:
     """An engine behind a journal, with a bound on requests in flight and a second try for those that fail.
 
     Equal requests made at the same time are drawn once. The engine itself is opened at the first request that the
-    journal does not hold, so a run that is wholly in the journal starts no engine.
+    journal does not hold, so a run that is wholly in the journal starts no engine. A request that is refused for good
+    or fails at every try is given up, as long as no more than `engine.lost_share` of them are; the journal remembers
+    it, and one more run tries it.
 
     Args:
         engine: draws what the journal does not hold.
         journal: keeps every completion.
         model_revision: the model's part of a completion's key.
-        settings: `in_flight`, `ordering`, `timeout` and `retries` of the engine.
+        settings: `in_flight`, `ordering`, `timeout`, `retries` and `lost_share` of the engine.
         first_wait: seconds before the first retry; doubled each time, up to a minute.
     """
 
@@ -40,6 +44,13 @@ class JournaledEngine:
         self.repeated = 0
         "Requests made again because they failed or timed out."
         self.drawn_tokens = 0
+        self.lost = 0
+        "Requests given up, now or in earlier runs."
+        self.lost_for_good = 0
+        "Those among them that are not tried again."
+        self._losses_before = journal.losses()
+        self._losses: dict[bytes, str] = {}
+        self._made = 0
         self._admission = Admission(settings.in_flight, settings.ordering)
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
         self._opening: asyncio.Task[Engine] | None = None
@@ -48,6 +59,9 @@ class JournaledEngine:
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
+        if exc_info[0] is None:  # a run that stops has given up nothing for the next one
+            for key, words in self._losses.items():
+                self.journal.put_loss(key, words, self._runs(key) + 1)
         if self._opening is not None and self._opening.done() and not self._opening.cancelled():
             await self.engine.__aexit__(*exc_info)
 
@@ -55,13 +69,19 @@ class JournaledEngine:
         """The completion of a request, from the journal or the engine.
 
         Raises:
-            EngineError: the engine is lost, or the request failed once more than `engine.retries`.
+            LostRequestError: the request is given up.
+            EngineError: the engine is lost, or too many requests are.
+            UserError: the engine refuses requests, and too many are lost.
         """
+        self._made += 1
         key = request_key(self.model_revision, request)
         known = self.journal.get(key)
         if known is not None:
             self.replayed += 1
             return known
+        if self._runs(key) >= _RUNS_THAT_TRY:
+            self.lost_for_good += 1
+            raise self._lost(EngineError(self._losses_before[key][0]))
         if key not in self._pending:
             self._pending[key] = task = asyncio.create_task(self._draw(key, request))
             task.add_done_callback(lambda _: self._pending.pop(key, None))
@@ -71,11 +91,32 @@ class JournaledEngine:
         if self._opening is None:
             self._opening = asyncio.create_task(self.engine.__aenter__())
         await self._opening
-        completion = await self._patiently(request)
+        try:
+            completion = await self._patiently(request)
+        except (RefusedRequestError, _FailedEveryTryError) as error:
+            self._losses[key] = str(error)
+            self.lost_for_good += self._runs(key) + 1 >= _RUNS_THAT_TRY
+            raise self._lost(error) from error
         self.journal.put(key, completion)
         self.drawn += 1
         self.drawn_tokens += len(completion.token_ids)
         return completion
+
+    def _runs(self, key: bytes) -> int:
+        """How many earlier runs gave a request up."""
+        return self._losses_before.get(key, ("", 0))[1]
+
+    def _lost(self, error: UserError | EngineError) -> LostRequestError:
+        """A request is given up.
+
+        Raises:
+            UserError, EngineError: what was given, where that is one too many.
+        """
+        self.lost += 1
+        share = self.settings.lost_share
+        if self.lost > max(share * self._made, bool(share)):
+            raise error
+        return LostRequestError(str(error))
 
     async def _patiently(self, request: Request) -> Completion:
         tries = 0
@@ -89,7 +130,11 @@ class JournaledEngine:
                     timed_out = f"did not return within engine.timeout={self.settings.timeout} s"
                     fault = f"failed: {error}" if isinstance(error, TransientEngineError) else timed_out
                     what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
-                    raise EngineError(f"{what} {fault}; tried {tries} times") from error
+                    raise _FailedEveryTryError(f"{what} {fault}; tried {tries} times") from error
             self.repeated += 1
             longest = min(self.first_wait * 2 ** (tries - 1), _LONGEST_WAIT)
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+
+
+class _FailedEveryTryError(EngineError):
+    """A request failed once more than `engine.retries`."""

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
 import os
 import socket
 from typing import Any
 
 import aiohttp
 
-from int_verl.errors import TransientEngineError, UserError
+from int_verl.errors import RefusedRequestError, TransientEngineError, UserError
+from int_verl.generate.engines.answers import model_cards, read_completion, read_object, said
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
 from int_verl.settings.engine import EngineSettings
+from int_verl.settings.sampling import Sampling
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 # How long a completion may take is the journaled engine's affair.
@@ -82,7 +82,8 @@ class OpenAIEngine:
 
         Raises:
             TransientEngineError: the server lost or refused this request.
-            UserError: the server says that the request is wrong.
+            RefusedRequestError: the server says that the request is wrong.
+            UserError: the server does something else than it is asked to.
             EngineError: no server was well for too long.
         """
         while True:
@@ -109,13 +110,16 @@ class OpenAIEngine:
             "repetition_penalty": 1.0,
         }
         try:
-            completion = _completion(await self._send(endpoint.url, "/completions", body))
+            completion = read_completion(await self._send(endpoint.url, "/completions", body), request, endpoint.url)
         except _NotTaken as fault:
             self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
         except TransientEngineError as fault:
             self._endpoints.failed(endpoint, str(fault))
             raise TransientEngineError(f"{endpoint.url}: {fault}") from fault
+        except _NotFoundError as fault:  # behind a router: its workers are about to register anew
+            self._endpoints.failed(endpoint, str(fault))
+            return None
         except asyncio.CancelledError:  # given up, perhaps because the server hangs
             self._endpoints.forget(request)
             raise
@@ -124,15 +128,18 @@ class OpenAIEngine:
 
     async def _probe(self, url: str) -> None:
         """Whether the server is up, serves the model and returns token ids."""
-        self._check_model(url, _object(await self._send(url, "/models", timeout=_PROBE_TIMEOUT)))
+        self._check_model(url, read_object(await self._send(url, "/models", timeout=_PROBE_TIMEOUT)))
         # One token: a server whose engine is dead may still list its models.
+        one = Request((0,), Sampling(max_tokens=1), seed=0)
         body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
-        answer = _object(await self._send(url, "/completions", body, _PROBE_TIMEOUT))
-        if not answer.get("choices") or answer["choices"][0].get("token_ids") is None:
+        text = await self._send(url, "/completions", body, _PROBE_TIMEOUT)
+        choices = read_object(text).get("choices")
+        if not isinstance(choices, list) or not choices or choices[0].get("token_ids") is None:
             raise UserError(
                 f"engine.base_urls: {url} returns no token ids; it has to know `return_token_ids` in /v1/completions, "
                 "as vLLM does from 0.10.2"
             )
+        read_completion(text, one, url)
 
     async def _send(
         self, url: str, path: str, body: dict[str, Any] | None = None, timeout: aiohttp.ClientTimeout = _NO_TIMEOUT
@@ -146,26 +153,29 @@ class OpenAIEngine:
         try:
             method = "GET" if body is None else "POST"
             async with self._session.request(method, url + path, json=body, timeout=timeout) as response:
-                text = await response.text()
+                text = (await response.read()).decode(errors="replace")  # a proxy's page may be in any encoding
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _NotTaken(_say(error)) from error
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise TransientEngineError(_say(error)) from error
-        said = f"{response.status} {_message(text)}"
+        words = f"{response.status} {said(text)}"
         if response.status == 429:
-            raise _NotTaken(said, _retry_after(response))
+            raise _NotTaken(words, _retry_after(response))
         if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
-            raise TransientEngineError(said)
+            raise TransientEngineError(words)
         if response.status in (401, 403):
             name = self.settings.api_key_env
             key = f"the key in ${name}" if name else "no key, engine.api_key_env is not set"
-            raise UserError(f"engine.base_urls: {url} refuses {key}: {said}")
+            raise UserError(f"engine.base_urls: {url} refuses {key}: {words}")
         if response.status >= 400:
-            raise UserError(f"engine.base_urls: {url} refuses a request: {said}")
+            refused = _NotFoundError if response.status == 404 else RefusedRequestError
+            raise refused(f"engine.base_urls: {url} refuses a request: {words}")
         return text
 
     def _check_model(self, url: str, models: dict[str, Any]) -> None:
-        cards = {str(card.get("id")): card for card in models.get("data") or []}
+        cards = model_cards(models)
+        if not cards:
+            raise TransientEngineError("serves no model")
         if self.model not in cards:
             raise UserError(f"engine.base_urls: {url} serves {', '.join(cards)}, not {self.model}; set engine.model")
         longest = cards[self.model].get("max_model_len")
@@ -184,32 +194,8 @@ class _NotTaken(TransientEngineError):
         self.pause = pause
 
 
-def _completion(text: str) -> Completion:
-    try:
-        choice = json.loads(text)["choices"][0]
-        if choice["finish_reason"] not in ("stop", "length"):
-            raise ValueError(choice["finish_reason"])
-        return Completion(tuple(map(int, choice["token_ids"])), choice["finish_reason"])
-    except (ValueError, LookupError, TypeError) as error:
-        raise TransientEngineError(f"not a completion: {text[:200]}") from error
-
-
-def _object(text: str) -> dict[str, Any]:
-    with contextlib.suppress(ValueError):
-        if isinstance(answer := json.loads(text), dict):
-            return answer
-    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {text[:200]}")
-
-
-def _message(text: str) -> str:
-    """What a server says about an error: OpenAI's form, or the beginning of whatever it is."""
-    try:
-        body = json.loads(text)
-        said = body.get("error", body)
-        message = said["message"] if isinstance(said, dict) else said
-    except (ValueError, LookupError, AttributeError):
-        message = text
-    return " ".join(str(message).split())[:300]
+class _NotFoundError(RefusedRequestError):
+    """There is no such path or model."""
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float:

@@ -1,0 +1,95 @@
+"""What an OpenAI-compatible server answered, read and held against what it was asked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from int_verl.errors import TransientEngineError, UserError
+from int_verl.generate.engines.base import Completion, Request
+
+_HIGHEST_ID = 2**31 - 1
+"What the tables' columns of token ids hold."
+
+
+def read_completion(text: str, request: Request, url: str) -> Completion:
+    """The completion in a server's answer.
+
+    Raises:
+        TransientEngineError: it is no completion with token ids.
+        UserError: the server did something else than it was asked to, as it will the next time: it computed another
+            prompt, or ended at a length of its own.
+    """
+    try:
+        answer = json.loads(text)
+        choice = answer["choices"][0]
+        reason = choice["finish_reason"]
+        if reason not in ("stop", "length"):
+            raise ValueError(reason)
+        token_ids = tuple(_token_id(one) for one in choice["token_ids"])
+        used = (answer.get("usage") or {}).get("prompt_tokens")
+        prompt_ids = choice.get("prompt_token_ids")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise TransientEngineError(f"not a completion: {' '.join(text[:200].split())}") from error
+    sent = len(request.prompt_ids)
+    if isinstance(prompt_ids, list) and prompt_ids != list(request.prompt_ids):
+        raise UserError(_another_prompt(url, sent, len(prompt_ids), "prompt_token_ids"))
+    if isinstance(used, int) and used != sent:
+        raise UserError(_another_prompt(url, sent, used, "usage.prompt_tokens"))
+    asked = request.sampling.max_tokens
+    if reason == "length" and len(token_ids) < asked:
+        raise UserError(
+            f"engine.base_urls: {url} ended at {len(token_ids)} tokens with finish_reason=length where max_tokens="
+            f"{asked} was asked for: a limit of its own; raise that (--max-model-len, a gateway's cap) or lower "
+            "max_tokens"
+        )
+    return Completion(token_ids, reason)
+
+
+def _another_prompt(url: str, sent: int, computed: int, field: str) -> str:
+    what = f"a prompt of {sent} tokens was sent and one of {computed} computed"
+    if sent == computed:
+        what = f"{what}, with other tokens in it"
+    remedy = (
+        "give it a longer context, or lower engine.context_length"
+        if computed < sent
+        else ("it may put a BOS token of its own before it; it has to take token ids as they are")
+    )
+    return f"engine.base_urls: {url} answers another question ({field}): {what}; {remedy}"
+
+
+def _token_id(value: Any) -> int:
+    if type(value) is not int or not 0 <= value <= _HIGHEST_ID:
+        raise ValueError(f"no token id: {value!r}")
+    return value
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """The object that an answer is.
+
+    Raises:
+        TransientEngineError: it is none.
+    """
+    with contextlib.suppress(ValueError):
+        if isinstance(answer := json.loads(text), dict):
+            return answer
+    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {' '.join(text[:200].split())}")
+
+
+def model_cards(models: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Name -> what the server says of a model it serves; some gateways list bare names."""
+    listed = models.get("data")
+    cards = [card if isinstance(card, dict) else {"id": card} for card in (listed if isinstance(listed, list) else ())]
+    return {str(card.get("id")): card for card in cards}
+
+
+def said(text: str) -> str:
+    """What a server says about an error: OpenAI's form, or the beginning of whatever it is."""
+    try:
+        body = json.loads(text)
+        error = body.get("error", body)
+        message = error["message"] if isinstance(error, dict) else error
+    except (ValueError, LookupError, AttributeError):
+        message = text
+    return " ".join(str(message).split())[:300]
