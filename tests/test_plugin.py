@@ -12,7 +12,7 @@ import pytest
 LIGHT = (
     "int_verl.plugin",
     "int_verl.doctor",
-    "int_verl.trainers.supervisor",
+    "int_verl.supervision.supervisor",
     "int_verl.trainers.sft",
     "int_verl.trainers.rl",
     "int_verl.generate.engines.verl",

@@ -2,16 +2,14 @@
 
     run_trainer(launch.command(), on_step=lambda step, metrics: print(step, metrics))
 
-When the trainer ends, when it is told to stop, or when this process dies in whatever way, nothing of it stays:
-`int_verl.trainers.supervisor` stands between the two.
+When the trainer ends, when it is told to stop, or when this process dies in whatever way, nothing of it stays
+(`int_verl.supervision`).
 """
 
 from __future__ import annotations
 
 import os
 import re
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import TrainerError
+from int_verl.supervision.supervised import Supervised
 from int_verl.trainers.failures import explain, plain
-from int_verl.trainers.supervisor import GRACE_SECONDS
 from int_verl.trainers.verl_folder import (
     METRICS,
     checkpointed_step,
@@ -85,18 +83,11 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
     env = {**os.environ, **command.env, "VERL_FILE_LOGGER_PATH": str(metrics_path.resolve())}
     start = command.log_path.stat().st_size if command.log_path.exists() else 0
     with command.log_path.open("ab") as log:
-        supervisor = subprocess.Popen(
-            [sys.executable, "-m", "int_verl.trainers.supervisor", str(os.getpid()), *command.argv],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=env,
-            start_new_session=True,
-        )
+        trainer = Supervised(command.argv, log, env)
     try:
-        code = _watch(supervisor, command, metrics_path, start, on_step)
+        code = _watch(trainer, command, metrics_path, start, on_step)
     except BaseException:
-        _stop(supervisor)
+        trainer.stop()
         raise
     if code != 0:
         raise TrainerError(explain(command.log_path, start, code))
@@ -109,17 +100,17 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
 
 
 def _watch(
-    supervisor: subprocess.Popen[bytes],
+    trainer: Supervised,
     command: TrainerCommand,
     metrics_path: Path,
     log_start: int,
     on_step: OnStep | None,
 ) -> int:
-    """Reports steps until the supervisor ends; returns the trainer's exit code."""
+    """Reports steps until the trainer has ended; returns its exit code."""
     metrics_file, news = GrowingFile(metrics_path), News(command.log_path, log_start)
     last_step, moved = 0, time.monotonic()
     while True:
-        code = supervisor.poll()
+        code = trainer.poll()
         metrics_lines = metrics_file.new_lines()
         for step, metrics in parse_metrics(metrics_lines):
             last_step = step
@@ -173,14 +164,3 @@ class News:
                 self._known.add(words)
                 self.last = plain(line)[:200] or self.last
         return len(self._known) > before
-
-
-def _stop(supervisor: subprocess.Popen[bytes]) -> None:
-    """Asks the supervisor to end everything, then insists."""
-    if supervisor.stdin is not None:
-        supervisor.stdin.close()
-    try:
-        supervisor.wait(GRACE_SECONDS + 10)
-    except subprocess.TimeoutExpired:
-        supervisor.kill()
-        supervisor.wait()

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
+from int_verl.hydra_overrides import key_and_value
+from int_verl.ray_cluster import loopback_environment
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
@@ -20,6 +22,8 @@ from int_verl.trainers.process import TrainerCommand
 
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
+_OF_A_CLUSTER = ("ray_kwargs.ray_init.address", "ray_kwargs.ray_init._node_ip_address")
+"Overrides that say which Ray to use."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +85,10 @@ class RLLaunch(Launch):
         return self.command_until(self.settings.total_steps)
 
     def environment(self) -> dict[str, str]:
-        return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if self.platform == "cpu" else {})}
+        settings = self.settings
+        joins = any(key_and_value(override)[0] in _OF_A_CLUSTER for override in settings.overrides)
+        alone = {} if joins else loopback_environment(settings.nnodes)
+        return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if self.platform == "cpu" else {}), **alone}
 
     def program(self) -> list[str]:
         return [sys.executable, "-m", "verl.trainer.main_ppo"]

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.errors import UserError
+from int_verl.ray_cluster import LOOPBACK
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.rl import RLLaunch
 from tests.trainers.launches import rl_launch, sft_launch
@@ -89,6 +90,33 @@ def test_rl_command(model: Path) -> None:
     assert "actor_rollout_ref.rollout.n=8" in command.argv
     assert "actor_rollout_ref.rollout.max_model_len=18432" in command.argv
     assert launch.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
+
+
+def test_ray_stays_on_loopback_unless_the_user_says_otherwise(
+    model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    for name in ("RAY_ADDRESS", LOOPBACK):
+        monkeypatch.delenv(name, raising=False)
+
+    def on_loopback(**changes: Any) -> bool:
+        return rl(model, **changes).environment().get(LOOPBACK) == "0"
+
+    assert on_loopback()
+    assert on_loopback(overrides=("++ray_kwargs.ray_init.num_cpus=4",))
+    assert not on_loopback(nnodes=2)
+    assert not on_loopback(overrides=("+ray_kwargs.ray_init.address=10.0.0.1:6379",))
+    assert not on_loopback(overrides=("+ray_kwargs.ray_init._node_ip_address=10.0.0.1",))
+    for name, value in ((LOOPBACK, "1"), ("RAY_ADDRESS", "10.0.0.1:6379"), ("RAY_ADDRESS", "auto")):
+        with monkeypatch.context() as said:
+            said.setenv(name, value)
+            assert not on_loopback()
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    assert on_loopback()
+    monkeypatch.delenv("RAY_ADDRESS")
+    (tmp_path / "ray").mkdir()
+    (tmp_path / "ray/ray_current_cluster").write_text("10.0.0.1:6379")
+    assert not on_loopback(), "`ray start` was called on this host"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from int_verl.errors import TrainerError
 from int_verl.trainers.process import News, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 from tests.quickstart_files import ROOT
+from tests.supervision.families import FAMILY, processes_with, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -29,42 +29,10 @@ with open(os.environ["VERL_FILE_LOGGER_PATH"], "w") as metrics:
 (out / "latest_checkpointed_iteration.txt").write_text(str(steps))
 """
 
-FAMILY = """
-import pathlib, subprocess, sys, time
-# A daemon of a daemon in a session of its own, as Ray's are.
-child = subprocess.Popen([sys.executable, "-c", "import subprocess, sys, time; subprocess.Popen([sys.executable, "
-    "'-c', 'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)', sys.argv[1]], "
-    "start_new_session=True)", sys.argv[1]], start_new_session=True)
-child.wait()
-print("up", flush=True)
-time.sleep(600)
-"""
-
 
 def command(folder: Path, script: str, *arguments: object, steps: int = 3, hang_seconds: float = 60) -> TrainerCommand:
     argv = [sys.executable, "-c", script, *map(str, arguments)]
     return TrainerCommand(argv, {}, folder, steps, None, hang_seconds, folder, "huggingface")
-
-
-def processes_with(mark: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                if mark.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
-def wait_for(condition, seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return bool(condition())
 
 
 def test_progress_and_metrics(tmp_path: Path) -> None:
@@ -162,6 +130,23 @@ def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
 
     threading.Thread(target=interrupt, daemon=True).start()
     with pytest.raises(KeyboardInterrupt):
+        run_trainer(command(tmp_path, FAMILY, mark))
+    assert not processes_with(mark)
+
+
+def test_a_killed_supervisor_is_said_and_leaves_nothing(tmp_path: Path) -> None:
+    """The system's out-of-memory killer takes whom it likes."""
+    mark = f"killed-{tmp_path.name}-{os.getpid()}"
+    log = tmp_path / "trainer.log"
+
+    def kill() -> None:
+        wait_for(lambda: log.exists() and b"up" in log.read_bytes())
+        for pid in processes_with("int_verl.supervision.supervisor"):
+            if mark.encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                os.kill(pid, signal.SIGKILL)
+
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(TrainerError, match=r"memory is full: .* \(the trainer was killed\)"):
         run_trainer(command(tmp_path, FAMILY, mark))
     assert not processes_with(mark)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from concurrent.futures import ThreadPoolExecutor
+import sys
 from pathlib import Path
 from typing import Any, Literal
 from uuid import uuid4
 
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.engines.own_ray import OwnRay
 from int_verl.hydra_overrides import quote
+from int_verl.ray_cluster import joins_a_cluster
 from int_verl.settings.engine import EngineSettings
 
 _QUIET = {
@@ -37,7 +39,8 @@ class VerlEngine:
         async with VerlEngine(model_path, EngineSettings(), 256, 256, platform="cpu") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
 
-    Starts a Ray of its own unless one is running (or `RAY_ADDRESS` names a cluster), and shuts down what it started.
+    Starts a Ray of its own, under a supervisor, unless one is running (or `RAY_ADDRESS` names a cluster). What it
+    started ends with it or with this process, however that ends.
     Equal requests give equal completions on the CPU; on a GPU as far as vLLM's batching lets them.
 
     Args:
@@ -75,9 +78,8 @@ class VerlEngine:
         self.prompt_length, self.response_length, self.max_model_len = prompt_length, response_length, max_model_len
         self._client: Any = None
         self._manager: Any = None
-        # Ray ties its daemons' lives to the thread that started them.
-        self._ray_thread = ThreadPoolExecutor(1, thread_name_prefix="ray")
-        self._owns_ray = self._cancelled = False
+        self._ray: OwnRay | None = None
+        self._joined_ray = self._cancelled = False
         self._is_vllm = True
         self._end_ids: frozenset[int] = frozenset()
 
@@ -154,12 +156,12 @@ class VerlEngine:
         environment = {**_QUIET, **(_CPU if self.platform == "cpu" else {})}
         for name, value in environment.items():
             os.environ.setdefault(name, value)
-        # Ray's daemons start while this thread imports verl.
-        ray_started = self._ray_thread.submit(self._start_ray, {name: os.environ[name] for name in environment})
+        if not joins_a_cluster() and not _ray_is_initialized():
+            self._ray = OwnRay(self._daemons(), self.settings.nnodes)  # it starts while this thread imports verl
         from verl.workers.rollout.llm_server import LLMServerManager
 
         config = self._compose()
-        ray_started.result()
+        self._connect({name: os.environ[name] for name in environment})
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path)
         if self._cancelled:
@@ -172,22 +174,21 @@ class VerlEngine:
         servers = dict(zip(self._manager.server_addresses, self._manager.server_handles, strict=True))
         return self._manager.get_client(client_cls=LocallyRoutedClient, servers=servers)
 
-    def _start_ray(self, environment: dict[str, str]) -> None:
+    def _daemons(self) -> dict[str, Any]:
+        """`ray.init`'s arguments for a Ray of our own."""
+        if self.platform == "gpu":
+            return {"include_dashboard": False}
+        gpus = self.settings.gpus_per_node
+        return {"include_dashboard": False, "num_cpus": 16, "num_gpus": gpus, "_system_config": _NO_PRESTART}
+
+    def _connect(self, environment: dict[str, str]) -> None:
         import ray
 
-        if ray.is_initialized():
+        if _ray_is_initialized():
             return
-        arguments: dict[str, Any] = {
-            "runtime_env": {"env_vars": environment},
-            "log_to_driver": False,
-            "logging_level": "ERROR",
-        }
-        if self.platform == "cpu":
-            arguments |= {"num_cpus": 16, "num_gpus": self.settings.gpus_per_node, "_system_config": _NO_PRESTART}
-        if "RAY_ADDRESS" not in os.environ:
-            arguments["include_dashboard"] = False
-        self._owns_ray = True
-        ray.init(**arguments)
+        self._joined_ray = True
+        init = self._ray.connect if self._ray is not None else ray.init
+        init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level="ERROR")
 
     def _compose(self) -> Any:
         from hydra import compose, initialize_config_module
@@ -227,16 +228,22 @@ class VerlEngine:
 
     def _stop(self) -> None:
         self._client = self._manager = None
-        if self._owns_ray:
-            self._owns_ray = False
+        if self._joined_ray:
+            self._joined_ray = False
             import ray
 
-            self._ray_thread.submit(ray.shutdown).result()
-        self._ray_thread.shutdown()
+            ray.shutdown()
+        if self._ray is not None:
+            self._ray.stop()
+            self._ray = None
 
 
 _NO_PRESTART = {"prestart_worker_first_driver": False}
 "Ray would start a Python for each of its logical CPUs."
+
+
+def _ray_is_initialized() -> bool:
+    return "ray" in sys.modules and bool(sys.modules["ray"].is_initialized())
 
 
 class _FinalOnly:

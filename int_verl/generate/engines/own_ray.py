@@ -1,0 +1,67 @@
+"""A Ray that ends with this process, however this process ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+import time
+from typing import Any
+
+from int_verl.errors import EngineError
+from int_verl.generate.engines.ray_head import SAYS
+from int_verl.ray_cluster import loopback_environment
+from int_verl.supervision.supervised import Supervised
+
+_POLL_SECONDS = 0.05
+
+
+class OwnRay:
+    """Starts when it is made, with Ray's token authentication: other users of this machine cannot use it.
+
+    Args:
+        arguments: of `ray.init`, for the daemons.
+        nnodes: with one, all sockets are on loopback, unless Ray was imported before.
+    """
+
+    def __init__(self, arguments: dict[str, Any], nnodes: int = 1) -> None:
+        # Daemons and driver have to agree, and Ray reads both when it is imported.
+        if "ray" not in sys.modules:
+            os.environ.update(loopback_environment(nnodes))
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
+        argv = [sys.executable, "-m", "int_verl.generate.engines.ray_head", json.dumps(arguments)]
+        self._head = Supervised(argv, self._log, os.environ)
+
+    def connect(self, **arguments: Any) -> None:
+        """Waits until it is up and makes this process its driver, with these arguments of `ray.init`.
+
+        Raises:
+            EngineError: it did not start.
+        """
+        import ray
+
+        address = self._address()
+        ray._raylet.Config.initialize("")  # the environment anew, as Ray does where it starts the daemons itself
+        ray.init(address=address, **arguments)
+
+    def _address(self) -> str:
+        while True:
+            over = self._head.poll() is not None
+            lines = self._said().splitlines()
+            for line in lines:
+                if line.startswith(SAYS):
+                    return line.removeprefix(SAYS)
+            if over:
+                raise EngineError(f"Ray did not start: {lines[-1][:300] if lines else ''}")
+            time.sleep(_POLL_SECONDS)
+
+    def _said(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def stop(self) -> None:
+        """Ends Ray and everything that it started: servers, and what they started."""
+        self._head.stop()
+        self._log.close()
