@@ -14,7 +14,7 @@ from int_verl.generate.engines.ray_head import SAYS
 from int_verl.ray_cluster import loopback_environment
 from int_verl.supervision.supervised import Supervised
 
-_POLL_SECONDS = 0.05
+_POLL_SECONDS, _LONGEST_LOG = 0.05, 1 << 20
 
 
 class OwnRay:
@@ -43,7 +43,8 @@ class OwnRay:
         import ray
 
         address = self._address()
-        ray._raylet.Config.initialize("")  # the environment anew, as Ray does where it starts the daemons itself
+        internal: Any = ray._raylet
+        internal.Config.initialize("")  # the environment anew, as Ray does where it starts the daemons itself
         ray.init(address=address, **arguments)
 
     def _address(self) -> str:
@@ -58,8 +59,8 @@ class OwnRay:
             time.sleep(_POLL_SECONDS)
 
     def _said(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
+        # From its beginning; the file's place is the writer's.
+        return os.pread(self._log.fileno(), _LONGEST_LOG, 0).decode(errors="replace")
 
     def stop(self) -> None:
         """Ends Ray and everything that it started: servers, and what they started."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from typing import Any
 
 SAYS = "ray at "
 
@@ -17,7 +18,7 @@ SAYS = "ray at "
 def main() -> None:
     import ray
 
-    context = ray.init(address="local", **json.loads(sys.argv[1]))
+    context: Any = ray.init(address="local", **json.loads(sys.argv[1]))
     print(f"{SAYS}{context.address_info['gcs_address']}", flush=True)
     signal.pause()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -188,7 +189,7 @@ class VerlEngine:
             return
         self._joined_ray = True
         init = self._ray.connect if self._ray is not None else ray.init
-        init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level="ERROR")
+        init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
 
     def _compose(self) -> Any:
         from hydra import compose, initialize_config_module
