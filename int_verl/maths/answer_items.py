@@ -10,6 +10,7 @@ Congruence       ``n \\equiv 1, 4 \\pmod 5``
 Ratio            ``1 : 2``
 NumeralInBase    ``1101_2``
 NamedGroup       ``a = 1, b = 2``
+Piecewise        ``\\begin{cases} x & x > 0 \\\\ 0 & x \\le 0 \\end{cases}``
 Text             ``\\text{even}``
 Contradiction    ``2 = 3``
 NotUnderstood    ``\\int_0^1 f``
@@ -112,6 +113,12 @@ class NamedGroup(_Item):
     """Each with a name, and no two with the same."""
 
 
+@dataclass(frozen=True, slots=True)
+class Piecewise(_Item):
+    branches: tuple[tuple[tuple[Item, ...], tuple[Item, ...]], ...]
+    """(value, condition), of which one condition may be empty: "otherwise"."""
+
+
 class Text(_Item):
     __slots__ = ()
 
@@ -126,7 +133,7 @@ class NotUnderstood(_Item):
 
 Item: TypeAlias = (
     Value | Tuple | Set | Region | Equation | Inequality | Congruence | Ratio | NumeralInBase | NamedGroup
-    | Text | Contradiction | NotUnderstood
+    | Piecewise | Text | Contradiction | NotUnderstood
 )  # fmt: skip
 
 

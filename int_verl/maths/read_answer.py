@@ -16,6 +16,7 @@ from int_verl.maths import answer_items as items
 from int_verl.maths import nodes, prose
 from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut, members
+from int_verl.maths.combinations import as_binomials
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, relates_names
 from int_verl.maths.inequalities import FALLING, RISING, inequality
@@ -27,6 +28,7 @@ from int_verl.maths.quantities import quantity
 from int_verl.maths.regions import from_words, region, simple_region, where
 from int_verl.maths.signs import both_signs, combined, signed_groups
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
+from int_verl.maths.systems import branches, side_by_side
 
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
 _MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
@@ -52,7 +54,12 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
         text = _MATH_DOLLARS.sub(" ", text).strip()
-    text = prose.with_separators(with_subscripts(with_signs(with_moduli(from_words(text)))))
+    if "\\begin" in text:
+        defined = branches(text)
+        if defined is not None:
+            return (_piecewise(text, *defined),)
+        text = side_by_side(text)
+    text = prose.with_separators(with_subscripts(with_signs(with_moduli(from_words(as_binomials(text))))))
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         text = prose.WORD_VALUES[words]
@@ -70,6 +77,13 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         return (items.Text(text),)
     found = united([item for piece in pieces for item in _item(piece)])
     return _with_names(found)
+
+
+def _piecewise(text: str, name: str, found: list[tuple[str, str]]) -> items.Piecewise:
+    if len(found) > MAX_ITEMS:
+        raise TooLarge("items")
+    read_branches = tuple((read(value), read(condition) if condition else ()) for value, condition in found)
+    return items.Piecewise(text, read_branches, name=as_name(name))
 
 
 def _with_names(found: list[Item]) -> tuple[Item, ...]:
@@ -124,6 +138,10 @@ def _item(text: str) -> Sequence[Item]:
 _SUCH_THAT = frozenset(["|", ":"])
 
 
+_POINT = re.compile(r"([A-EI-Z]'?)\s*(?=\()")
+"""The label of ``P(1, 2)``, which is no function that the parser knows."""
+
+
 def _value(text: str, name: str = "") -> Sequence[Item]:
     text = text.strip()
     if text == "\\ldots" or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
@@ -144,7 +162,8 @@ def _value(text: str, name: str = "") -> Sequence[Item]:
     signed = signed_groups(text)
     if signed is not None:
         return [item for group in signed for item in _value(group, name)]
-    enclosed = _enclosed(text, name)
+    label = None if name else _POINT.match(text)
+    enclosed = _enclosed(text[label.end() :], label[1]) if label else _enclosed(text, name)
     if enclosed is not None:
         return enclosed
     ratio = [piece for _, piece in cut(text, frozenset(":"))]

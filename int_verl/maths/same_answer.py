@@ -15,7 +15,7 @@ from fractions import Fraction
 from int_verl.maths import answer_items as items
 from int_verl.maths.answer_items import Item, unbraced
 from int_verl.maths.equality import equal
-from int_verl.maths.intervals import Interval, Pieces, joined, same_region, without_points
+from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, same_region, without_points
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
@@ -184,6 +184,8 @@ def same_item(gold: Item, answer: Item) -> bool:
             return digits(answer.text) == gold.digits
         case items.Value(), items.NumeralInBase(base="10"):
             return digits(gold.text) == answer.digits
+        case items.Piecewise(), items.Piecewise():
+            return _same_branches(gold, answer)
         case items.Congruence(), items.Congruence():
             return same_congruence(gold, answer)
         case (items.Congruence() as one, items.Value() as other) | (items.Value() as other, items.Congruence() as one):
@@ -292,6 +294,32 @@ def _is_quotient(ratio: items.Ratio, value: items.Value) -> bool:
         return len(ratio.terms) == 2 and equal(Divide(*ratio.terms), value.tree)
     except ArithmeticError:
         return False
+
+
+def _same_branches(gold: items.Piecewise, answer: items.Piecewise) -> bool:
+    """The same values under the same conditions; "otherwise" is the condition that the others leave."""
+    left = list(answer.branches)
+    rest: list[tuple[tuple[Item, ...], tuple[Item, ...]]] = []
+    for value, condition in gold.branches:
+        alike = [branch for branch in left if condition and branch[1] and same(condition, branch[1])]
+        if not alike:
+            rest.append((value, condition))
+        elif same(value, alike[0][0]):
+            left.remove(alike[0])
+        else:
+            return False
+    if not rest and not left:
+        return True
+    if len(rest) != 1 or len(left) != 1 or (rest[0][1] and left[0][1]) or not same(rest[0][0], left[0][0]):
+        return False
+    return all(_is_complete(whole) for side, whole in ((rest, gold), (left, answer)) if side[0][1])
+
+
+def _is_complete(definition: items.Piecewise) -> bool:
+    """Whether its conditions leave nothing, as far as they are about one real number."""
+    conditions = [_as_pieces(condition) for _, condition in definition.branches]
+    pieces = [piece for condition in conditions for piece in condition or ()]
+    return None in conditions or same_region(tuple(pieces), (EVERYWHERE,))
 
 
 def _same_named(gold: items.NamedGroup, answer: items.NamedGroup) -> bool:
