@@ -13,6 +13,7 @@ import click
 
 from int_verl import __version__
 from int_verl.errors import EngineError, TrainerError, UserError
+from int_verl.terminal import guard_output, visible_line
 
 if TYPE_CHECKING:
     from int_verl.run.run import Run
@@ -81,7 +82,7 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
     @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
     @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
     def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
-        from int_verl.progress import standard_output
+        from int_verl.console import standard_output
         from int_verl.run.run import Run
         from int_verl.settings.compose import compose
         from int_verl.stages.assemble import schedule_of
@@ -122,16 +123,17 @@ def _execute(run: Run, target: str | None, force: bool) -> None:
 
 
 def _print_plan(run: Run, schedule: Schedule) -> None:
+    from int_verl.console import marked
     from int_verl.settings.generation import UNTIL
 
-    run.console.print(f"[bold]{run.folder.path}[/] on {run.platform}", highlight=False)
+    run.console.print(marked(str(run.folder.path), f" on {run.platform}"))
     tasks = schedule.plan()
     for task in tasks:
-        mark = "[green]✓[/]" if task.action == "skip" else "[bold]▸[/]"
-        run.console.print(f"{mark} [bold]{task.stage.name}[/]: {task.stage.does} ({task.reason})", highlight=False)
+        mark = "✓" if task.action == "skip" else "▸"
+        run.console.print(marked(mark, f" {task.stage.name}: {task.stage.does} ({task.reason})"))
         if task.action != "skip":
             for line in task.stage.plan():
-                run.console.print("    " + line, highlight=False, markup=False, soft_wrap=True)
+                run.console.print("    " + line, soft_wrap=True)
     # One dataflow: what its last stage shows includes what the others would.
     if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
         generated[-1].preview(run.console)
@@ -162,6 +164,7 @@ def settings(section: str | None) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """The console script. Exit codes: 0 done, 1 failed, 2 the user can mend it, 130 stopped."""
+    guard_output()
     sys.exit(_guarded(lambda: cli.main(arguments, prog_name="int-verl", standalone_mode=False)))
 
 
@@ -190,7 +193,7 @@ def _guarded(call: Callable[[], Any]) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    click.echo(f"int-verl: {message}", err=True)
+    click.echo(f"int-verl: {visible_line(message)}", err=True)
     return code
 
 

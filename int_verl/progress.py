@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections import Counter
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from int_verl.console import SafeConsole
+from int_verl.terminal import visible
+
 _SECONDS_BETWEEN_PLAIN_LINES = 10.0
-
-
-def standard_output() -> Console:
-    """Where a command speaks. A log file has no width of its own; tables need some."""
-    return Console() if sys.stdout.isatty() else Console(width=120, soft_wrap=True)
 
 
 class StageProgress:
@@ -28,7 +24,7 @@ class StageProgress:
         lead: the event whose count is the position, if the stage counts events.
     """
 
-    def __init__(self, console: Console, stage: str, total: int | None = None, lead: str | None = None) -> None:
+    def __init__(self, console: SafeConsole, stage: str, total: int | None = None, lead: str | None = None) -> None:
         self.console, self.stage, self.total, self.lead = console, stage, total, lead
         self.counts: Counter[str] = Counter()
         self._position = 0
@@ -41,17 +37,17 @@ class StageProgress:
     def __enter__(self) -> StageProgress:
         if self.console.is_terminal:
             self._bar = Progress(
-                TextColumn("[bold]{task.description}"),
+                TextColumn("{task.description}", style="bold", markup=False),
                 BarColumn(bar_width=24),
                 MofNCompleteColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
-                TextColumn("{task.fields[note]}"),
+                TextColumn("{task.fields[note]}", markup=False),
                 console=self.console,
                 transient=True,
             )
             self._bar.start()
-            self._task = self._bar.add_task(self.stage, total=self.total, note="")
+            self._task = self._bar.add_task(visible(self.stage), total=self.total, note="")
         return self
 
     def __exit__(
@@ -66,7 +62,7 @@ class StageProgress:
 
     def warn(self, sentence: str) -> None:
         """Say now, on a line that stays, what the user would want to know before the end."""
-        self.console.print(f"{self.stage}: ! {sentence}", style="yellow", markup=False, highlight=False)
+        self.console.print(f"{self.stage}: ! {sentence}", style="yellow")
 
     def advance(self, position: int, note: str = "") -> None:
         self._position, self._note = position, note
@@ -78,14 +74,12 @@ class StageProgress:
         if self._bar is not None:
             if now - self._last_live > 0.1 or position == self.total:
                 self._last_live = now
-                self._bar.update(self._task, completed=position, note=self._phrase())
+                self._bar.update(self._task, completed=position, note=visible(self._phrase()))
         elif now - self._last_line > _SECONDS_BETWEEN_PLAIN_LINES:
             self._last_line = now
             of = f"/{self.total}" if self.total is not None else ""
             seconds = now - self._started
-            self.console.print(
-                f"{self.stage}: {position}{of}, {seconds:.0f} s, {self._phrase()}", highlight=False, soft_wrap=True
-            )
+            self.console.print(f"{self.stage}: {position}{of}, {seconds:.0f} s, {self._phrase()}", soft_wrap=True)
 
     def _phrase(self) -> str:
         if self._note:

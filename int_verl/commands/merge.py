@@ -22,9 +22,9 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     The tables are those that one run of all problems would have written. `int-verl run` with the same settings, without
     run.shard and with run.dir=FOLDER, goes on from there with sft.
     """
-    from int_verl.progress import standard_output
+    from int_verl.console import standard_output
     from int_verl.stages.merge import merge as merge_shards
 
     console = standard_output()
     merge_shards(folders, into, console)
-    console.print(f"merged {len(folders)} shards into {into}", highlight=False)
+    console.print(f"merged {len(folders)} shards into {into}")

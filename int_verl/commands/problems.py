@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +13,7 @@ import click
 from int_verl.errors import UserError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from int_verl.console import SafeConsole
     from int_verl.problems.check import Likeness, Report
     from int_verl.problems.columns import Columns
     from int_verl.problems.hard import Tally, Truncated
@@ -91,11 +89,12 @@ def check(
     Columns, gold answers, empty fields, duplicates, near-duplicates, overlap with an evaluation set, lengths. Exit
     code 2 if a run would refuse FILE and no --write has made one that it takes.
     """
+    from int_verl.console import marked, standard_output
     from int_verl.files import write_text
     from int_verl.grading.function_calls import path_and_name
     from int_verl.grading.reward_function import RewardFunction
     from int_verl.problems.check import check_problems, write_clean
-    from int_verl.progress import StageProgress, standard_output
+    from int_verl.progress import StageProgress
 
     if rules["answer_after"] == "":
         raise UserError("--answer-after: say the mark that stands before the answers")
@@ -110,7 +109,7 @@ def check(
         write_text(json_file, json.dumps(report.as_json(), indent=2, ensure_ascii=False) + "\n")
     if write is not None:
         written = write_clean(report, write)
-        console.print(f"[green]✓[/] {written:,} rows written: problems.{report.use}={write}", highlight=False)
+        console.print(marked("✓", f" {written:,} rows written: problems.{report.use}={write}"))
     elif not report.usable_as_it_is:
         raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
 
@@ -136,20 +135,21 @@ def _why(report: Report) -> str:
     return " and ".join(reasons + ([f"{faulty:,} of {report.rows:,} rows are faulty"] if faulty else []))
 
 
-def _show_report(console: Console, report: Report, near: float, show: int) -> None:
+def _show_report(console: SafeConsole, report: Report, near: float, show: int) -> None:
     from rich.table import Column, Table
 
+    from int_verl.console import marked
     from int_verl.problems.check import KINDS
 
     what = "a training set" if report.use == "train" else "an evaluation set, without need of reference solutions"
-    console.print(f"[bold]{report.file}[/]: {report.rows:,} rows, read as {what}", highlight=False)
+    console.print(marked(report.file, f": {report.rows:,} rows, read as {what}"))
     _print_lines(console, _column_lines(report.columns))
 
     found = Table("", Column("rows", justify="right"), title="Rows", title_justify="left")
     for kind, meaning in KINDS.items():
         if kind != "in_evaluation" or report.against is not None:
             found.add_row(meaning, _number_of_rows(report.faults[kind]))
-    found.add_row("[bold]usable[/]", f"[bold]{report.rows - len(report.faulty_rows):,}[/]")
+    found.add_row("usable", f"{report.rows - len(report.faulty_rows):,}", style="bold")
     found.add_row(f"like another row (13-grams, {near:.0%} or more)", _number_of_rows(report.near_duplicates))
     if report.against is not None:
         found.add_row("like a row of the evaluation set", _number_of_rows(report.overlaps))
@@ -159,7 +159,7 @@ def _show_report(console: Console, report: Report, near: float, show: int) -> No
     lists.append((f"rows like a row of {report.against}", report.overlaps))
     for title, entries in lists:
         if entries:
-            console.print(f"[bold]{title}[/]", highlight=False)
+            console.print(title, style="bold")
             more = [f"and {len(entries) - show:,} more (--show, --json)"] if len(entries) > show else []
             _print_lines(console, [*map(str, entries[:show]), *more])
 
@@ -185,8 +185,8 @@ def _column_lines(columns: Columns) -> list[str]:
     return lines + (["as settings of a run:"] if overrides else []) + [f"  {override}" for override in overrides]
 
 
-def _print_lines(console: Console, lines: list[str]) -> None:
-    console.print("\n".join(f"  {line}" for line in lines), highlight=False, markup=False)
+def _print_lines(console: SafeConsole, lines: list[str]) -> None:
+    console.print("\n".join(f"  {line}" for line in lines))
 
 
 def _spark(counts: list[int]) -> str:
@@ -227,8 +227,8 @@ def hard(
 
     RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
     """
+    from int_verl.console import marked, standard_output
     from int_verl.problems.hard import HARD_PROBLEM, problems_of, select_hard, tally_attempts
-    from int_verl.progress import standard_output
     from int_verl.records import read_rows, write_rows
     from int_verl.run_files import ATTEMPTS
 
@@ -239,7 +239,7 @@ def hard(
     _show_pass_rates(console, tallies, truncated)
     ids = {row["id"] for row in read_rows(file, ["id"])}
     if missing := len(tallies.keys() - ids):
-        console.print(f"{missing:,} problems with attempts are not in {file} and are left out", highlight=False)
+        console.print(f"{missing:,} problems with attempts are not in {file} and are left out")
     if not tallies.keys() & ids:
         raise UserError(f"{file}: holds none of the problems of {attempts_file}; say --problems FILE")
     rows = list(select_hard(read_rows(file), tallies, max_pass_rate, min_attempts, truncated))
@@ -249,16 +249,16 @@ def hard(
         raise UserError(f"{attempts_file}: no problem has {rate} {min_attempts} or more attempts; {remedy}")
     write_rows(out, HARD_PROBLEM, rows)
     written = f"{len(rows):,} problems with {rate} at least {min_attempts} attempts written: problems.train={out}"
-    console.print(f"[green]✓[/] {written}", highlight=False)
+    console.print(marked("✓", f" {written}"))
 
 
-def _show_pass_rates(console: Console, tallies: dict[str, Tally], truncated: Truncated) -> None:
+def _show_pass_rates(console: SafeConsole, tallies: dict[str, Tally], truncated: Truncated) -> None:
     from rich.table import Column, Table
 
     from int_verl.evaluate import pass_at_k, wilson
     from int_verl.problems.hard import count_bands
 
-    say = partial(console.print, highlight=False)
+    say = console.print
     rule = "count as failures" if truncated == "failure" else "are left out"
     cut, undecided = (sum(getattr(tally, of) for tally in tallies.values()) for of in ("truncated", "ungraded"))
     say(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from int_verl.errors import UserError
+from int_verl.terminal import visible
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -35,11 +36,11 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     RUN_OR_PARQUET: a run's folder, whose settings count; or a file with rows for SFT.
     """
     from omegaconf import OmegaConf
-    from rich.console import Console
 
+    from int_verl.console import standard_output
     from int_verl.sft.rows import model_named_in
 
-    console = Console(soft_wrap=True, highlight=False)
+    console = standard_output()
     if run_or_parquet.is_dir():
         file, model_name, data = _of_run(run_or_parquet)
     else:
@@ -54,16 +55,15 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
     tokenizer = ChatCodec(LocalModel(model_name).folder).tokenizer
     dataset = InterventionSFTDataset(str(file), tokenizer, OmegaConf.create(data))
     for number in range(min(rows, len(dataset))):
-        console.print(_heading(dataset.rows, number), style="bold")
-        console.print(rendered(dataset[number], tokenizer, tokens))
+        console.print(_heading(dataset.rows, number), style="bold", soft_wrap=True)
+        console.print(rendered(dataset[number], tokenizer, tokens), soft_wrap=True)
         console.print()
-    console.print(_totals(dataset.rows))
+    console.print(_totals(dataset.rows), soft_wrap=True)
 
 
 def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     """The file that the run's SFT trains on, its model, and verl's `data` settings."""
-    from rich.console import Console
-
+    from int_verl.console import standard_output
     from int_verl.run.run import Run
     from int_verl.run_files import CONFIG
     from int_verl.settings.compose import load_yaml
@@ -74,7 +74,7 @@ def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
         raise UserError(f"{folder}: no config.yaml there; give a run's folder or a parquet file")
     config = load_yaml(settings)
     config.run.dir = str(folder)
-    run = Run(config, Console())
+    run = Run(config, standard_output())
     file = Stages(run).sft.training_file
     if not file.is_file():
         raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")
@@ -97,9 +97,9 @@ def rendered(item: dict[str, Any], tokenizer: Any, one_by_one: bool = False) -> 
     pairs = zip(item["input_ids"].tolist(), (item["loss_mask"] > 0).tolist(), strict=True)
     for trained, group in groupby(pairs, key=lambda pair: pair[1]):
         ids = [token for token, _ in group]
-        shown, end = decode(ids), ""
+        shown, end = visible(decode(ids)), ""
         if one_by_one:
-            shown, end = " ".join(f"{token}:{decode([token]).translate(_VISIBLE)}" for token in ids), "\n"
+            shown, end = " ".join(f"{token}:{visible(decode([token])).translate(_VISIBLE)}" for token in ids), "\n"
         text.append(f"{OPEN}{shown}{CLOSE}{end}" if trained else f"{shown}{end}", TRAINED if trained else UNTRAINED)
     return text
 

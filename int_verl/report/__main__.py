@@ -7,9 +7,11 @@ from pathlib import Path
 
 from int_verl.errors import UserError
 from int_verl.report import write_report
+from int_verl.terminal import guard_output, visible_line
 
 
 def main(folders: list[str]) -> int:
+    guard_output()
     if not folders:
         print("usage: python -m int_verl.report RUN_FOLDER...", file=sys.stderr)
         return 2
@@ -17,7 +19,7 @@ def main(folders: list[str]) -> int:
         try:
             print(write_report(Path(folder)))
         except UserError as error:
-            print(f"int_verl.report: {error}", file=sys.stderr)
+            print(f"int_verl.report: {visible_line(str(error))}", file=sys.stderr)
             return 2
     return 0
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.generate.model import LocalModel
 from int_verl.run.folder import RunFolder
@@ -62,7 +62,7 @@ class Run:
         UserError: a setting of the wrong type.
     """
 
-    def __init__(self, config: DictConfig, console: Console) -> None:
+    def __init__(self, config: DictConfig, console: SafeConsole) -> None:
         self.config, self.console, self.settings = config, console, checked(config)
         settings = self.settings.run
         self.folder = RunFolder(Path(settings.dir))
@@ -131,7 +131,7 @@ class Run:
             settings.reward_kwargs,
             workers=settings.workers,
             timeout=settings.timeout,
-            warn=lambda message: self.console.print(message, highlight=False, markup=False),
+            warn=lambda message: self.console.print(message),
         )
 
     def try_parts(self) -> None:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from int_verl.console import SafeConsole, marked
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
 from int_verl.run.folder import Manifest, RunFolder
@@ -54,7 +54,7 @@ class Schedule:
 
     folder: RunFolder
     config: DictConfig
-    console: Console
+    console: SafeConsole
     stages: tuple[Stage, ...]
     forced: frozenset[str] = frozenset()
 
@@ -83,13 +83,13 @@ class Schedule:
             made: set[str] = set()
             for stage in self.stages:
                 if stage.name in made:
-                    self.console.print(f"[green]✓[/] {stage.name}: made with the stage before", highlight=False)
+                    self.console.print(marked("✓", f" {stage.name}: made with the stage before"))
                     continue
                 task = self._task(stage)
                 if task.action == "skip":
-                    self.console.print(f"[green]✓[/] {stage.name}: {task.reason}", highlight=False)
+                    self.console.print(marked("✓", f" {stage.name}: {task.reason}"))
                     continue
-                self.console.print(f"[bold]▸ {stage.name}[/]: {stage.does} ({task.reason})", highlight=False)
+                self.console.print(marked(f"▸ {stage.name}", f": {stage.does} ({task.reason})"))
                 made |= self._execute(task)
 
     def decide(self, stage: Stage) -> Task:
@@ -159,7 +159,7 @@ class Schedule:
         finally:
             manifest.seconds = round(spent + time.monotonic() - started, 1)
             self.folder.write_manifest(manifest)
-        self.console.print(f"[green]✓[/] {stage.name}: {manifest.seconds:.0f} s", highlight=False)
+        self.console.print(marked("✓", f" {stage.name}: {manifest.seconds:.0f} s"))
         return others
 
     def seal(self, counts: Mapping[str, dict[str, Any]]) -> set[str]:

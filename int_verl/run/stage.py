@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from rich.console import Console
-
+from int_verl.console import SafeConsole
 from int_verl.progress import StageProgress
 
 
@@ -73,7 +72,7 @@ class Stage(ABC):
     def plan(self) -> list[str]:
         """Lines for --dry-run: commands and figures."""
 
-    def preview(self, console: Console) -> None:  # noqa: B027 - most stages have nothing to show
+    def preview(self, console: SafeConsole) -> None:  # noqa: B027 - most stages have nothing to show
         """Print what --dry-run shows below the plan."""
 
     def start_over(self) -> None:  # noqa: B027 - most stages overwrite their files whole

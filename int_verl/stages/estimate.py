@@ -197,7 +197,7 @@ def estimate_table(lines: Sequence[Line], settings: EstimateSettings, gpus: int)
     requests, most = sum(line.requests for line in lines), sum(line.most_requests for line in lines)
     tokens, most_tokens = sum(line.tokens for line in lines), sum(line.most_tokens for line in lines)
     table.add_section()
-    table.add_row("[bold]all[/]", *cells(requests, most, "", tokens, most_tokens))
+    table.add_row("all", *cells(requests, most, "", tokens, most_tokens), style="bold")
     if speed is not None:
         hours = tokens / speed / 3600 / gpus
         table.caption = f"{hours:,.1f} hours on {gpus} GPUs at {speed:,.0f} tokens/s each"

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from rich.console import Console
-
+from int_verl.console import SafeConsole
 from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import ChatCodec
@@ -49,7 +48,7 @@ class EvaluationStage(Stage):
     """pass@1, pass@k and the zero-advantage ratio of every model, with intervals over problems."""
 
     folder: RunFolder
-    console: Console
+    console: SafeConsole
     problems: ProblemSets
     policy: Policy
     "The base model."

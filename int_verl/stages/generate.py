@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from rich.console import Console
-
+from int_verl.console import SafeConsole
 from int_verl.files import file_hash
 from int_verl.generate.dataflow import Generator
 from int_verl.generate.funnel import funnel_table
@@ -59,7 +58,7 @@ class Dataflow:
     """What the three stages share: everything that the dataflow from problems to kept interventions is made of."""
 
     folder: RunFolder
-    console: Console
+    console: SafeConsole
     problems: ProblemSets
     policy: Policy
     proposer: Policy | None
@@ -200,7 +199,7 @@ class GenerationStage(Stage):
         """How much is to be drawn."""
         raise NotImplementedError
 
-    def preview(self, console: Console) -> None:
+    def preview(self, console: SafeConsole) -> None:
         flow, settings, engine = self.dataflow, self.dataflow.settings, self.dataflow.policy.settings
         by, two_turns = settings.steps.by, settings.propose.two_turns
         show_prompts(console, flow.folder, flow.problems.train, flow.prompts, by, two_turns, self.name)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 
+from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.generate.journal import Journal
 from int_verl.generate.problem_rows import ProblemRows
@@ -52,7 +52,7 @@ class _Shard:
         return manifest
 
 
-def merge(folders: Sequence[Path], into: Path, console: Console) -> None:
+def merge(folders: Sequence[Path], into: Path, console: SafeConsole) -> None:
     """Merge the runs in `folders` into a new run folder, with which `int-verl run` goes on.
 
     Raises:
@@ -84,13 +84,13 @@ def merge(folders: Sequence[Path], into: Path, console: Console) -> None:
         schedule_of(merged, until).seal({stage: counts[stage] for stage in stages_up_to(until)})
 
 
-def _run_of(config: Any, folder: Path, console: Console, shard: str | None) -> Run:
+def _run_of(config: Any, folder: Path, console: SafeConsole, shard: str | None) -> Run:
     here = OmegaConf.merge(config, {"run": {"dir": str(folder), "shard": shard}})
     assert isinstance(here, DictConfig)
     return Run(here, console)
 
 
-def _shard(folder: Path, console: Console) -> _Shard:
+def _shard(folder: Path, console: SafeConsole) -> _Shard:
     file = folder / CONFIG
     if not file.is_file():
         raise UserError(f"{folder}: no run folder; merge takes the folders of runs with run.shard")

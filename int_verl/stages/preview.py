@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.rule import Rule
+from rich.text import Text
 
+from int_verl.console import SafeConsole
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.thinking import answer_in
 from int_verl.problems.sets import Problem
@@ -22,13 +22,14 @@ from int_verl.run_files import ATTEMPTS, GUIDED_SOLUTIONS
 from int_verl.settings.generation import EstimateSettings, GeneratorSettings, StepRule, Until
 from int_verl.stages.estimate import assumptions, estimate, estimate_table, known_from
 from int_verl.steps import cut_steps
+from int_verl.terminal import visible
 
 PLACEHOLDER_STEPS = ["[the first step of an attempt]", "[the second step]", "[and so on]"]
 PLACEHOLDER_SOLUTION = "[the model's own solution, written with the reference in view]"
 
 
 def show_prompts(
-    console: Console,
+    console: SafeConsole,
     folder: RunFolder,
     problems: Iterable[Problem],
     prompts: Prompts,
@@ -38,13 +39,13 @@ def show_prompts(
 ) -> None:
     """Print the first prompt of each kind up to the stage `until`."""
     for title, text in first_prompts(folder, problems, prompts, by, two_turns, until):
-        console.print(Rule(f"[bold]{title}[/]", align="left"))
-        console.print(text, highlight=False, markup=False, soft_wrap=True)
+        console.print(Rule(Text(visible(title), "bold"), align="left"))
+        console.print(text, soft_wrap=True)
     console.print(Rule())
 
 
 def show_estimate(
-    console: Console,
+    console: SafeConsole,
     folder: RunFolder,
     problems: int,
     until: Until,
@@ -57,9 +58,9 @@ def show_estimate(
     lines = estimate(problems, until, asked.sample, asked.propose, asked.guide, known, settings.completion_tokens)
     console.print(estimate_table(lines, settings, gpus))
     for sentence in assumptions(lines, known, settings):
-        console.print(escape(sentence), highlight=False, soft_wrap=True)
+        console.print(sentence, soft_wrap=True)
     if settings.tokens_per_second is None:
-        console.print("For GPU hours say what one GPU generates: estimate.tokens_per_second=...", highlight=False)
+        console.print("For GPU hours say what one GPU generates: estimate.tokens_per_second=...")
 
 
 def first_prompts(

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from int_verl.console import SafeConsole
 from int_verl.files import file_hash
 from int_verl.progress import StageProgress
 from int_verl.report import write_report
@@ -21,7 +20,7 @@ class ReportStage(Stage):
     """Tables, curves and rows of the run as one HTML page."""
 
     folder: RunFolder
-    console: Console
+    console: SafeConsole
 
     name = "report"
     does = "tables, curves and rows as one HTML page"
@@ -44,5 +43,5 @@ class ReportStage(Stage):
     def write(self) -> Path:
         """Write the report of what the folder holds now, and say where."""
         path = write_report(self.folder.path)
-        self.console.print(f"report: {path}", highlight=False, soft_wrap=True)
+        self.console.print(f"report: {path}", soft_wrap=True)
         return path

@@ -12,6 +12,7 @@ from omegaconf import OmegaConf
 from int_verl.cli import main
 from int_verl.generate.chat import ChatCodec
 from int_verl.settings.compose import compose
+from tests.pseudo_terminal import HOSTILE, SHOWN, obeyed, on_terminal
 from tests.sft.chat_models import FAMILIES, save_tokenizer
 
 pytestmark = pytest.mark.verl
@@ -147,3 +148,18 @@ def _error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         main(list(arguments))
     assert done.value.code == 2
     return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_what_a_terminal_would_obey_is_shown(
+    rows: Path, model: Path, one_by_one: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = pq.read_table(rows)
+    hostile = pa.array([ChatCodec(model).encode(HOSTILE)] * table.num_rows, table.schema.field("prefix_ids").type)
+    pq.write_table(table.set_column(table.schema.get_field_index("prefix_ids"), "prefix_ids", hostile), rows)
+    arguments = ["sft", "show", str(rows), *(["--tokens"] if one_by_one else [])]
+    code, written = on_terminal(lambda: main(arguments), monkeypatch)
+    assert code == 0, written
+    assert not obeyed(written)
+    assert b"\x1b[31m" not in written
+    assert ("␛" if one_by_one else SHOWN) in written.decode()
