@@ -19,6 +19,7 @@ from int_verl.maths.brackets import bracketed, cut, members
 from int_verl.maths.combinations import as_binomials
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, relates_names
+from int_verl.maths.domains import without_domain
 from int_verl.maths.inequalities import FALLING, RISING, inequality
 from int_verl.maths.marks_in_words import with_signs
 from int_verl.maths.nodes import Node, variables
@@ -37,6 +38,12 @@ _MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
 def ambiguous(text: str) -> bool:
     """Whether commas in ``text`` may separate thousands or values: ``1,234``."""
     return _GROUPED.search(text) is not None
+
+
+_REWRITES = (
+    without_domain, as_binomials, from_words, with_moduli, with_signs, with_subscripts, prose.with_separators,
+)  # fmt: skip
+"""What gives one spelling to each thing that is said in words or in several notations."""
 
 
 @lru_cache(maxsize=4096)
@@ -59,7 +66,8 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         if defined is not None:
             return (_piecewise(text, *defined),)
         text = side_by_side(text)
-    text = prose.with_separators(with_subscripts(with_signs(with_moduli(from_words(as_binomials(text))))))
+    for rewritten in _REWRITES:
+        text = rewritten(text)
     words = prose.plain_words(text)
     if words in prose.WORD_VALUES:
         text = prose.WORD_VALUES[words]

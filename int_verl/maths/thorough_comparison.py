@@ -5,6 +5,7 @@ from __future__ import annotations
 from int_verl.maths import ask_math_verify
 from int_verl.maths.answer_items import Contradiction, Text
 from int_verl.maths.combinations import with_calls
+from int_verl.maths.domains import domains_differ
 from int_verl.maths.read_answer import ambiguous, read
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
@@ -39,7 +40,7 @@ def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
         agree = same(read(gold), read(answer))
         if not agree and (ambiguous(gold) or ambiguous(answer)):
             agree = same(read(gold, False), read(answer, False))
-        return ("correct" if agree else "incorrect"), "engine"
+        return ("correct" if agree and not domains_differ(gold, answer) else "incorrect"), "engine"
     except TooLarge as problem:
         return "too_large", str(problem)
     except GIVES_UP:
