@@ -13,6 +13,7 @@ import click
 
 from int_verl import __version__
 from int_verl.errors import EngineError, TrainerError, UserError
+from int_verl.interruption import PREEMPTED, Preempted, preemptible
 from int_verl.terminal import guard_output, visible_line
 
 if TYPE_CHECKING:
@@ -163,14 +164,17 @@ def settings(section: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """The console script. Exit codes: 0 done, 1 failed, 2 the user can mend it, 130 stopped."""
+    """The console script. Exit codes: 0 done, 1 failed, 2 the user can mend it, 75 preempted, 130 stopped."""
     guard_output()
     sys.exit(_guarded(lambda: cli.main(arguments, prog_name="int-verl", standalone_mode=False)))
 
 
 def _guarded(call: Callable[[], Any]) -> int:
     try:
-        result = call()
+        with preemptible():
+            result = call()
+    except Preempted as preempted:
+        return _complain(f"stopped by {preempted.signal}; run the same command to go on", PREEMPTED)
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -112,6 +112,26 @@ def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
     assert requests["replayed"] > 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def test_a_scheduler_takes_the_machine_back_and_the_same_command_goes_on(
+    number: signal.Signals, problems: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    process = start(tmp_path, problems, sleep="0.01")
+    wait_for_journal(tmp_path, process)
+    time.sleep(1.0)
+    for _ in range(3):  # Slurm sends it to the step and to each of its processes
+        process.send_signal(number)
+        time.sleep(0.02)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 75
+    assert errors.decode().splitlines() == [
+        f"int-verl: {number.name}, stopping",
+        f"int-verl: stopped by {number.name}; run the same command to go on",
+    ]
+    assert call(command(tmp_path, problems)) == 0
+    assert contents(tmp_path) == undisturbed
+
+
 def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_damaged(
     problems: Path, undisturbed: dict[str, bytes], tmp_path: Path
 ) -> None:

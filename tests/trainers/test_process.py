@@ -134,6 +134,22 @@ def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:
     assert not processes_with(mark)
 
 
+def test_a_scheduler_that_ends_a_run_ends_the_whole_family(tmp_path: Path) -> None:
+    mark = f"preempt-{tmp_path.name}-{os.getpid()}"
+    script = (
+        "import sys, pathlib\nfrom int_verl.interruption import preemptible\n"
+        "from tests.trainers.test_process import command, run_trainer\n"
+        "with preemptible(): run_trainer(command(pathlib.Path(sys.argv[3]), sys.argv[1], sys.argv[2]))"
+    )
+    run = subprocess.Popen([sys.executable, "-c", script, FAMILY, mark, str(tmp_path)], cwd=ROOT)
+    log = tmp_path / "trainer.log"
+    assert wait_for(lambda: log.exists() and b"up" in log.read_bytes())
+    run.send_signal(signal.SIGTERM)
+    run.send_signal(signal.SIGTERM)
+    assert run.wait(30) == 75
+    assert not processes_with(mark)
+
+
 def test_a_killed_supervisor_is_said_and_leaves_nothing(tmp_path: Path) -> None:
     """The system's out-of-memory killer takes whom it likes."""
     mark = f"killed-{tmp_path.name}-{os.getpid()}"
