@@ -23,6 +23,7 @@ from int_verl.generate.seeds import request_seed, share_has
 from int_verl.generate.thinking import steps_begin
 from int_verl.grading import BaseGrader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
+from int_verl.interventions.parse import is_example
 from int_verl.problems.sets import Problem
 from int_verl.settings.generation import Condition, GeneratorSettings, Until
 from int_verl.settings.sampling import Sampling
@@ -192,6 +193,7 @@ class OneProblem:
     ) -> tuple[Row, Candidate | None]:
         """Ask for an intervention; `turns` is None if the first turn came to nothing, and then nothing is asked."""
         prompt_ids: tuple[int, ...] = ()
+        content = ""
         if turns is not None:
             first_answer = turns[1] if turns else None
             content = self.prompts.verify(
@@ -201,7 +203,7 @@ class OneProblem:
         purpose = ("propose", self.problem.id, attempt.index, index)
         request = self._request(prompt_ids, self.settings.propose.sampling, purpose, (_VERIFY, attempt.index, index))
         draw = await self._draw(self.proposer, request, self.prompts.verify_version, send=turns is not None)
-        status, intervention, misplaced = self._read(draw, attempt)
+        status, intervention, misplaced = self._read(draw, attempt, content)
         if turns is None:
             status = "no_guided_solution"
         row = {
@@ -220,7 +222,7 @@ class OneProblem:
         prefix = prefix_tokens(self.policy.codec, attempt.token_ids, attempt.steps.start(intervention.location))
         return row, Candidate(attempt, index, intervention, prefix)
 
-    def _read(self, draw: Draw, attempt: Attempt) -> tuple[str, Intervention | None, str]:
+    def _read(self, draw: Draw, attempt: Attempt, prompt: str) -> tuple[str, Intervention | None, str]:
         """What a verification amounts to: `proposed` or the reason why not, and how its location contradicts it."""
         settings = self.settings.propose
         answer = draw.answer()
@@ -228,6 +230,8 @@ class OneProblem:
             return draw.no_answer, None, ""
         try:
             intervention = parse_intervention(answer)
+            if is_example(intervention, prompt):
+                raise InterventionParseError("empty_content")
         except InterventionParseError as error:
             return "truncated" if draw.cut_off else error.reason, None, ""
         misplaced = check_location(intervention, len(attempt.steps), answer) or ""

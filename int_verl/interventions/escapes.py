@@ -52,6 +52,7 @@ _OTHER_COMMANDS = _word_set(
 _LONG_T_AND_R = tuple(command for command in _T_AND_R_COMMANDS if len(command) >= 4)
 _ALL_COMMANDS = _N_COMMANDS | _T_AND_R_COMMANDS | _OTHER_COMMANDS
 _ESCAPE = re.compile(r"(?P<slashes>\\+)(?P<word>(?P<unicode>u[0-9a-fA-F]{4})|[A-Za-z]*)|\$")
+_LEFT_NEWLINE = re.compile(r"(?<![\\`'\"])\\n[A-Za-z]*")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _CONTROL = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
@@ -75,8 +76,15 @@ def unescape(raw: str) -> str:
 
     Examples (what the model wrote, what it meant):
         ``$\\frac{1}{2}$\nSo`` and ``$\frac{1}{2}$\nSo`` both mean ``$\frac{1}{2}$``, a newline, ``So``.
+        ``First.\\n\\nSo`` was escaped twice, and means two newlines before ``So``.
         ``\begin{cases} 1 \\ 2 \end{cases}`` was written raw: the line break keeps its two backslashes.
     """
+    meant = _unescape_once(raw)
+    # Escaped twice: what is left of a newline is a backslash before a word that no command begins with.
+    return _unescape_once(meant) if any(m[0][1:] not in _N_COMMANDS for m in _LEFT_NEWLINE.finditer(meant)) else meant
+
+
+def _unescape_once(raw: str) -> str:
     if "\\" not in raw:
         return _well_formed(raw)
     style = _style(raw)

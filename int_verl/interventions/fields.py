@@ -7,6 +7,7 @@ commas and comments. What cannot be walked so is searched for the two keys. All 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -29,6 +30,12 @@ _COMMENT = r"#[^\n]{0,158}\n|//[^\n]{0,157}\n"
 _LAYOUT = re.compile(rf"(?:\s+|{_COMMENT})*")
 _LAYOUT_AND_COMMAS = re.compile(rf"(?:[\s,]+|{_COMMENT})*")
 _AFTER_OBJECT = re.compile(r"[ \t\r\n`}\],;*]*(?:\Z|\{|//|#)")
+_LOCATION = re.compile(
+    r"""(?P<quote>["'`])(?:(?!(?P=quote))[^\n])*(?P=quote)|"""
+    r"""\**(?:[A-Za-z ]{0,20}\#?[0-9][^"'`*{}\n,]{0,40}|[A-Za-z]{1,8})\**"""
+)
+_OTHER_VALUE = re.compile(r"[\"'“‘`{\[]|(?:-?[0-9.]+|true|false|null|none)\s*[,}\]\n]", re.IGNORECASE)
+_BLOCK_SCALAR = re.compile(r"([|>])[-+0-9]{0,2}[ \t]*\n")
 _NESTED = re.compile(r'"(?:[^"\\]|\\.)*"?|[{\[]|[}\]]', re.DOTALL)
 
 Fields = dict[str, str | None]
@@ -109,7 +116,7 @@ def _value(body: str, position: int, *, closed: bool) -> tuple[str | None, int]:
     if opening is not None:
         quote = opening[1]
         end = _string_end(body, opening.end(), _CLOSING_QUOTE.get(quote, quote), closed=closed)
-        return unescape(_strip_layout(body[opening.end() : end])), end + len(quote)
+        return unescape(_strip_layout(_joined(body[opening.end() : end], quote))), end + len(quote)
     if body.startswith(("{", "["), position):
         end = _nested_end(body, position)
         return body[position:end], end
@@ -141,11 +148,32 @@ def _string_end(body: str, start: int, quote: str, *, closed: bool) -> int:
             fallback = fallback if fallback >= 0 else position
         else:
             key = _ANY_KEY.match(body, following)
-            if key is not None and (key[2].lower() in ("content", "location") or (comma and key[1])):
+            if key is not None and _is_key(body, key, comma=comma):
                 return position
     if fallback >= 0:
         return fallback
     raise _Malformed if closed else Incomplete
+
+
+def _is_key(body: str, key: re.Match[str], *, comma: bool) -> bool:
+    """Whether what looks like a key after a string has a value as that key has, and is no word of a quotation."""
+    name, start = key[2].lower(), _after(_LAYOUT, body, key.end())
+    if name == "content":
+        return _STRING_OPEN.match(body, start) is not None or _BLOCK_SCALAR.match(body, start) is not None
+    if name != "location":
+        return comma and bool(key[1]) and _OTHER_VALUE.match(body, start) is not None
+    value = _LOCATION.match(body, start)
+    if value is None:
+        return start >= len(body) or body[start] in "[{"
+    following = _after(_LAYOUT_AND_COMMAS, body, value.end())
+    return following >= len(body) or body[following] in "`}]*;" or _ANY_KEY.match(body, following) is not None
+
+
+def _joined(inside: str, quote: str) -> str:
+    """A string that was written in pieces, ``"a" + "b"``, as one; quotes that stand for themselves stay."""
+    joint = re.compile(rf"{re.escape(quote)}(?:[ \t]*\+\s*|\s*\n\s*){re.escape(quote)}")
+    quotes = sum(1 for _ in _unescaped(inside, 0, quote))
+    return joint.sub("", inside) if quotes and quotes == 2 * len(joint.findall(inside)) else inside
 
 
 def _unescaped(body: str, start: int, quote: str) -> Iterator[int]:
@@ -216,5 +244,15 @@ def _searched_fields(body: str) -> Fields:
     elif locations:
         values["location"] = body[locations[0].end() : content.start()][:200].strip(" \t\r\n`}],;*")
     quote = next((quote for quote in ('"""', "'''", '"', "'") if raw.startswith(quote)), "")
-    values["content"] = unescape(_strip_layout(raw.removeprefix(quote).removesuffix(quote)))
+    block = _BLOCK_SCALAR.match(raw)
+    if block:
+        values["content"] = _block_scalar(raw[block.end() :], folded=block[1] == ">")
+    else:
+        values["content"] = unescape(_strip_layout(raw.removeprefix(quote).removesuffix(quote)))
     return values
+
+
+def _block_scalar(text: str, *, folded: bool) -> str:
+    """YAML's text in lines, without its indentation; folded: lines are joined, empty ones kept as breaks."""
+    lines = textwrap.dedent(text).strip("\n")
+    return re.sub(r"(?<!\n)\n(?!\n)", " ", lines) if folded else lines

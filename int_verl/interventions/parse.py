@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from int_verl.interventions.escapes import unescape
 from int_verl.interventions.fields import KEY, NONE_WORDS, XML, Incomplete, read_fields
 from int_verl.interventions.intervention import Intervention, InterventionParseError
 
@@ -37,6 +38,9 @@ _NOTHING = re.compile(
 _FRAME = " \t\r\n`*;,"
 _MAX_LOCATION = 10**6
 _WORDS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
+_PLACES = frozenset(("passage", "content", "intervention"))
+_PLACEHOLDER_WORDS = _PLACES | frozenset("the your a an new corrected short here goes of this my".split())  # noqa: SIM905
+_SHOWN = re.compile(r"[\"']content[\"']\s{0,9}:\s{0,9}\"((?:[^\"\\]|\\.)*)\"", re.IGNORECASE)
 _INTEGER = re.compile(r"(?<![0-9.])[0-9]+(?![0-9])(?:\.0+(?![0-9]))?")
 _NAMED = re.compile(r"step\W{0,6}(?:number |no\. ?)?#?([0-9]+)", re.IGNORECASE)
 _ONE_OF_SEVERAL = re.compile(r"\W*[0-9]+ ?(?:of|/|\(|:|#)")
@@ -120,7 +124,7 @@ def _parse_body(body: str, *, closed: bool) -> Intervention:
     except Incomplete:
         raise InterventionParseError("unclosed_block") from None
     content, location = _given(fields.get("content"), None), _given(fields.get("location"), " \t\r\n\"'`*.")
-    if content is None:
+    if content is None or is_placeholder(content):
         is_empty = location is None or location.strip() in ("0", "-1")
         raise InterventionParseError("empty_block" if is_empty else "empty_content")
     if location is None:
@@ -129,6 +133,17 @@ def _parse_body(body: str, *, closed: bool) -> Intervention:
     if number is None:
         raise InterventionParseError("bad_location")
     return Intervention(content, number)
+
+
+def is_placeholder(content: str) -> bool:
+    """Whether a content is none: marks alone, or words that stand where a content would, as in a prompt's example."""
+    words = re.findall(r"\w+", content.lower())
+    return not words or (len(words) <= 4 and set(words) <= _PLACEHOLDER_WORDS and bool(set(words) & _PLACES))
+
+
+def is_example(intervention: Intervention, prompt: str) -> bool:
+    """Whether an intervention is the one that the prompt shows as an example of the form."""
+    return any(unescape(shown[1]).strip() == intervention.content.strip() for shown in _SHOWN.finditer(prompt))
 
 
 def _given(value: str | None, frame: str | None) -> str | None:

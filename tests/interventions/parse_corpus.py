@@ -352,3 +352,72 @@ case(block('content: "Count again."\nlocation: 2'), ("Count again.", 2))
 case(block("location: 2\ncontent: Count again.\n\nThen add."), ("Count again.\n\nThen add.", 2))
 case(block("- content: Count again.\n- location: Substep 2"), ("Count again.", 2))
 case(block("<content>Count $\\alpha$ again.</content>\n<location>2</location>"), (r"Count $\alpha$ again.", 2))
+
+# ----------------------------------------------------------------------------- what stands where a content would stand
+for placeholder in (
+    "the passage",
+    "...",
+    "…",
+    "<passage>",
+    "[your intervention here]",
+    "|",
+    ">",
+    "???",
+    "- -",
+    "Your content.",
+):
+    case(block(f'{{"content": "{placeholder}", "location": 3}}'), "empty_content")
+case(block('{"content": "The passage is empty.", "location": 3}'), ("The passage is empty.", 3))
+case(block('{"content": "7", "location": 3}'), ("7", 3))
+case(block('{"content": "$x$", "location": 3}'), ("$x$", 3))
+
+# ------------------------------------------------------------------------------------- YAML, pieces, doubled escapes
+case(
+    block("content: |\n  Let $n$ be odd.\n\n  Then $n+1$ is even.\nlocation: 4"),
+    ("Let $n$ be odd.\n\nThen $n+1$ is even.", 4),
+)
+case(
+    block("content: >-\n  Let $n$ be odd,\n  so $n+1$ is even.\nlocation: 4"), ("Let $n$ be odd, so $n+1$ is even.", 4)
+)
+case(block("location: 4\ncontent: |\n    Count again."), ("Count again.", 4))
+case(block('{"content": |\n  Count again.\n, "location": 4}'), ("Count again.", 4))
+case(
+    block('{"content": "Let $n$ be odd, " + "so $n+1$ is even.", "location": 4}'),
+    ("Let $n$ be odd, so $n+1$ is even.", 4),
+)
+case(
+    block("{'content': 'Let $n$ be odd, ' +\n  'so $n+1$ is even.', 'location': 4}"),
+    ("Let $n$ be odd, so $n+1$ is even.", 4),
+)
+case(
+    block('{"content": "Let $n$ be odd, "\n  "so $n+1$ is even.", "location": 4}'),
+    ("Let $n$ be odd, so $n+1$ is even.", 4),
+)
+case(block('{"content": "The words "ab" + "ba" make four.", "location": 4}'), ('The words "ab" + "ba" make four.', 4))
+case(
+    block(r'{"content": "Count again.\\n\\nThere are four.", "location": 4}'.replace(r"\\n", r"\n")),
+    ("Count again.\n\nThere are four.", 4),
+)
+case(
+    block(r'{"content": "So $\\frac{a}{b}$.\\nThere are four.", "location": 4}'),
+    ("So $\\frac{a}{b}$.\nThere are four.", 4),
+)
+case(
+    block(r'{"content": "So $a \\neq b$ and $\\nabla f = 0$.", "location": 4}'),
+    (r"So $a \neq b$ and $\nabla f = 0$.", 4),
+)
+
+# ------------------------------------------------------------------------------------ words like keys, in quotations
+case(block('{"content": "He calls it "location": a place.", "location": 4}'), ('He calls it "location": a place.', 4))
+case(block('{"content": "See "location": 3, as above.", "location": 4}'), ('See "location": 3, as above.', 4))
+case(
+    block('{"content": "As in "location: step 3", we go on.", "location": 4}'),
+    ('As in "location: step 3", we go on.', 4),
+)
+case(
+    block('{"content": "Say "x", "answer": 5 holds, and so on.", "location": 4}'),
+    ('Say "x", "answer": 5 holds, and so on.', 4),
+)
+case(block('{"content": "Its "content": nothing but air.", "location": 4}'), ('Its "content": nothing but air.', 4))
+case(block('{"content": "Count again." "location": 4}'), ("Count again.", 4))
+case(block('{"content": "Count again.", "answer": 5, "location": 4}'), ("Count again.", 4))

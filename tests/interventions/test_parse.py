@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from int_verl.interventions import InterventionParseError, parse_intervention
+from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
 from int_verl.interventions.intervention import REASONS
+from int_verl.interventions.parse import is_example, is_placeholder
 from tests.interventions.parse_corpus import CASES, Expected
 
 
@@ -34,14 +35,15 @@ def test_corpus(text: str, expected: Expected) -> None:
     assert read(text) == expected
 
 
-# What JSON writes for a control character before certain letters is also how a model writes LaTeX.
-AMBIGUOUS = re.compile("[\b\f\r\t\n][A-Za-z]")
+# What JSON writes for a control character before certain letters is also how a model writes LaTeX; a backslash and n in
+# a text is how a model writes a newline that it escapes twice.
+AMBIGUOUS = re.compile(r"[\b\f\r\t\n][A-Za-z]|\\n")
 
 
 @given(st.text(min_size=1).filter(lambda s: s.strip() and not AMBIGUOUS.search(s)), st.integers(1, 500))
 @settings(max_examples=200)
 def test_json_comes_back_exactly(content: str, location: int) -> None:
-    if content.strip().lower() in ("none", "null", "nil", "n/a", "na", "nothing"):
+    if is_placeholder(content) or content.strip().lower() in ("none", "null", "nil", "n/a", "na", "nothing"):
         return
     for ensure_ascii in (True, False):
         body = json.dumps({"content": content, "location": location}, ensure_ascii=ensure_ascii)
@@ -60,7 +62,7 @@ PIECES = [
 @settings(max_examples=200)
 def test_latex_comes_back_however_its_backslashes_were_written(pieces: list[str], location: int) -> None:
     content = "".join(pieces)
-    if not content.strip():
+    if is_placeholder(content):
         return
     as_json = json.dumps(content)
     assert read(f'<intervention>{{"content": {as_json}, "location": {location}}}</intervention>') == (content, location)
@@ -113,3 +115,10 @@ def test_time_is_linear_in_hostile_text(unit: str) -> None:
         start = time.process_time()
         read(text)
         assert time.process_time() - start < 1.0  # 0.2 s at worst on an idle core; quadratic time would take minutes
+
+
+def test_what_the_prompt_shows_is_no_intervention() -> None:
+    prompt = 'Write { "content": "Write the better step here, say $\\\\frac12$", "location": i } and nothing else.'
+    assert is_example(Intervention("Write the better step here, say $\\frac12$ ", 3), prompt)
+    assert not is_example(Intervention("Write the better step here", 3), prompt)
+    assert not is_example(Intervention("Count again.", 3), "no example")
