@@ -119,6 +119,7 @@ def normalise(text: str) -> str:
     if "=" in text:
         text = _NOT_EQUAL.sub(r"\\ne ", text)
         text = _AT_LEAST.sub(r"\\ge ", _AT_MOST.sub(r"\\le ", text))
+    text = text.strip()
     if text.startswith("]") or text.endswith("["):
         text = _OPEN_INTERVAL.sub(_interval, text)
     return _unwrap(_SPACES.sub(" ", text).strip())

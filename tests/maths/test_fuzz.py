@@ -1,10 +1,14 @@
 # ruff: noqa: E501
-"""Arbitrary text and LaTeX-like grammar: nothing raises, nothing hangs, and equality is symmetric where it should be."""
+"""Arbitrary text and the reader's whole grammar: nothing raises, nothing hangs, and equality is symmetric where it should be.
+
+`python -m tests.maths.fuzz` does more of the last test.
+"""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +18,7 @@ from int_verl.grading import VERDICTS, Grader, extract_answer
 from int_verl.maths.normal_form import key, normalise
 from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import decide
+from tests.maths.fuzz import Found, try_pair
 
 LIMIT = 1.0
 relaxed = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -142,3 +147,12 @@ def test_integers_are_exact(grader: Grader, a: int, b: int) -> None:
     assert grader.grade(f"{a:,}", str(b)).correct == (a == b)
     assert grader.grade(rf"\frac{{{a}}}{{7}}", rf"\frac{{{b}}}{{7}}").correct == (a == b)
     assert grader.grade(rf"{a}+\sqrt{{2}}", rf"\sqrt{{2}}+{b}").correct == (a == b)
+
+
+@settings(relaxed, max_examples=300)
+@given(random=st.randoms(use_true_random=False))
+def test_the_whole_grammar(random: Random) -> None:
+    """No exception with no net under the reader, and equality as it should be."""
+    found = Found()
+    try_pair(found, random)
+    assert found.faults == {}
