@@ -10,7 +10,7 @@ from typing import Any
 
 from int_verl.grading.base_grader import BaseGrader, Grade
 from int_verl.grading.faults import tell, where
-from int_verl.grading.pool import PoolError, StillImporting, WorkerKind, WorkerPool
+from int_verl.grading.pool import PoolError, WorkerKind, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.grading.tally import Tally
 from int_verl.maths.boxes import extract_answer
@@ -20,8 +20,6 @@ from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import as_plain_integer, decide
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING
 
-STILL_IMPORTING = "still importing math-verify"
-"What a timeout means that says nothing about the answer."
 _CACHE_SIZE = 65_536
 
 
@@ -34,7 +32,7 @@ class Grader(BaseGrader):
 
     Args:
         workers: most worker processes at a time; default: the number of CPU cores, at most 4.
-        timeout: wall-clock seconds that one comparison may take.
+        timeout: wall-clock seconds that one comparison may take; imports and the queue for a worker are not counted.
         unboxed: also read an answer stated in words where a response has no box.
         memory_mb: address space of one worker process.
 
@@ -58,7 +56,8 @@ class Grader(BaseGrader):
             options=("-I", "-S"),
             environment={"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
             tries=2,
-            died="two grading workers died under the same answer",
+            forgiven=10,
+            died="grading workers died under the same answer",
         )
         self._pool = WorkerPool(kind, workers or min(4, os.cpu_count() or 1), timeout)
         self._turnstile = Turnstile()
@@ -189,8 +188,6 @@ class Grader(BaseGrader):
             judged = judge_short(*pair) if alone else None
             try:
                 verdict, means = judged or self._pool.ask(pair)
-            except StillImporting:
-                return Grade("timeout", answer, STILL_IMPORTING)
             except TimeoutError:
                 verdict, means = "timeout", "deadline"
             except PoolError as problem:

@@ -4,7 +4,7 @@ The *nursery* is a small process that prepares a `Task` once and forks a worker 
 the half second that imports may cost). The first worker is forked before the task's slow imports are done, so that the
 first request need not wait for them; such a worker answers ``cold`` where they would be needed. A worker answers one
 request after another over its own socket. A request that hangs is ended from outside with SIGKILL; nothing here relies
-on alarms.
+on alarms. How a worker ended, the nursery alone can tell, as its parent.
 
 No process outlives its owner: the nursery leaves when its control socket closes or its parent is gone, and workers die
 with the nursery (``PR_SET_PDEATHSIG``). Each worker leads a process group, which is killed as a whole.
@@ -17,6 +17,7 @@ import ctypes
 import importlib
 import json
 import os
+import resource
 import select
 import signal
 import socket
@@ -30,6 +31,7 @@ from int_verl.errors import UserError
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 1.0
 _MAX_MESSAGE = 4 << 20
+_MOST_ENDS = 64
 
 Answer = Callable[[Any], tuple[Literal["done", "last", "cold"], Any]]
 """Request -> reply, and how it goes on: ``last``, the worker ends; ``cold``, no reply, the slow imports are needed."""
@@ -66,23 +68,57 @@ def receive(channel: socket.socket) -> Any:
     return json.loads(line) if line.endswith(b"\n") else None
 
 
+class _Children:
+    """The workers that live, and how those ended that do not.
+
+    Only the nursery reaps its children, so that a pid among them is never somebody else's.
+    """
+
+    def __init__(self) -> None:
+        self.pids: set[int] = set()
+        self._ends: dict[int, dict[str, int]] = {}
+
+    def kill(self, pid: int) -> None:
+        """End a worker and its process group, if it lives."""
+        if pid in self.pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            self.reap(pid)
+
+    def reap(self, pid: int, options: int = 0) -> None:
+        """Take leave of a worker that has ended."""
+        done, status, usage = os.wait4(pid, options)
+        if not done:
+            return
+        self.pids.discard(pid)
+        grown = usage.ru_maxrss - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self._ends[pid] = {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "grown_kb": max(grown, 0)}
+        while len(self._ends) > _MOST_ENDS:
+            del self._ends[next(iter(self._ends))]
+
+    def end(self, pid: int) -> dict[str, int]:
+        """By which signal a worker ended (0: none), and by how much it had outgrown the nursery by then."""
+        return self._ends.pop(pid, {"signal": 0, "grown_kb": 0})
+
+
 def main() -> None:
-    """The nursery's life. Requests: ``spawn`` (with the worker's end of a socket pair) and ``kill`` (a pid)."""
+    """The nursery's life. Requests: ``spawn`` (with a worker's end of a socket pair), ``kill`` and ``bury`` (a pid)."""
     control_fd, module, name, arguments = sys.argv[2:]
     control = socket.socket(fileno=int(control_fd))
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an owner may have left it ignored, and then nobody can wait
     task: Task = getattr(importlib.import_module(module), name)(**json.loads(arguments))
-    children: set[int] = set()
+    children = _Children()
     send(control, {"ready": os.getpid()})
     warm = False
     while True:
-        if children and not warm:
+        if children.pids and not warm:
             task.warm_up()
             warm = True
         readable, _, _ = select.select([control], [], [], _POLL_SECONDS)
-        children -= {pid for pid in children if os.waitpid(pid, os.WNOHANG)[0]}
+        for pid in list(children.pids):
+            children.reap(pid, os.WNOHANG)
         if os.getppid() != parent:
             break
         if not readable:
@@ -91,12 +127,14 @@ def main() -> None:
         if request is None:
             break
         if request["do"] == "spawn" and worker_fd is not None:
-            children.add(pid := _fork_worker(task, control, worker_fd))
+            children.pids.add(pid := _fork_worker(task, control, worker_fd))
             send(control, {"pid": pid, "warm": warm})
-        elif request["do"] == "kill":
-            _kill(children, request["pid"])
-    for pid in list(children):
-        _kill(children, pid)
+        else:
+            children.kill(request["pid"])
+            if request["do"] == "bury":
+                send(control, children.end(request["pid"]))
+    for pid in list(children.pids):
+        children.kill(pid)
 
 
 def _fork_worker(task: Task, control: socket.socket, worker_fd: int) -> int:
@@ -117,15 +155,6 @@ def _receive_request(control: socket.socket) -> tuple[Any, int | None]:
     except OSError:
         return None, None
     return json.loads(data or b"null"), (descriptors[0] if descriptors else None)
-
-
-def _kill(children: set[int], pid: int) -> None:
-    """Only the nursery reaps its children, so that a pid in ``children`` is never somebody else's."""
-    if pid in children:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)
-        os.waitpid(pid, 0)
-        children.discard(pid)
 
 
 def _lead_group(pid: int) -> None:

@@ -6,13 +6,10 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
 from int_verl.grading import Grade, Grader
-from int_verl.grading.grader import STILL_IMPORTING
-from int_verl.grading.pool import StillImporting
 
 
 @pytest.fixture(scope="module")
@@ -86,20 +83,3 @@ def test_plain_numbers_start_nothing() -> None:
         "assert not heavy, heavy\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
-
-
-def test_a_cold_start_is_not_remembered_against_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    answer, gold = r"\lim_{x\to0} \sin 5x/x", "5"
-    with Grader(workers=1) as cold:
-        replies: list[Any] = [StillImporting()] * 3 + [("correct", "math-verify")]
-
-        def ask(_: Any) -> Any:
-            reply = replies.pop(0)
-            if isinstance(reply, Exception):
-                raise reply
-            return reply
-
-        monkeypatch.setattr(cold._pool, "ask", ask)
-        grades = [cold.grade(answer, gold) for _ in range(4)]
-        assert [grade.verdict for grade in grades] == ["timeout"] * 3 + ["correct"]
-        assert {grade.means for grade in grades[:3]} == {STILL_IMPORTING}

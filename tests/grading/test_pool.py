@@ -12,11 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from int_verl.grading import Grader
+from int_verl.grading.pool import PoolError, WorkerKind, WorkerPool
 
 pytestmark = pytest.mark.slow
 
@@ -227,3 +230,128 @@ def test_math_verify_cannot_reach_eval() -> None:
     )
     assert symbolic.__doc__
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def mortals(folder: Path, *, workers: int = 1, timeout: float = 5.0, forgiven: int = 3, **arguments: Any) -> WorkerPool:
+    kind = WorkerKind(
+        "tests.grading.mortal:Mortal",
+        {"folder": str(folder), **arguments},
+        tries=2,
+        forgiven=forgiven,
+        died="they died",
+    )
+    return WorkerPool(kind, workers, timeout)
+
+
+def asked(pool: WorkerPool, request: str, threads: int = 1) -> list[Any]:
+    """What the pool says to so many threads at once: replies and exceptions."""
+
+    def ask(_: int) -> Any:
+        try:
+            return pool.ask(request)
+        except (PoolError, TimeoutError) as problem:
+            return problem
+
+    with ThreadPoolExecutor(threads) as executor:
+        return list(executor.map(ask, range(threads)))
+
+
+@contextlib.contextmanager
+def killing(folder: Path, times: int) -> Iterator[None]:
+    """Somebody who kills the first workers that have a request."""
+
+    def kill() -> None:
+        killed: set[str] = set()
+        while len(killed) < times and not over.wait(0.02):
+            for pid in {path.name for path in folder.iterdir()} - killed:
+                killed.add(pid)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(pid), signal.SIGKILL)
+
+    over = threading.Event()
+    thread = threading.Thread(target=kill)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_what_somebody_kills_is_done_again(tmp_path: Path) -> None:
+    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 3):
+        assert asked(pool, "wait") == ["wait"]
+        assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_what_is_killed_again_and_again_ends(tmp_path: Path) -> None:
+    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 99):
+        assert [str(said) for said in asked(pool, "wait")] == ["they died, killed by somebody else"]
+
+
+def test_what_kills_its_own_process_is_tried_twice(tmp_path: Path) -> None:
+    with contextlib.closing(mortals(tmp_path)) as pool:
+        assert [str(said) for said in asked(pool, "crash")] == ["they died"]
+        assert len(list(tmp_path.iterdir())) == 2
+        assert asked(pool, "anything") == ["anything"]
+
+
+def test_what_was_killed_for_its_memory_is_not_done_again_and_again(tmp_path: Path) -> None:
+    """What the kernel kills for want of memory may have been the cause of it."""
+    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 99):
+        assert [str(said) for said in asked(pool, "grow")] == ["they died"]
+
+
+def test_imports_and_the_queue_have_no_part_in_the_deadline(tmp_path: Path) -> None:
+    with contextlib.closing(mortals(tmp_path, timeout=1.5, warm_up_seconds=2.5)) as pool:
+        assert asked(pool, "needs imports", threads=4) == ["needs imports"] * 4
+        start = time.monotonic()
+        assert asked(pool, "wait", threads=3) == ["wait"] * 3
+        assert time.monotonic() - start > 2.9
+
+
+def test_a_start_that_fails_is_the_end_for_all_who_wait(tmp_path: Path) -> None:
+    with contextlib.closing(mortals(tmp_path, fails=True)) as pool:
+        start = time.monotonic()
+        assert {type(said) for said in asked(pool, "anything", threads=12)} == {PoolError}
+        assert time.monotonic() - start < 20
+
+
+def test_close_does_not_wait_for_imports(tmp_path: Path) -> None:
+    pool = mortals(tmp_path, warm_up_seconds=60)
+    with ThreadPoolExecutor(1) as executor:
+        waiting = executor.submit(asked, pool, "needs imports")
+        while not pool.pids():
+            time.sleep(0.05)
+        time.sleep(0.5)
+        start = time.monotonic()
+        pool.close()
+        assert isinstance(waiting.result()[0], PoolError)
+        assert time.monotonic() - start < 15
+
+
+COLD = r"""
+import sys, threading
+from int_verl.reward_fns.math_answer import compute_score
+
+def grade(first):
+    for k in range(first, 40, 8):
+        # Half of them need math-verify, none is decided in the caller's thread.
+        answer, gold = [
+            (rf"\int_0^1 {k + 2}x\,dx", rf"\frac{{{k + 2}}}{{2}}"), (rf"{k}+\sum_{{j=1}}^{{2}}\sqrt{{8}}", rf"4\sqrt2+{k}")
+        ][k % 2]
+        verdicts.append(compute_score("", rf"\boxed{{{answer}}}", gold, timeout=1.0)["verdict"])
+
+verdicts = []
+threads = [threading.Thread(target=grade, args=(first,)) for first in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print(len(verdicts), *sorted(set(verdicts)))
+"""
+
+
+def test_a_cold_grader_under_load_rejects_nothing() -> None:
+    """Two fresh processes of eight threads each, all of whose answers are right and need a worker."""
+    command = [sys.executable, "-c", COLD]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    assert [process.communicate(timeout=120)[0].split() for process in processes] == [["40", "correct"]] * 2
