@@ -29,7 +29,7 @@ from int_verl.maths.quick_comparison import decide
 from tests.maths.grammar import Grammar
 
 SECONDS = 2.0
-AROUND = ["${}$", r"\displaystyle {}", "  {} ", r"\[{}\]", r"\({}\)", "{} .", r"\, {}\!", r"\boxed{{{}}}"]
+AROUND = ["${}$", r"\displaystyle {}", "  {} ", r"\[{}\]", r"\({}\)", "{} .", r"\, {}", r"\boxed{{{}}}"]
 "What may stand around a whole answer without changing it."
 AROUND_AN_EXPRESSION = [r"\left( {} \right)", "{{{}}}", r"$\displaystyle{{{}}}$", *AROUND]
 
