@@ -2,7 +2,7 @@
 
 An answer goes through these files, in this order:
 
-1. `boxes`: from a response to the answer that it commits to.
+1. `boxes` and `named_boxes`: from a response to the answer that it commits to.
 2. `normal_form`: one spelling for each thing, with `backslashes` that were doubled, `layout` and the `east_asian` words
    of an answer.
 3. `quick_comparison`: what two strings tell at once, mostly by the numbers that they are (`quantities`).

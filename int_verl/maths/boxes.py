@@ -6,7 +6,8 @@ The rules, in this order:
 2. Only boxes count: ``\\boxed{...}``, ``\\fbox{...}`` with balanced braces (or ``\\boxed 5``). Prose is never searched,
    unless ``unboxed=True``, which reads "the final answer is ...", "Answer: ..." and "#### ..." when there is no box.
 3. The last box counts. A run of boxes with nothing but commas, ``$``, spaces, "and" or "or" between them is one answer:
-   the set of their contents. So an earlier box is superseded, and a list of guesses is a list.
+   the set of their contents. So an earlier box is superseded, and a list of guesses is a list. Boxes that give values
+   of names, ``a = \\boxed{3}`` and ``b = \\boxed{2}``, are one answer with other words between (`named_boxes`).
 4. A box in a box is read as the outer one. Empty boxes and placeholders ("your answer", as a prompt's echo has them)
    are passed over.
 """
@@ -16,6 +17,7 @@ from __future__ import annotations
 import re
 
 from int_verl.maths.brackets import closing_brace
+from int_verl.maths.named_boxes import go_together, name_before
 from int_verl.maths.size_limits import MAX_BOX_CHARS, MAX_BOXES
 
 _BOX = re.compile(r"\\(?:boxed|fbox)(?![a-zA-Z])\s*")
@@ -129,7 +131,7 @@ def _last_box(text: str) -> str | None:
             continue
         if closed:
             gap = text[end : closed[-1][0]]
-            if len(gap) > _GLUE_CHARS or not _GLUE.fullmatch(gap):
+            if len(gap) > _GLUE_CHARS or not (_GLUE.fullmatch(gap) or go_together(text, start, gap)):
                 # Not adjacent; but it may still enclose nothing and end the run.
                 break
         closed.append((start, end, content))
@@ -137,6 +139,13 @@ def _last_box(text: str) -> str | None:
             break
     if not closed:
         return None
+    names = [name_before(text, start) for start, _, _ in closed] if len(closed) > 1 else [None]
+    if None not in names:
+        values = [
+            content if "=" in content else f"{name}={content}"
+            for name, (_, _, content) in zip(reversed(names), reversed(closed), strict=True)
+        ]
+        return strip_boxes(", ".join(dict.fromkeys(values)))
     contents = list(dict.fromkeys(content for _, _, content in reversed(closed)))
     if len(closed) == 1:
         contents = [_enclosing(text, starts[max(0, position - 9) : position], closed[0]) or contents[0]]
