@@ -291,7 +291,8 @@ class _Parser:
         if name in FUNCTIONS_OF_MANY:
             return nodes.of_many(name, self.parenthesised("{", "\\{", "["))
         if name in ("floor", "ceil", "abs"):
-            return nodes.Call(name, self.parenthesised())
+            self.expect("(")
+            return nodes.Call(name, (self.enclosed(")"),))
         if name in FUNCTIONS:
             return self.function(name)
         if name in ("sum", "prod"):

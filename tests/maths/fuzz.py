@@ -24,6 +24,7 @@ from int_verl.generate import filters
 from int_verl.grading.faults import where
 from int_verl.maths import thorough_comparison
 from int_verl.maths.boxes import extract_answer
+from int_verl.maths.brackets import closing_brace
 from int_verl.maths.normal_form import normalise
 from int_verl.maths.quick_comparison import decide
 from tests.maths.grammar import Grammar
@@ -66,7 +67,7 @@ def broken_properties(random: Random, gold: str) -> Iterator[tuple[str, str, str
     exact = Grammar(random, exact=True)
     expression = exact.expression()
     for text, wrappers in ((gold, AROUND), (expression, AROUND_AN_EXPRESSION)):
-        if text.count("{") == text.count("}") and "$" not in text:
+        if closing_brace(f"{{{text}}}", 0) == len(text) + 1 and "$" not in text:
             wrapped = random.choice(wrappers).format(text)
             if False in (compared(text, wrapped), compared(wrapped, text)):
                 yield "a wrapper changes the answer", text, wrapped
@@ -130,8 +131,9 @@ def try_pair(found: Found, random: Random) -> None:
         with _counted_if_slow(found, SECONDS):
             found.read(name, reading, gold, answer)
     with _counted_if_slow(found, 5 * SECONDS):
-        for broken in broken_properties(random, gold):
-            found.add(*broken)
+        found.read(
+            "properties", lambda: [found.add(*broken) for broken in broken_properties(random, gold)], gold, answer
+        )
 
 
 def main() -> None:

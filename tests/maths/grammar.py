@@ -11,9 +11,19 @@ import string
 from collections.abc import Callable
 from random import Random
 
-from int_verl.maths import normal_form, parse_expression, prose, read_answer, tokens
+from int_verl.maths import (
+    commands,
+    east_asian,
+    normal_form,
+    numerals,
+    parse_expression,
+    prose,
+    read_answer,
+    regions,
+    tokens,
+)
 
-_OPERATORS = ["+", "-", "*", "/", "**", " ", *(f"\\{name} " for name in sorted(parse_expression._STOPS))]
+_OPERATORS = ["+", "-", "*", "/", "**", " ", *(f"\\{name} " for name in sorted(commands.STOPS))]
 _RELATIONS = sorted(read_answer._RELATIONS)
 _COMMANDS = sorted(
     {f"\\{name} " for name in normal_form._RENAMED} | {f"\\{word[1:]} " for word in normal_form._COMMANDS}
@@ -24,7 +34,20 @@ _LAYOUT = [
     r"\quad ", r"\hspace{1em}", r"\phantom{x}", r"\color{red}", r"\label{a}", "$", "&", r"\\",
 ]  # fmt: skip
 _UNITS = sorted(prose._KNOWN_UNITS)
-_WORDS = [*prose.WORD_VALUES, "even", "for all", "where", "is", "million", "percent", "or", "and", "such that"]
+_WORDS = [
+    *prose.WORD_VALUES,
+    *sorted(east_asian._WORDS),
+    *east_asian._COUNTERS.split(),
+    "even",
+    "for all",
+    "where",
+    "is",
+    "million",
+    "percent",
+    "or",
+    "and",
+    "such that",
+]
 _MOST_DEPTH = 3
 
 
@@ -71,17 +94,18 @@ class Grammar:
         return [
             f"{whole}%", rf"\${whole}", f"{int(whole):,}", "12,345", "1{,}234", r"1\,234", f"{small}e300", f"-{small}e-300",
             rf"{small}.5 \times 10^{{{self.random.randrange(-400, 400)}}}", rf"{whole}_{{{small}}}", f"({whole})_{small[:1]}",
+            f"{whole} in base {self.one(sorted(numerals._BASES))}", rf"{whole}_{{\text{{{self.one(sorted(numerals._BASES))}}}}}",
             f"{whole} : {small}", "٣", "１２", f"{whole}.{small}.{small}",
         ]  # fmt: skip
 
     def name(self) -> str:
         if not self.wild:
             return self.one(["x", "x", "y", "n", "k", "t", r"\alpha ", "a_1", "a_{n-1}", "f(x)", "m'"])
-        letter = self.one([*string.ascii_letters, *(f"\\{name} " for name in sorted(parse_expression._NAMES))])
+        letter = self.one([*string.ascii_letters, *(f"\\{name} " for name in sorted(commands.NAMES))])
         return self.one(
             [
                 letter, letter, letter, f"{letter}'", f"{letter}_1", rf"{letter}_{{n-1}}", rf"{letter}_{{max}}",
-                rf"\{self.one(sorted(parse_expression._ACCENTS))}{{{letter}}}",
+                rf"\{self.one(sorted(commands.ACCENTS))}{{{letter}}}",
                 rf"\{self.one(sorted(tokens._TEXT))}{{{letter}}}", rf"\mathbb{{{letter}}}",
             ]
         )  # fmt: skip
@@ -143,7 +167,7 @@ class Grammar:
             + (not self.exact) * [rf"\pm {a} \mp {b}", rf"({a})\%", rf"({a})^\circ"]
             + self.wild
             * [
-                rf"\int_{{0}}^{{{b}}} {a}\,dx", rf"\lim_{{x\to {b}}} {a}", f"({a})^{{{b}}}", f"{a}_{{{b}}}", f"-{a}", f"+{a}",
+                rf"\int_{{0}}^{{{b}}} {a}\,dx", rf"\lim_{{x\to {b}}} {a}", rf"C_{{{a}}}^{{{b}}}", rf"{{}}_{{{a}}}P_{{{b}}}", f"C({a}, {b})", f"({a})^{{{b}}}", f"{a}_{{{b}}}", f"-{a}", f"+{a}",
             ]
         )  # fmt: skip
 
@@ -154,7 +178,7 @@ class Grammar:
         return sized.format(opener, inner[0], closer)
 
     def _matrix(self, inner: list[str]) -> str:
-        kind = self.one([*sorted(parse_expression._MATRICES), *(["cases", "aligned", "vmatrix"] if self.wild else [])])
+        kind = self.one([*sorted(commands.MATRICES), *(["cases", "aligned", "vmatrix"] if self.wild else [])])
         columns = "{cc}" if kind == "array" else ""
         width = self.random.randrange(1, 3)
         rows = r" \\ ".join(" & ".join(inner[:width]) for _ in range(self.random.randrange(1, 3)))
@@ -169,7 +193,7 @@ class Grammar:
         others = [self.related(part) if self.random.random() < 0.6 else self.expression(2) for part in parts]
         kinds = [
             self._plain, self._plain, self._listed, self._interval, self._relation, self._congruence, self._worded,
-            self._condition, self._wrapped, self._numeral,
+            self._condition, self._wrapped, self._numeral, self._system,
         ]  # fmt: skip
         kind = self.random.choice(kinds)
         other = kind if self.random.random() < 0.8 else self.random.choice(kinds)
@@ -231,6 +255,19 @@ class Grammar:
         )
         return rf"n {relation} {', '.join(parts)} {modulus.format(self.number())}"
 
+    def _system(self, parts: list[str]) -> str:
+        kind = self.one(["cases", "dcases", "array", "aligned", "align*", "gathered", "numcases"])
+        tails = [
+            "",
+            rf" & \text{{if }} x > {parts[0]}",
+            r" & \text{otherwise}",
+            f", {self._relation(parts[:1])}",
+            f" = {parts[-1]}",
+        ]
+        rows = r" \\ ".join(f"{self.one(['', 'x = ', 'y '])}{part}{self.one(tails)}" for part in [*parts, *parts[:1]])
+        head = self.one(["", "f(x) = ", r"\{ ", r"\left\{ "])
+        return rf"{head}\begin{{{kind}}} {rows} \end{{{kind}}}"
+
     def _worded(self, parts: list[str]) -> str:
         unit, word = self.one(_UNITS), self.one(_WORDS)
         return self.one(
@@ -242,6 +279,13 @@ class Grammar:
         )  # fmt: skip
 
     def _condition(self, parts: list[str]) -> str:
+        kind = self.one(sorted(regions._KINDS))
+        domains = [
+            r" for all real $x$", r"\forall x \in \mathbb{R}", rf" (n \ge {parts[-1]})", r"\text{ for some constant } c",
+            f", where {kind} x", rf", n \in \mathbb{{Z}}_{{{regions._KINDS[kind]}}}", f" all {kind} real numbers except {parts[-1]}",
+        ]  # fmt: skip
+        if self.random.random() < 0.5:
+            return self.one([parts[0] + self.one(domains), self.one(domains) + parts[0]])
         return parts[0] + self.one([", ", " for ", r" \text{ where } ", r"\quad ", " ("]) + self._relation(parts[:1])
 
     def _wrapped(self, parts: list[str]) -> str:
