@@ -5,7 +5,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check
+.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
@@ -33,6 +33,7 @@ help:
 	echo "make baselines    InT and every baseline on the tiny model, SEEDS=3 seeds, beside the paper's tables; hours"
 	echo "make ablations    SFT with one setting changed at a time, SEEDS=3 seeds, beside the paper's table"
 	echo "make gpu-check    on a GPU host: doctor, the reduced schedule, what it must leave; PYTHON= with int-verl[gpu]"
+	echo "make audit        known vulnerabilities of the pinned packages, counted, and all licences; needs PyPI"
 	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 
 quickstart: venv
@@ -48,6 +49,16 @@ ablations: venv
 # On a GPU host, with the Python that has int-verl[gpu]; .venv is for machines without one.
 gpu-check:
 	$(or $(PYTHON),python3) recipes/gpu_check/run_gpu_check.py $(ARGS)
+
+# pip-audit and pip-licenses stay out of .venv, which holds the pinned packages and nothing else.
+audit: venv
+	if [ ! -x .venv-audit/bin/pip-licenses ]; then
+		$(PY) -m venv .venv-audit
+		.venv-audit/bin/pip --disable-pip-version-check install --quiet pip-audit pip-licenses
+	fi
+	.venv-audit/bin/pip-licenses --python $(PY) --from mixed
+	.venv-audit/bin/pip-audit --requirement requirements/cpu.txt --requirement <(echo torch==$(TORCH:+cpu=)) --no-deps \
+		--disable-pip --progress-spinner off --format json $(ARGS) | $(PY) requirements/audit.py
 
 test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"

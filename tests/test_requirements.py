@@ -1,0 +1,76 @@
+"""What is said of the dependencies: their licences, and what an audit amounts to."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, metadata
+from typing import Any
+
+import pytest
+
+from tests.quickstart_files import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    tomllib = pytest.importorskip("tomli")
+
+ROW = re.compile(r"^\| ([\w.-]+) \| (always|`[^|]*`) \| ([^|]+) \|$", re.M)
+FAULT = {"id": "PYSEC-2023-74", "fix_versions": ["2.31.0"], "aliases": ["CVE-2023-32681"], "description": "leaks"}
+CLEAN = {"name": "click", "version": "8.1.7", "vulns": []}
+FAULTY = {"name": "requests", "version": "2.30.0", "vulns": [FAULT]}
+SKIPPED = {"name": "zipp", "skip_reason": "Dependency not found on PyPI and could not be audited: zipp (4.1.2)"}
+
+
+def test_every_direct_dependency_has_its_licence_in_the_docs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted: dict[str, list[str]] = {}
+    for group, lines in {"always": project["dependencies"], **project["optional-dependencies"]}.items():
+        for line in lines:
+            name = re.match(r"[\w.-]+", line)
+            assert name
+            wanted.setdefault(name[0], []).append(group if group == "always" else f"`{group}`")
+    rows = {name: (groups, licence) for name, groups, licence in ROW.findall((ROOT / "docs/security.md").read_text())}
+    assert {name: groups for name, (groups, _) in rows.items()} == {
+        name: ", ".join(in_) for name, in_ in wanted.items()
+    }
+    for name, (_, licence) in rows.items():
+        try:
+            said = metadata(name)
+        except PackageNotFoundError:  # an extra that is not installed here
+            continue
+        fields = [said.get("License-Expression"), said.get("License")]
+        classified = [line.rpartition(" :: ")[2] for line in said.get_all("Classifier") or () if "License ::" in line]
+        assert licence in (*fields, *classified), name
+
+
+@pytest.mark.parametrize(
+    ("packages", "code", "said"),
+    [
+        ([CLEAN, CLEAN], 0, "2 of 2 packages audited, 0 skipped; 0 vulnerabilities"),
+        ([CLEAN, FAULTY], 1, "requests 2.30.0: PYSEC-2023-74, mended in 2.31.0"),
+        ([CLEAN, SKIPPED], 2, "1 of 2 packages audited, 1 skipped"),
+        ([SKIPPED, FAULTY], 1, "zipp: not audited: Dependency not found on PyPI"),
+        ([SKIPPED] * 234, 2, "nothing was audited"),
+        ([], 2, "nothing was audited"),
+    ],
+)
+def test_what_an_audit_amounts_to(packages: list[dict[str, Any]], code: int, said: str) -> None:
+    answer = json.dumps({"dependencies": packages, "fixes": []})
+    done = _audit(answer)
+    assert done.returncode == code
+    assert said in done.stdout
+
+
+@pytest.mark.parametrize("answer", ["", "Traceback (most recent call last):"])
+def test_no_answer_is_no_clean_audit(answer: str) -> None:
+    assert _audit(answer).returncode == 2
+
+
+def _audit(answer: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "requirements/audit.py"], input=answer, capture_output=True, text=True
+    )
