@@ -37,12 +37,21 @@ _OF_A_RELATION = [
 _REMAINDER = re.compile(r"\s*(\{[^{}]*\}|[0-9A-Za-z]+)\s*=([^=]*)")
 
 
+_DIVIDES = re.compile(
+    r"(?P<modulus>[0-9]+)\s*(?P<divides>\||\\nmid|\\not\s*\|)\s*(?P<left>[^|,;<>={}\\]*[a-z][^|,;<>={}\\]*)"
+)
+
+
 def with_moduli(text: str) -> str:
     """``text`` with ``\\pmod{5}`` for each spelling of a modulus that belongs to a relation or stands in parentheses.
 
     >>> with_moduli("n \\\\equiv 2 (mod 5)")
     'n \\\\equiv 2 \\\\pmod{5}'
     """
+    divides = _DIVIDES.fullmatch(text)
+    if divides:
+        relation = "\\equiv" if divides["divides"] == "|" else "\\nequiv"
+        return rf"{divides['left']} {relation} 0 \pmod{{{divides['modulus']}}}"
     if "mod" not in text and "equiv" not in text and "congruent" not in text:
         return text
     for pattern, spelling in _SPELLINGS:

@@ -52,7 +52,7 @@ _CHANGES = {"\\Delta", "\\delta", "\\partial", "\\nabla"}
 def relates_names(left: str) -> bool:
     """Whether a left-hand side puts several names in relation: ``xy``, ``a + b + c``; not ``AB`` or ``h / r``.
 
-    Names in capitals are quantities of a figure, and ratios, functions and words are one quantity.
+    Capitals side by side are one quantity of a figure, and so are ratios, functions and words.
     """
     left = left.strip()
     if _NAME.fullmatch(left):
@@ -65,7 +65,9 @@ def relates_names(left: str) -> bool:
     words = any(len(name.partition("_")[0]) > 1 and not name.startswith("\\") for name in names)
     if words or not isinstance(tree, (Add, Subtract, Multiply, Power, Negative)):
         return False
-    return sum(name[0].islower() or name[0] == "\\" for name in names) > 1
+    if not isinstance(tree, (Add, Subtract)):
+        names = frozenset(name for name in names if not name[0].isupper())
+    return len(names) > 1
 
 
 def as_name(left: str) -> str:

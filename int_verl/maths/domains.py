@@ -29,15 +29,15 @@ _NAMES = rf"{_NAME}(?:\s*(?:,\s*and\b|,|\band\b)\s*{_NAME})*"
 _NUMBER = r"-?\s*(?:[0-9]+(?:\.[0-9]+|\s*/\s*[0-9]+)?|\\infty|\\pi|\\frac\s*[0-9]+)"
 _BOUND = rf"(?:{_NUMBER}|{_NAME})"
 _ORDER = r"(?:\\(?:ge|le|ne)(?![A-Za-z])|[<>])"
-_CONDITION = (
-    rf"(?:{_NAMES}\s*(?:\\in|\bin)\s*(?:@[A-Z]'?|[RZNQC]\b|[\[(][^()\[\]]*,[^()\[\]]*[\])])"
-    rf"|{_NAME}\s*=(?:\s*{_NUMBER}\s*,)+\s*\\ldots(?:\s*,\s*{_NAME}(?:\s*[-+]\s*[0-9]+)?)?"
-    rf"|(?:{_BOUND}\s*{_ORDER}\s*)?{_NAMES}\s*{_ORDER}\s*{_BOUND})"
-)
 _KIND = (
     r"(?=(?:an?\s+)?[a-z-]{3})"
     r"(?:\b(?:an?|any|some|all|every|each|the|arbitrary|fixed|given|real|positive|negative|nonnegative|nonpositive|nonzero|"
     r"non|zero|natural|rational|complex|whole|constants?|numbers?|integers?|reals?|values?(?:\s+of)?|parameters?)\b[\s-]*)+"
+)
+_CONDITION = (
+    rf"(?:{_NAMES}\s*(?:\\in|\bin)\s*(?:@[A-Z]'?|[RZNQC]\b|[\[(][^()\[\]]*,[^()\[\]]*[\])])(?:\s*(?:is|are)\s*{_KIND})?"
+    rf"|{_NAME}\s*=(?:\s*{_NUMBER}\s*,)+\s*\\ldots(?:\s*,\s*{_NAME}(?:\s*[-+]\s*[0-9]+)?)?"
+    rf"|(?:{_BOUND}\s*{_ORDER}\s*)?(?:{_NAMES}|\|\s*{_NAME}\s*\|)\s*{_ORDER}\s*{_BOUND})"
 )
 _CLAUSE = rf"(?:{_KIND}(?:{_CONDITION}|{_NAMES})|{_NAMES}\s*(?:\b(?:is|are|be|being)\b\s*)?{_KIND}|{_CONDITION})"
 _MORE = rf"(?:\s*(?:,\s*and\b|,|;|\band\b|\bwith\b|\bwhere\b)\s*{_CLAUSE})*"
@@ -46,7 +46,8 @@ _QUANTIFIED = re.compile(
     rf"(?:{_CLAUSE}|{_NAMES}|{_KIND}){_MORE}",
     re.I,
 )
-_INTRODUCED = re.compile(rf"(?:\b(?:for|where|with|here)\b\s*)?{_CLAUSE}{_MORE}", re.I)
+_INTRODUCTION = r"\b(?:for|where|with|here|whenever|provided(?:\s+that)?)\b"
+_INTRODUCED = re.compile(rf"(?:{_INTRODUCTION}\s*)?{_CLAUSE}{_MORE}", re.I)
 _MEMBERSHIP = re.compile(rf"({_NAMES})\s*(?:\\in|\bin)\s*@?([RZNQC]'?)")
 
 _COMMAND = r"\\(?:text|textrm|textbf|textit|mathrm|mbox)\s*\{"
@@ -65,14 +66,19 @@ def _plain(text: str) -> str:
 
 # -- in an answer
 
-_HINT = re.compile(rf"\\forall|\b(?:for|where|with|constant)\b|\\in(?![A-Za-z])|{_ORDER}|\\ldots", re.I)
+_HINT = re.compile(
+    rf"\\forall|{_INTRODUCTION}|\b(?:constant|integer|number|real)|\\in(?![A-Za-z])|{_ORDER}|\\ldots", re.I
+)
 _START = re.compile(
-    rf"[\s,;:]*(?:\(\s*)?(?:{_COMMAND}[\s,;(]*)?(?:\\forall(?![A-Za-z])|\b(?:holds|valid|defined|for|where|with|here)\b)|"
-    rf"\s*[,;]|\s*\((?=[^()]*(?:\([^()]*\)[^()]*)*\)$)|\s(?={_NAME}\s*\\in(?![A-Za-z]))",
+    rf"[\s,;:]*(?:\(\s*)?(?:{_COMMAND}[\s,;(]*)?(?:\\forall(?![A-Za-z])|\b(?:holds|valid|defined)\b|{_INTRODUCTION})|"
+    rf"\s*[,;]|\s*(?:{_COMMAND}\s*)?\((?=[^()]*(?:\([^()]*\)[^()]*)*\)\s*\}}?$)|\s(?={_NAME}\s*\\in(?![A-Za-z]))",
     re.I,
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|in|notin|cup|cap|subset|subseteq|emptyset)(?![A-Za-z])")
-_ALL_SUCH = re.compile(rf"(?:{_COMMAND}\s*)?{_KIND}\}}?\s*(?={_NAME}\s*\\n?equiv)", re.I)
+_ALL_SUCH = re.compile(
+    rf"(?:{_COMMAND}\s*)?{_KIND}(?:\}}?\s*{_NAME}\s*(?:{_COMMAND})?\s*such\s+that)?\s*\}}?\s*(?={_NAME}\s*\\n?equiv)",
+    re.I,
+)
 _SEPARATORS = frozenset(",:")
 
 

@@ -58,7 +58,7 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     if not (_of_integers_only(a) <= variables(b) and _of_integers_only(b) <= variables(a)):
         return False
     present = features(a) | features(b)
-    signed = not present.isdisjoint(("abs", "min", "max"))
+    signed = not present.isdisjoint(("abs", "min", "max", "floor", "ceil"))
     points = _points(sorted(names), _integer_names(a, b), signed=signed)
     if "min" in present or "max" in present:
         points += _far_points(sorted(names), a, b)
@@ -67,7 +67,7 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     for point in points:
         try:
             same, real = _equal_at(a, b, point, log_base)
-        except (ArithmeticError, TooLarge) as caught:
+        except NO_VALUE as caught:
             problem = caught
             continue
         if real:
@@ -265,13 +265,13 @@ def _integer_variables(tree: Node) -> tuple[frozenset[str], frozenset[str], froz
         for node in walk(tree):
             if isinstance(node, nodes.Call) and node.name in _ROUNDING:
                 (argument,) = node.arguments
-                (real if all(map(_keeps_integers, walk(argument))) else rounded).update(variables(argument))
+                (real if all(map(keeps_integers, walk(argument))) else rounded).update(variables(argument))
             for whole in _whole_parts(node):
                 surely.update(variables(whole))
     return frozenset(surely), frozenset(rounded), frozenset(real)
 
 
-def _keeps_integers(node: Node) -> bool:
+def keeps_integers(node: Node) -> bool:
     """Whether a node makes an integer of integers."""
     match node:
         case nodes.Number(value):

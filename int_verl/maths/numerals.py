@@ -15,9 +15,12 @@ _OPENING = rf"(?:[\s({{$]|{_MARKUP})*"
 _GAP = rf"(?:[\s(){{}}$]|{_MARKUP})*"
 _SAID = re.compile(
     rf"(?<![0-9A-Za-z.\\])(?P<enclosed>(?:{_MARKUP})?\s*[({{]\s*)?{_DIGITS}(?(enclosed)\s*[)}}])(?P<said>{_OPENING}"
-    rf"(?:_{_OPENING}(?:base{_GAP})?|,?{_OPENING}(?:in{_GAP})?base{_GAP}-?|in\s+(?=[a-z]+(?:ary|al)))"
+    rf"(?:_{_OPENING}(?:base{_GAP}-?{_GAP})?|,?{_OPENING}(?:in{_GAP})?base{_GAP}-?{_GAP}|(?:in\s+|\(|{_MARKUP}[\s({{]*)(?=[a-z]+(?:ary|al)))"
     rf"(?P<base>[0-9]{{1,2}}|{'|'.join(_BASES)})(?![0-9A-Za-z])[\s)}}]*)"
 )
+
+
+_HINT = re.compile(r"_|base|\bin\b|(?:ary|al)\b")
 
 
 def with_subscripts(text: str) -> str:
@@ -26,9 +29,7 @@ def with_subscripts(text: str) -> str:
     >>> with_subscripts("(314 in base five, 2)")
     '(314_{5}, 2)'
     """
-    if "_" not in text and "base" not in text and " in " not in text:
-        return text
-    return _SAID.sub(_with_subscript, text)
+    return _SAID.sub(_with_subscript, text) if _HINT.search(text) else text
 
 
 def _with_subscript(match: re.Match[str]) -> str:

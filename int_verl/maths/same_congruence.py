@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from int_verl.maths import nodes
 from int_verl.maths.answer_items import Congruence, Value
-from int_verl.maths.equality import constant, equal
-from int_verl.maths.nodes import Node, replaced, variables
+from int_verl.maths.equality import constant, equal, keeps_integers
+from int_verl.maths.evaluator import Evaluator
+from int_verl.maths.nodes import Node, replaced, variables, walk
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.undecided import NO_VALUE
 
 _MAX_CLASSES = 10_000
 """Most residues of a common modulus that are looked at one by one."""
+_MAX_SOLVED = 1_000
+"""Largest modulus for which a polynomial congruence is solved."""
 
 
 def same_congruence(gold: Congruence, answer: Congruence) -> bool:
     """Whether two congruences say the same of the same; one of them may leave out of what."""
     try:
+        gold, answer = _solved(gold), _solved(answer)
         left, other = gold.left, answer.left
         if left is not None and other is not None and not _same_name(left, other):
             return _same_difference(gold, left, answer, other)
@@ -38,6 +43,18 @@ def same_congruence(gold: Congruence, answer: Congruence) -> bool:
         )
     except NO_VALUE:
         return False
+
+
+def _solved(item: Congruence) -> Congruence:
+    """``2n \\equiv 4 \\pmod{10}`` as ``n \\equiv 2, 7 \\pmod{10}``; but not what is no polynomial in one name."""
+    found, left = _classes(item), item.left
+    if found is None or found[0] > _MAX_SOLVED or left is None or isinstance(left, nodes.Variable):
+        return item
+    if len(variables(left)) != 1 or not all(map(keeps_integers, walk(left))):
+        return item
+    (name,), (modulus, residues, _) = variables(left), found
+    solutions = [n for n in range(modulus) if Evaluator({name: Fraction(n)})(left) % modulus in residues]
+    return replace(item, left=nodes.Variable(name), residues=tuple(nodes.Number(Fraction(n)) for n in solutions))
 
 
 def _same_name(gold: Node, answer: Node) -> bool:

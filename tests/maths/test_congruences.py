@@ -12,6 +12,7 @@ SPELLINGS = [
     "n ≡ 2 (mod 5)", r"n \equiv 2 \text{ (mod } 5)", r"n \equiv 2 \text{ (mod 5)}", r"n\equiv 2\;\left(\bmod\, 5\right)", r"n \equiv 2 \text{ modulo } 5",
     "n is congruent to 2 modulo 5", r"n \equiv 2\ [5]", r"n \bmod 5 = 2", r"n = 2 \pmod{5}", r"n\equiv -3 \pmod 5", r"n\equiv 12\pmod{5}",
     r"n \equiv 2^9 \pmod 5", r"2 \pmod 5", r"n\equiv 2, 7\pmod{10}", "n = 5k+2", "5m-3",
+    r"5 \mid n-2", r"n-2\equiv 0\pmod 5", r"2n\equiv 4\pmod{10}", r"\text{all } n \text{ such that } n\equiv 2\pmod 5", "n = 2 mod 5",
 ]  # fmt: skip
 OTHERS = [
     "2", "n=2", r"n\equiv 2\pmod 7", r"n\not\equiv 2\pmod 5", r"n ≢ 2 (mod 5)", r"n\equiv 3\pmod 5", r"n\equiv 2\pmod{10}", r"k\equiv 2\pmod 5",
@@ -48,6 +49,8 @@ def test_others(answer: str) -> None:
         ("2", r"17\bmod 5", True), ("17", r"17\bmod 5", False), ("4", r"4\pmod 7", True), ("4", r"3\pmod 7", False), ("2", r"2^{10}\equiv 2\pmod 7", True),
         ("3", r"2^{10}\equiv 3\pmod 7", False), ("4", r"x\equiv 4\pmod 7", False), (r"10^{20}x\equiv 3\pmod{10^{30}}", r"10^{20}x\equiv 3\pmod{10^{30}}", True),
         (r"x\equiv 3\pmod{10^{30}}", r"x\equiv 3\pmod{10^{29}}", False),
+        (r"n\not\equiv 0\pmod 3", r"3\nmid n", True), (r"n\equiv 0\pmod 3", r"3\nmid n", False), (r"n\equiv\pm1\pmod 5", r"n^2\equiv 1\pmod 5", True),
+        (r"n\equiv\pm1\pmod 5", r"n^2\equiv 4\pmod 5", False), ("3|x|", "3|x|", True), ("3|x|", "3|y|", False),
     ],
 )  # fmt: skip
 def test_pairs(gold: str, answer: str, same: bool) -> None:

@@ -17,6 +17,8 @@ TAILS = [
     r"\quad (x > 0)", r"\text{ for } x\ge 1", r", \text{ where } x \in \mathbb{R}\setminus\{0\}", r"\text{ where } x \text{ is any positive integer}",
     r"\quad(x=0,1,2,\ldots)", r"\text{ for all } x>0 \text{ and } x \ne 1", r"\text{, valid for all } x \in [0,1]", r"\text{ for some constant } c", r", x \in \mathbb{N}^*",
     r"\text{ where } x \text{ is a constant}", r"\; (0<x<1)", r"\text{ with } x\ne 0", r"\text{ for all nonzero reals } x",
+    r"\ (x \text{ is a positive integer})", r", |x|<1", r"\text{ (} x \text{ real)}", r"\text{ whenever } x\neq 0", r"\text{ provided that } x\ne 0",
+    r", \text{ where } x \in \mathbb{R} \text{ is a constant}",
 ]  # fmt: skip
 LEADS = [
     r"\forall x\in\mathbb{R}: ",

@@ -11,6 +11,7 @@ from tests.maths.engine import same_by_engine
 SAME = [
     ("0.125", r"12.5\text{ percent}"), (r"\frac35", "60 percent"), (r"\frac35", "60 per cent"), (r"\frac35", "60 pct"), (r"60\%", "60 percent"),
     ("60 percent", "60"), ("60 percent", "0.6"), (r"33\frac13\text{ percent}", r"\frac13"), ("1.5", "150 percent"), ("x percent", r"x\%"),
+    (r"\frac14", "25 Percent"), (r"\frac14", r"25\text{\%}"), (r"\frac14", r"25\text{ per cent.}"),
     (r"60^\circ", "60 degrees"), (r"60^\circ", r"60\deg"), ("60 degrees", r"\frac{\pi}{3}"), (r"90^\circ-2\beta", r"90-2\beta"),
     ("120-x", r"120^\circ-x"), (r"120^\circ-x", r"\frac{2\pi}{3}-x"), (r"\frac{180^\circ}{7}", r"\frac{180}{7}"), (r"2\alpha^\circ", r"2\alpha"),
     (r"\tan\left(\frac{90^\circ}{7}\right)", r"\tan\frac{\pi}{14}"), (r"\arcsin\frac12", r"30^\circ"), (r"90^\circ-\arctan 2", r"\arctan\frac12"),
