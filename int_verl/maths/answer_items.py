@@ -10,6 +10,7 @@ Congruence       ``n \\equiv 1, 4 \\pmod 5``
 Ratio            ``1 : 2``
 NumeralInBase    ``1101_2``
 NamedGroup       ``a = 1, b = 2``
+Progression      ``1, 2, \\ldots, n``
 Piecewise        ``\\begin{cases} x & x > 0 \\\\ 0 & x \\le 0 \\end{cases}``
 Text             ``\\text{even}``
 Contradiction    ``2 = 3``
@@ -114,6 +115,16 @@ class NamedGroup(_Item):
 
 
 @dataclass(frozen=True, slots=True)
+class Progression(_Item):
+    """``1, 2, \\ldots, n``"""
+
+    beginning: tuple[Node, Node, Node]
+    """Three terms: two alone may go on by a step and by a factor."""
+    last: Node | None
+    """None where it never ends."""
+
+
+@dataclass(frozen=True, slots=True)
 class Piecewise(_Item):
     branches: tuple[tuple[tuple[Item, ...], tuple[Item, ...]], ...]
     """(value, condition), of which one condition may be empty: "otherwise"."""
@@ -133,7 +144,7 @@ class NotUnderstood(_Item):
 
 Item: TypeAlias = (
     Value | Tuple | Set | Region | Equation | Inequality | Congruence | Ratio | NumeralInBase | NamedGroup
-    | Piecewise | Text | Contradiction | NotUnderstood
+    | Progression | Piecewise | Text | Contradiction | NotUnderstood
 )  # fmt: skip
 
 

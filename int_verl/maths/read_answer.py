@@ -20,6 +20,7 @@ from int_verl.maths.combinations import as_binomials
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
 from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, relates_names
 from int_verl.maths.domains import without_domain
+from int_verl.maths.ellipses import apart, is_ellipsis, series, with_progressions
 from int_verl.maths.inequalities import FALLING, RISING, inequality
 from int_verl.maths.marks_in_words import with_signs
 from int_verl.maths.nodes import Node, variables
@@ -78,12 +79,12 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         if value is None and not prose.may_end_in_unit(text):
             return (items.Text(text),)
         text = text if value is None else value
-    pieces = each_with_modulus([piece for piece in members(text) if piece])
+    pieces = each_with_modulus(apart([piece for piece in members(text) if piece]))
     if len(pieces) > MAX_ITEMS:
         raise TooLarge("items")
     if not pieces:
         return (items.Text(text),)
-    found = united([item for piece in pieces for item in _item(piece)])
+    found = with_progressions(united([item for piece in pieces for item in _item(piece)]))
     return _with_names(found)
 
 
@@ -152,7 +153,7 @@ _POINT = re.compile(r"([A-EI-Z]'?)\s*(?=\()")
 
 def _value(text: str, name: str = "") -> Sequence[Item]:
     text = text.strip()
-    if text == "\\ldots" or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
+    if is_ellipsis(text) or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
         return [items.Text(text, name=name)]
     text = _unwrapped(text.rstrip(".").strip())
     number = quantity(text)
@@ -201,7 +202,7 @@ def _enclosed(text: str, name: str) -> Sequence[Item] | None:
     if not all(pieces):
         return [items.NotUnderstood(text, name=name)]
     points = combined(inner, [_item(piece) for piece in pieces])
-    return [items.Tuple(text, entries, brackets, name=name) for entries in points]
+    return [items.Tuple(text, tuple(with_progressions(list(entries))), brackets, name=name) for entries in points]
 
 
 def _set(text: str, inner: str, name: str) -> Item:
@@ -229,6 +230,9 @@ _NOT_MATHS = re.compile(r"[^\x20-\x7e]|[?@`\"]|(?<!\\)#|\\\\[A-Za-z]")
 
 
 def _expression(text: str, name: str) -> Sequence[Item]:
+    whole = series(text) if "\\ldots" in text or "..." in text else None
+    if whole is not None:
+        return [items.Value(text, whole, name=name)]
     core = text
     for _ in range(4):
         tree = parsed(core)

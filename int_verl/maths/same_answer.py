@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from int_verl.maths import answer_items as items
 from int_verl.maths.answer_items import Item, unbraced
+from int_verl.maths.ellipses import same_progression
 from int_verl.maths.equality import equal
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, same_region, without_points
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
@@ -184,6 +185,8 @@ def same_item(gold: Item, answer: Item) -> bool:
             return digits(answer.text) == gold.digits
         case items.Value(), items.NumeralInBase(base="10"):
             return digits(gold.text) == answer.digits
+        case items.Progression(), items.Progression():
+            return same_progression(gold, answer)
         case items.Piecewise(), items.Piecewise():
             return _same_branches(gold, answer)
         case items.Congruence(), items.Congruence():
