@@ -16,7 +16,7 @@ from pathlib import Path
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError, meta
 
 from int_verl.errors import UserError, first_line
-from int_verl.generate.template_sandbox import TemplateSandbox
+from int_verl.template_sandbox import TemplateSandbox
 
 BUILT_IN_FOLDER = Path(__file__).parent / "prompts"
 VARIABLES = {
@@ -63,9 +63,8 @@ class Prompt:
             UserError: the template fails: it uses what is not there or not for templates, or takes too long.
         """
         assert isinstance(self.template.environment, TemplateSandbox)
-        self.template.environment.start()
         try:
-            return self.template.render(**variables)
+            return self.template.environment.rendered(self.template, variables)
         except Exception as error:  # whatever a template of somebody else's does wrong
             raise UserError(
                 f"prompt template {self.name}: {first_line(error)}; it may use {_listed(variables)}"

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, Template, TemplateError, meta
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, Template, TemplateError, meta
 
-from int_verl.errors import UserError
+from int_verl.errors import UserError, first_line
+from int_verl.template_sandbox import TemplateSandbox
 
 TEMPLATES = Path(__file__).parent / "templates"
 VARIABLES = ("problem", "reference", "reference_solution", "rubric", "response", "extra", "id")
@@ -48,7 +48,7 @@ def fence_id(*texts: str) -> str:
 class Question:
     """A template by its name, ``reference`` or ``rubric``, or a path that ends in ``.jinja``.
 
-    It is rendered in Jinja's sandbox. A template of one's own may extend a built-in one
+    It is rendered in a sandbox. A template of one's own may extend a built-in one
     (``{% extends "base.jinja" %}``) and has the variables `VARIABLES`; ``extra`` is the row's ``extra_info``.
 
     Raises:
@@ -61,9 +61,7 @@ class Question:
         if not path.is_file():
             raise UserError(f"template={name}: no such file; give a path to a .jinja file, or reference or rubric")
         loader = ChoiceLoader([FileSystemLoader(path.parent), FileSystemLoader(TEMPLATES)])
-        self._environment = ImmutableSandboxedEnvironment(
-            loader=loader, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
+        self._environment = TemplateSandbox(loader, trim_blocks=True, lstrip_blocks=True)
         try:
             used = _variables(self._environment, path.name)
             self._template = self._environment.get_template(path.name)
@@ -106,9 +104,9 @@ class Question:
 
     def _render(self, template: Template, variables: dict[str, Any]) -> str:
         try:
-            return template.render(variables)
-        except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
-            raise UserError(f"template={self.name}: {error}") from None
+            return self._environment.rendered(template, variables)
+        except Exception as error:  # whatever a template of somebody else's does wrong
+            raise UserError(f"template={self.name}: {first_line(error)}") from None
 
 
 def _variables(environment: Environment, entry: str) -> set[str]:

@@ -90,6 +90,8 @@ def test_templates_that_cannot_be_meant(tmp_path: Path, source: str, message: st
         "{{ ''.__class__.__mro__[1].__subclasses__() }}",
         "{{ extra.update(problem='x') }}",
         "{{ cycler.__init__.__globals__.os.system('true') }}",
+        "{% for i in range(99999) %}{% for j in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ extra.nothing.here }}",
     ],
 )
 def test_a_template_runs_in_the_sandbox(tmp_path: Path, code: str) -> None:

@@ -6,10 +6,11 @@ nested loops, calls that call themselves and powers of powers are counted and st
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from jinja2 import BaseLoader, StrictUndefined, nodes
+from jinja2 import BaseLoader, StrictUndefined, Template, nodes
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
@@ -29,20 +30,31 @@ class _CountingGenerator(CodeGenerator):
         super().visit_Template(node, frame)
 
 
+class _Turns(threading.local):
+    """How many the rendering of this thread has taken."""
+
+    taken = 0
+
+
 class TemplateSandbox(ImmutableSandboxedEnvironment):
-    """The environment of the templates that one loader finds. A template may be rendered in one thread at a time."""
+    """The environment of the templates that a loader finds; `options` are more of Jinja's, such as ``trim_blocks``."""
 
     code_generator_class = _CountingGenerator
     intercepted_binops = frozenset(("*", "**"))
 
-    def __init__(self, loader: BaseLoader) -> None:
-        super().__init__(loader=loader, undefined=StrictUndefined, autoescape=False)
+    def __init__(self, loader: BaseLoader, **options: Any) -> None:
+        super().__init__(loader=loader, undefined=StrictUndefined, autoescape=False, **options)
         self.filters["counted"] = self._counted
-        self._turns = 0
+        self._turns = _Turns()
 
-    def start(self) -> None:
-        """Before every rendering: nothing is counted yet."""
-        self._turns = 0
+    def rendered(self, template: Template, variables: Mapping[str, object]) -> str:
+        """The template with its variables.
+
+        Raises:
+            Exception: any that a program may raise; `SecurityError` where it does what is not for templates.
+        """
+        self._turns.taken = 0
+        return template.render(variables)
 
     def _counted(self, items: Iterable[Any]) -> Iterator[Any]:
         for item in items:
@@ -54,8 +66,8 @@ class TemplateSandbox(ImmutableSandboxedEnvironment):
         return super().call(__context, __obj, *args, **kwargs)
 
     def _count(self) -> None:
-        self._turns += 1
-        if self._turns > TURNS:
+        self._turns.taken += 1
+        if self._turns.taken > TURNS:
             raise SecurityError(f"more than {TURNS:,} loop passes and calls")
 
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:

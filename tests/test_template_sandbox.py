@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,11 @@ def test_every_prompt_has_all_its_turns(tmp_path: Path) -> None:
     path.write_text("{{ problem }}{% for i in range(90000) %}{% endfor %}")
     prompts = load_prompts(solve=str(path))
     assert [prompts.solve(str(number)) for number in range(15)] == [str(number) for number in range(15)]
+
+
+def test_threads_count_apart(tmp_path: Path) -> None:
+    path = tmp_path / "mine.jinja"
+    path.write_text("{{ problem }}{% for i in range(60000) %}{% endfor %}")
+    prompts = load_prompts(solve=str(path))
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(prompts.solve, map(str, range(16)))) == [str(number) for number in range(16)]
