@@ -7,6 +7,7 @@ or by its number, and after `guard_output` nothing that this process prints gets
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import unicodedata
@@ -88,6 +89,7 @@ def _passable(text: str) -> str:
 
 def guard_output() -> None:
     """Make everything visible that this process prints from here on, whoever prints it; a second call does nothing."""
+    os.environ.setdefault("RAY_COLOR_PREFIX", "0")  # Ray would colour what it prints of its workers
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, VisibleStream):
