@@ -30,9 +30,9 @@ _NUMBER = r"-?\s*(?:[0-9]+(?:\.[0-9]+|\s*/\s*[0-9]+)?|\\infty|\\pi|\\frac\s*[0-9
 _BOUND = rf"(?:{_NUMBER}|{_NAME})"
 _ORDER = r"(?:\\(?:ge|le|ne)(?![A-Za-z])|[<>])"
 _KIND = (
-    r"(?=(?:an?\s+)?[a-z-]{3})"
+    r"(?=(?:an?\s+)?[a-z]{3})"
     r"(?:\b(?:an?|any|some|all|every|each|the|arbitrary|fixed|given|real|positive|negative|nonnegative|nonpositive|nonzero|"
-    r"non|zero|natural|rational|complex|whole|constants?|numbers?|integers?|reals?|values?(?:\s+of)?|parameters?)\b[\s-]*)+"
+    r"non|zero|natural|rational|complex|whole|constants?(?:\s+of\s+integration)?|numbers?|integers?|reals?|values?(?:\s+of)?|parameters?)\b[\s-]*)+"
 )
 _CONDITION = (
     rf"(?:{_NAMES}\s*(?:\\in|\bin)\s*(?:@[A-Z]'?|[RZNQC]\b|[\[(][^()\[\]]*,[^()\[\]]*[\])])(?:\s*(?:is|are)\s*{_KIND})?"
@@ -80,6 +80,9 @@ _ALL_SUCH = re.compile(
     re.I,
 )
 _SEPARATORS = frozenset(",:")
+_SET_OF = re.compile(r"\\\{\s*(?P<main>[^|:{}]*?)\s*[|:](?P<tail>.*)\\\}")
+_WHOLE = re.compile(rf"{_NAMES}\s*(?:\\in|\bin)\s*@?[ZN]'?")
+"""What makes a set of values a progression or a sequence: ``\\{5k + 2 : k \\in \\mathbb{Z}\\}``."""
 
 
 def without_domain(text: str) -> str:
@@ -107,6 +110,11 @@ def _apart(text: str) -> tuple[str, str]:
         text = _ALL_SUCH.sub("", text, count=1)
     if not _HINT.search(text):
         return text, ""
+    members = _SET_OF.fullmatch(text)
+    if members:
+        tail = _plain(members["tail"])
+        if _WHOLE.fullmatch(tail) and _only_states(members["main"], tail):
+            return members["main"], tail
     for start in _START.finditer(text, max(0, len(text) - _MAX_CHARS)):
         main, tail = text[: start.start()].strip(), _plain(text[start.start() :])
         if main and _only_states(main, tail):

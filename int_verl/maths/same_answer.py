@@ -20,7 +20,7 @@ from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, same_
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
-from int_verl.maths.same_congruence import is_residue, same_congruence
+from int_verl.maths.same_congruence import is_residue, is_union, same_congruence
 from int_verl.maths.same_value import names_agree, same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
 
@@ -63,6 +63,9 @@ def _same_members(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         return same_item(gold[0], answer[0])
     if any(isinstance(item, items.Contradiction) for item in answer):
         return False
+    match gold, answer:
+        case ((items.Congruence() as classes,), several) | (several, (items.Congruence() as classes,)):
+            return is_union(classes, several)
     if apart := _taken_apart(gold, answer):
         compare, members = apart
         return compare(members, answer)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 from int_verl.maths import nodes
-from int_verl.maths.answer_items import Congruence, Value
+from int_verl.maths.answer_items import Congruence, Item, Value
 from int_verl.maths.equality import constant, equal, keeps_integers
 from int_verl.maths.evaluator import Evaluator
 from int_verl.maths.nodes import Node, replaced, variables, walk
@@ -54,7 +54,7 @@ def _solved(item: Congruence) -> Congruence:
         return item
     (name,), (modulus, residues, _) = variables(left), found
     solutions = [n for n in range(modulus) if Evaluator({name: Fraction(n)})(left) % modulus in residues]
-    return replace(item, left=nodes.Variable(name), residues=tuple(nodes.Number(Fraction(n)) for n in solutions))
+    return replace(item, left=nodes.Variable(name), residues=tuple(map(_number, solutions)))
 
 
 def _same_name(gold: Node, answer: Node) -> bool:
@@ -122,6 +122,26 @@ def is_residue(item: Congruence, value: Value) -> bool:
     return number in (*found[1], _integer(item.residues[0]))
 
 
+def is_union(item: Congruence, several: Sequence[Item]) -> bool:
+    """Whether progressions, ``4k`` and ``4k + 1``, are together what a congruence says."""
+    found = [_progression(value) for value in several if isinstance(value, Value)]
+    progressions = [progression for progression in found if progression is not None]
+    classes = [each for each in map(_classes, progressions) if each is not None]
+    common = math.lcm(*(modulus for modulus, _, _ in classes))
+    if not classes or len(classes) < len(several) or common > _MAX_CLASSES:
+        return False
+    lefts = [progression.left for progression in progressions if progression.left is not None]
+    if any(not _same_name(lefts[0], left) for left in lefts):
+        return False
+    residues = [n for n in range(common) if any(n % modulus in those for modulus, those, _ in classes)]
+    union = Congruence("", lefts[0] if lefts else None, tuple(map(_number, residues)), _number(common), True)
+    return same_congruence(item, union)
+
+
+def _number(value: int) -> Node:
+    return nodes.Number(Fraction(value))
+
+
 def _progression(value: Value) -> Congruence | None:
     """``x = 5k + 2`` as ``x \\equiv 2 \\pmod 5``; None where that is not what it is."""
     if len(variables(value.tree)) != 1 or value.name in variables(value.tree):
@@ -130,7 +150,7 @@ def _progression(value: Value) -> Congruence | None:
     start, second = (_integer(replaced(value.tree, nodes.Variable(name), nodes.Number(Fraction(k)))) for k in (0, 1))
     if start is None or second is None or abs(second - start) < 2:
         return None
-    step, first = nodes.Number(Fraction(second - start)), nodes.Number(Fraction(start))
+    step, first = _number(second - start), _number(start)
     try:
         if not equal(value.tree, nodes.Add(nodes.Multiply(step, nodes.Variable(name)), first)):
             return None

@@ -51,6 +51,9 @@ def test_others(answer: str) -> None:
         (r"x\equiv 3\pmod{10^{30}}", r"x\equiv 3\pmod{10^{29}}", False),
         (r"n\not\equiv 0\pmod 3", r"3\nmid n", True), (r"n\equiv 0\pmod 3", r"3\nmid n", False), (r"n\equiv\pm1\pmod 5", r"n^2\equiv 1\pmod 5", True),
         (r"n\equiv\pm1\pmod 5", r"n^2\equiv 4\pmod 5", False), ("3|x|", "3|x|", True), ("3|x|", "3|y|", False),
+        (r"n\equiv 0,1\pmod 4", r"n=4k \text{ or } n=4k+1", True), ("4k, 4k+1", r"n\equiv 0,1\pmod 4", True), (r"n\equiv 0,1\pmod 4", "4k, 4k+2", False),
+        (r"n\equiv 0\pmod 3", "6k, 6k+3", True), (r"n\equiv 0,1\pmod 4", "n=4k, m=4k+1", False), (r"n\equiv 2\pmod 3", r"\{3k+2 : k\in\mathbb{Z}\}", True),
+        (r"a\equiv b\pmod n", r"a-b\equiv 0\pmod n", True),
     ],
 )  # fmt: skip
 def test_pairs(gold: str, answer: str, same: bool) -> None:

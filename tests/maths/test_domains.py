@@ -60,6 +60,8 @@ def test_what_belongs_to_the_answer_stays(text: str) -> None:
         (r"f(n)=n, n\in\mathbb{N}", r"f(n)=n, n\in\mathbb{Z}^+", True), (r"x\equiv 2\pmod 5", r"x=5k+2, k\in\mathbb{Z}", True),
         (r"n\equiv 2\pmod 5", r"\text{all integers } n\equiv 2\pmod 5", True), (r"f(x)=cx \text{ for some real constant } c", "f(x)=cx", True),
         ("f(x)=x, f(x)=0", r"f(x)=x \text{ and } f(x)=0 \text{ for all } x", True), (r"\frac1x, x\ne 0", r"\frac1x", True), (r"(t,2t), t\in\mathbb{R}", "(t,2t)", True),
+        (r"\ln|x|+C", r"\ln|x|+C, \text{ where } C \text{ is the constant of integration}", True), (r"\{n^2 : n\in\mathbb{N}\}", "n^2", True),
+        (r"\{n^2 : n\in\mathbb{N}\}", r"\{n^3 : n\in\mathbb{N}\}", False),
         ("x>3", r"x>3, x\ne 5", False), ("x>3", "3", False), ("f(x)=3x", r"\text{for all } x\in\mathbb{R}", False), ("3", r"3, n\ge 4", False), ("ab", "ab, b", False),
     ],
 )  # fmt: skip
