@@ -286,7 +286,7 @@ def _log(x: Any) -> Any:
 _WITH_INVERSES = ("sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh")
 _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "abs": abs, "ln": _log, "log": _log, "lg": lambda x: _log(x) / mp.log(10), "Re": mp.re, "Im": mp.im,
-    "sgn": mp.sign, "sign": mp.sign, "arsinh": mp.asinh, "arcosh": mp.acosh, "artanh": mp.atanh,
+    "sgn": mp.sign, "sign": mp.sign,
     **{name: getattr(mp, name) for name in ("sqrt", "exp", "coth", "sech", "csch")},
     **{name: getattr(mp, name) for name in _WITH_INVERSES},
     **{"arc" + name: getattr(mp, "a" + name) for name in _WITH_INVERSES},

@@ -11,6 +11,11 @@ ACCENTS = frozenset(
     ["bar", "hat", "vec", "tilde", "overline", "widehat", "overrightarrow", "dot", "ddot", "widetilde", "underbrace"]
 )
 MATRICES = frozenset(["pmatrix", "bmatrix", "matrix", "Bmatrix", "array", "smallmatrix"])
+SPELLINGS = {
+    **{"a" + name: "arc" + name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh")},
+    **{"ar" + name: "arc" + name for name in ("sinh", "cosh", "tanh")},
+}
+"""Inverse functions under their other names."""
 STOPS = frozenset(
     """cdot times bullet ast div pm mp bmod mod pmod le ge ne lt gt approx equiv in notin cup cap setminus to rfloor
     rceil end cr hline degree ldots quad and or land lor text subset subseteq sim Rightarrow implies iff Leftrightarrow

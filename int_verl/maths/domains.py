@@ -103,6 +103,33 @@ def domains_differ(gold: str, answer: str) -> bool:
     )
 
 
+def with_names_of(gold: str, answer: str) -> str:
+    """An answer that calls its arbitrary integer as the gold does: ``n\\pi, n \\in Z`` for ``k\\pi, k \\in Z``.
+
+    One of them has to say that its name stands for all integers.
+    """
+    (first, ours), (second, theirs) = _apart(gold), _apart(answer)
+    names = _integers(first, ours, theirs), _integers(second, theirs, ours)
+    if not all(len(found) == 1 for found in names) or names[0] == names[1]:
+        return answer
+    ((wanted,), (given,)) = names
+    if _standing(wanted).search(answer) or _standing(given).search(gold):
+        return answer
+    return _standing(given).sub(wanted, answer)
+
+
+def _integers(main: str, domain: str, other: str) -> set[str]:
+    """The names that stand for any integer: those of which it is said, else, if the other side says it, likely ones."""
+    said = {name for name, numbers in _memberships(domain) if numbers in ("Z", "N")}
+    if said or not any(numbers in ("Z", "N") for _, numbers in _memberships(other)):
+        return said
+    return {name for name in "nkmlj" if _standing(name).search(main)}
+
+
+def _standing(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![A-Za-z\\]){re.escape(name)}(?![A-Za-z])")
+
+
 @lru_cache(maxsize=4096)
 def _apart(text: str) -> tuple[str, str]:
     """(an answer, its domain in plain words)."""

@@ -230,6 +230,11 @@ def changed(tree: Node, change: Callable[[Node], Node]) -> Node:
     return done[tree]
 
 
+def of_letters(index: Node) -> Node:
+    """An index, in which ``i`` and ``e`` are letters and no constants."""
+    return replaced(replaced(index, Constant("i"), Variable("i")), Constant("e"), Variable("e"))
+
+
 def replaced(tree: Node, old: Leaf, new: Leaf) -> Node:
     """The tree with ``new`` wherever ``old`` stands."""
     return changed(tree, lambda node: new if same_tree(node, old) else node)

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from int_verl.maths import nodes
-from int_verl.maths.commands import ACCENTS, MATRICES, NAMES, STOPS
+from int_verl.maths.commands import ACCENTS, MATRICES, NAMES, SPELLINGS, STOPS
 from int_verl.maths.nodes import Node, replaced
 from int_verl.maths.size_limits import MAX_NESTING, TooLarge
 from int_verl.maths.tokens import FUNCTIONS, FUNCTIONS_OF_MANY, Token, tokenise
@@ -128,7 +128,7 @@ class _Parser:
         """``3\\frac{1}{2}`` and ``3 1/2``: an integer directly before a proper fraction of integers."""
         whole = left.operand if isinstance(left, nodes.Negative) else left
         kind, digits, _ = self.tokens[self.position - 1]
-        if not isinstance(whole, nodes.Number) or kind != "num" or "." in digits or len(digits) > 6:
+        if not isinstance(whole, nodes.Number) or kind != "num" or not digits.isdigit() or len(digits) > 6:
             return None
         if self.position >= 2 and self.tokens[self.position - 2][1] in ("^", "_", "/"):
             return None
@@ -194,6 +194,8 @@ class _Parser:
         """A TeX argument: a group, or one token (one digit, unless ``whole_number``)."""
         kind, text, _ = self.peek()
         if kind == "num" and not whole_number and len(text) > 1:
+            if not text[1].isdigit():
+                raise Unsupported(text)
             self.tokens[self.position] = ("num", text[1:], False)
             return _number(text[0])
         if kind == "sym" and text in ("-", "+"):
@@ -261,7 +263,7 @@ class _Parser:
             len(inner) == 1 and inner[0][0] == "let" and inner[0][1] in _INDICES
         ):
             self.expect("{")
-            return self.enclosed("}")
+            return nodes.of_letters(self.enclosed("}"))
         self.position = end + 1
         return "".join(text for _, text, _ in inner)
 
@@ -324,9 +326,7 @@ class _Parser:
         match power:
             case nodes.Negative(nodes.Number(one)) if one == 1 and not name.startswith(("ln", "log", "exp")):
                 name, power = "arc" + name, None
-        if name in ("asin", "acos", "atan"):
-            name = "arc" + name[1:]
-        node: Node = nodes.Call(name, (argument,))
+        node: Node = nodes.Call(SPELLINGS.get(name, name), (argument,))
         if base is not None:
             if name != "log":
                 raise Unsupported("subscripted function")

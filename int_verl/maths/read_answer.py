@@ -23,6 +23,7 @@ from int_verl.maths.domains import without_domain
 from int_verl.maths.ellipses import apart, is_ellipsis, series, with_progressions
 from int_verl.maths.inequalities import FALLING, RISING, inequality
 from int_verl.maths.marks_in_words import with_signs
+from int_verl.maths.minutes import with_degrees
 from int_verl.maths.nodes import Node, variables
 from int_verl.maths.numerals import numeral, with_subscripts
 from int_verl.maths.parse_expression import parsed
@@ -42,7 +43,8 @@ def ambiguous(text: str) -> bool:
 
 
 _REWRITES = (
-    without_domain, as_binomials, from_words, with_moduli, with_signs, with_subscripts, prose.with_separators,
+    without_domain, as_binomials, from_words, with_moduli, with_degrees, with_signs, with_subscripts,
+    prose.with_separators,
 )  # fmt: skip
 """What gives one spelling to each thing that is said in words or in several notations."""
 

@@ -33,6 +33,9 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         TooLarge: beyond the limits.
     """
     gold, answer = _joined(gold), _joined(answer)
+    for letters, listed in ((gold, answer), (answer, gold)):
+        if (options := _options(letters)) is not None and len(listed) == len(options):
+            return {_option(item.text) for item in listed} == options
     braced = [len(side) == 1 and isinstance(side[0], items.Set) for side in (gold, answer)]
     if braced[0] != braced[1] and _holds_one_set(unbraced(gold if braced[0] else answer)):
         return False
@@ -233,11 +236,23 @@ _TEXT_MARKS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]")
 
 def _chosen_option(gold: Item, answer: Item) -> bool | None:
     """For a gold that is one letter of a multiple choice: whether the answer picks it. None: no choice."""
-    wanted = _CHOICE.fullmatch(gold.text)
-    if wanted is None:
-        return None
-    said = _OPTION.fullmatch(_TEXT_MARKS.sub("", answer.text).strip())
-    return None if said is None else (said[1] or said[2] or said[3]).upper() == wanted[1]
+    wanted, said = _CHOICE.fullmatch(gold.text), _option(answer.text)
+    return None if wanted is None or said is None else said == wanted[1]
+
+
+def _option(text: str) -> str | None:
+    """The letter of a multiple choice that a text picks."""
+    said = _OPTION.fullmatch(_TEXT_MARKS.sub("", text).strip())
+    return None if said is None else (said[1] or said[2] or said[3]).upper()
+
+
+def _options(side: tuple[Item, ...]) -> set[str] | None:
+    """The letters of an answer like ``ACD``, each once and in their order; None for any other."""
+    text = _TEXT_MARKS.sub("", side[0].text).strip()
+    is_list = (
+        len(side) == 1 and 2 <= len(text) <= 6 and set(text) <= set("ABCDEFGH") and sorted(set(text)) == list(text)
+    )
+    return set(text) if is_list else None
 
 
 def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
@@ -246,7 +261,11 @@ def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     if gold.name and answer.name and not names_agree(gold.name, answer.name):
         return False
     brackets = {gold.brackets, answer.brackets}
-    if len(brackets) > 1 and (len(gold.entries) == 2 or not brackets <= {"()", "[]", "\\langle\\rangle"}):
+    if (
+        len(brackets) > 1
+        and brackets != {"()", "\\langle\\rangle"}
+        and (len(gold.entries) == 2 or not brackets <= {"()", "[]", "\\langle\\rangle"})
+    ):
         return False
     undecided: Undecided | None = None
     for a, b in zip(gold.entries, answer.entries, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from int_verl.maths import ask_math_verify
 from int_verl.maths.answer_items import Contradiction, Text
 from int_verl.maths.combinations import with_calls
-from int_verl.maths.domains import domains_differ
+from int_verl.maths.domains import domains_differ, with_names_of
 from int_verl.maths.read_answer import ambiguous, read
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
@@ -36,6 +36,7 @@ def warm_up_engine() -> None:
 def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
     """Verdict on two normalised answers by our own reading of them; None where that gives up."""
     gold, answer = with_calls(gold, answer), with_calls(answer, gold)
+    answer = with_names_of(gold, answer)
     try:
         agree = same(read(gold), read(answer))
         if not agree and (ambiguous(gold) or ambiguous(answer)):

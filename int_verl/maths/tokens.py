@@ -14,7 +14,7 @@ Token: TypeAlias = tuple[Literal["num", "cmd", "let", "text", "sym", "end"], str
 
 FUNCTIONS = frozenset(
     """sin cos tan cot sec csc sinh cosh tanh coth sech csch arcsin arccos arctan arccot arcsec arccsc asin acos atan
-    arcsinh arccosh arctanh arsinh arcosh artanh ln log lg exp sgn sign det Re Im""".split()  # noqa: SIM905
+    arcsinh arccosh arctanh arsinh arcosh artanh asinh acosh atanh ln log lg exp sgn sign det Re Im""".split()  # noqa: SIM905
 )
 FUNCTIONS_OF_MANY = frozenset(["gcd", "lcm", "min", "max"])
 _WORDS = FUNCTIONS | FUNCTIONS_OF_MANY | {"sqrt", "pi", "binom", "infty", "infinity", "floor", "ceil", "abs", "mod"}
@@ -23,7 +23,7 @@ _TEXT = frozenset(
     operatorname mbox hbox emph underline mathscr boldsymbol""".split()  # noqa: SIM905
 )
 _TOKEN = re.compile(
-    r"(?P<space>\s+)|(?P<num>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)|\\(?P<cmd>[A-Za-z]+)\*?|(?P<word>[A-Za-z]+)|"
+    r"(?P<space>\s+)|(?P<num>(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+)?)|\\(?P<cmd>[A-Za-z]+)\*?|(?P<word>[A-Za-z]+)|"
     r"(?P<sym>\\[{}%$#&_|\\]|.)",
     re.DOTALL,
 )
@@ -48,7 +48,8 @@ def tokenise(text: str) -> list[Token]:
             space = True
             continue
         if kind == "num":
-            if len(content) > MAX_DIGITS:
+            exponent = content.lower().partition("e")[2]
+            if len(content) > MAX_DIGITS or (exponent and (len(exponent) > 6 or abs(int(exponent)) > MAX_DIGITS)):
                 raise TooLarge("digits")
             tokens.append(("num", content, space))
         elif kind == "cmd" and content in _TEXT:
