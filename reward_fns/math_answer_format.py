@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.grading import Score, extract_answer, shared_grader
+from int_verl.grading import Decimals, Score, extract_answer, shared_grader
 
 
 def keeps_format(response: str, *, think: bool) -> bool:
@@ -34,6 +34,7 @@ def compute_score(
     think: bool = False,
     timeout: float = 2.0,
     workers: int | None = None,
+    decimals: Decimals = "gold",
     **_: Any,
 ) -> Score:
     """Grade one response and its format.
@@ -42,7 +43,8 @@ def compute_score(
         ``score`` (``acc`` plus ``format_bonus`` where the format is kept), ``acc``, ``pred``, ``verdict`` and
         ``format`` (1.0 or 0.0).
     """
-    grade = shared_grader(timeout=timeout, workers=workers).grade_response(solution_str, ground_truth)
+    grader = shared_grader(timeout=timeout, workers=workers, decimals=decimals)
+    grade = grader.grade_response(solution_str, ground_truth)
     acc = float(grade.correct)
     kept = 1.0 if isinstance(solution_str, str) and keeps_format(solution_str, think=think) else 0.0
     return Score(

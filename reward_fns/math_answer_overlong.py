@@ -18,7 +18,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from int_verl.grading import Score, shared_grader
+from int_verl.grading import Decimals, Score, shared_grader
 
 
 @lru_cache(maxsize=4)
@@ -52,6 +52,7 @@ def compute_score(
     tokenizer: str | None = None,
     timeout: float = 2.0,
     workers: int | None = None,
+    decimals: Decimals = "gold",
     **_: Any,
 ) -> Score:
     """Grade one response and subtract what its length costs.
@@ -59,7 +60,8 @@ def compute_score(
     Returns:
         ``score`` (``acc`` plus ``overlong_penalty``), ``acc``, ``pred``, ``verdict`` and ``overlong_penalty``.
     """
-    grade = shared_grader(timeout=timeout, workers=workers).grade_response(solution_str, ground_truth)
+    grader = shared_grader(timeout=timeout, workers=workers, decimals=decimals)
+    grade = grader.grade_response(solution_str, ground_truth)
     text = solution_str if isinstance(solution_str, str) else ""
     length = (extra_info or {}).get("response_length")
     if length is None:

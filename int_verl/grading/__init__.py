@@ -13,5 +13,16 @@ from int_verl.grading.base_grader import VERDICTS, BaseGrader, Grade
 from int_verl.grading.grader import Grader, holds_several, shared_grader
 from int_verl.grading.reward_result import Score
 from int_verl.maths.boxes import extract_answer
+from int_verl.maths.decimals import Decimals
 
-__all__ = ["VERDICTS", "BaseGrader", "Grade", "Grader", "Score", "extract_answer", "holds_several", "shared_grader"]
+__all__ = [
+    "VERDICTS",
+    "BaseGrader",
+    "Decimals",
+    "Grade",
+    "Grader",
+    "Score",
+    "extract_answer",
+    "holds_several",
+    "shared_grader",
+]

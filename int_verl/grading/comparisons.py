@@ -9,6 +9,7 @@ from typing import Any
 
 from int_verl.grading.faults import where
 from int_verl.grading.nursery import Answer, Task
+from int_verl.maths.decimals import Decimals, choose
 from int_verl.maths.thorough_comparison import Cold, inspect, judge, warm_up, warm_up_engine
 
 # Audit events that nothing in a comparison has a reason to raise.
@@ -27,10 +28,12 @@ class Comparisons(Task):
 
     Args:
         memory_mb: address space of one worker (``RLIMIT_AS``).
+        decimals: which side's decimals may be roundings.
     """
 
-    def __init__(self, memory_mb: int) -> None:
+    def __init__(self, memory_mb: int, decimals: Decimals = "gold") -> None:
         self._memory = memory_mb << 20
+        choose(decimals)
         sys.setrecursionlimit(5_000)
         warm_up_engine()
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from int_verl.grading.base_grader import BaseGrader, Grade
 from int_verl.grading.faults import tell, where
@@ -15,6 +15,7 @@ from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
 from int_verl.grading.tally import Tally
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.brackets import nesting
+from int_verl.maths.decimals import Decimals, ruled_by
 from int_verl.maths.normal_form import normalise
 from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import as_plain_integer, decide
@@ -35,6 +36,8 @@ class Grader(BaseGrader):
         timeout: wall-clock seconds that one comparison may take; imports and the queue for a worker are not counted.
         unboxed: also read an answer stated in words where a response has no box.
         memory_mb: address space of one worker process.
+        decimals: ``gold`` takes a decimal gold of three significant digits or more for a rounding, ``exact`` none,
+            ``both`` a decimal answer to an exact gold as well.
 
     Example:
         >>> with Grader() as grader:
@@ -43,16 +46,25 @@ class Grader(BaseGrader):
     """
 
     def __init__(
-        self, workers: int | None = None, timeout: float = 2.0, *, unboxed: bool = False, memory_mb: int = 2048
+        self,
+        workers: int | None = None,
+        timeout: float = 2.0,
+        *,
+        unboxed: bool = False,
+        memory_mb: int = 2048,
+        decimals: Decimals = "gold",
     ) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers must be at least 1, not {workers}")
         if not timeout > 0:
             raise ValueError(f"timeout must be positive, not {timeout}")
+        if decimals not in get_args(Decimals):
+            raise ValueError(f"decimals must be one of {', '.join(get_args(Decimals))}, not {decimals}")
         self._unboxed = unboxed
+        self._decimals = decimals
         kind = WorkerKind(
             "int_verl.grading.comparisons:Comparisons",
-            {"memory_mb": memory_mb},
+            {"memory_mb": memory_mb, "decimals": decimals},
             options=("-I", "-S"),
             environment={"OMP_NUM_THREADS": "1", "PYTHONHASHSEED": "0"},
             tries=2,
@@ -176,7 +188,8 @@ class Grader(BaseGrader):
         known = self._verdicts.get(pair)
         if known is not None:
             return Grade(known[0], answer, known[1])
-        same = decide(normal_gold, normal_answer)
+        with ruled_by(self._decimals):
+            same = decide(normal_gold, normal_answer)
         if same is not None:
             return Grade("correct" if same else "incorrect", answer)
         if nesting(normal_answer) > MAX_NESTING or nesting(normal_gold) > MAX_NESTING:
@@ -185,7 +198,8 @@ class Grader(BaseGrader):
 
     def _ask(self, answer: str | None, pair: tuple[str, str]) -> Grade:
         with self._turnstile.pass_through() as alone:
-            judged = judge_short(*pair) if alone else None
+            with ruled_by(self._decimals):
+                judged = judge_short(*pair) if alone else None
             try:
                 verdict, means = judged or self._pool.ask(pair)
             except TimeoutError:

@@ -12,8 +12,10 @@ NumeralInBase    ``1101_2``
 NamedGroup       ``a = 1, b = 2``
 Progression      ``1, 2, \\ldots, n``
 Piecewise        ``\\begin{cases} x & x > 0 \\\\ 0 & x \\le 0 \\end{cases}``
+Choice           ``\\text{(C) } 8``
 Text             ``\\text{even}``
 Contradiction    ``2 = 3``
+Open             ``8?``
 NotUnderstood    ``\\int_0^1 f``
 """
 
@@ -110,7 +112,7 @@ class NumeralInBase(_Item):
 
 @dataclass(frozen=True, slots=True)
 class NamedGroup(_Item):
-    entries: tuple[Value, ...]
+    entries: tuple[Item, ...]
     """Each with a name, and no two with the same."""
 
 
@@ -130,11 +132,22 @@ class Piecewise(_Item):
     """(value, condition), of which one condition may be empty: "otherwise"."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice(_Item):
+    letter: str
+    content: tuple[Item, ...]
+    """What the option says."""
+
+
 class Text(_Item):
     __slots__ = ()
 
 
 class Contradiction(_Item):
+    __slots__ = ()
+
+
+class Open(_Item):
     __slots__ = ()
 
 
@@ -144,8 +157,11 @@ class NotUnderstood(_Item):
 
 Item: TypeAlias = (
     Value | Tuple | Set | Region | Equation | Inequality | Congruence | Ratio | NumeralInBase | NamedGroup
-    | Progression | Piecewise | Text | Contradiction | NotUnderstood
+    | Progression | Piecewise | Choice | Text | Contradiction | Open | NotUnderstood
 )  # fmt: skip
+
+NO_COMMITMENT = (Contradiction, Open)
+"""Kinds of items that are no answer to anything."""
 
 
 def unbraced(answer: tuple[Item, ...]) -> tuple[Item, ...]:

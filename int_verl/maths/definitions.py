@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from fractions import Fraction
 
 from int_verl.maths.arithmetic import mp, to_float
 from int_verl.maths.equality import constant, equal
-from int_verl.maths.nodes import Add, Multiply, Negative, Node, Number, PlusMinus, Power, Subtract, features, variables
+from int_verl.maths.nodes import Add, Multiply, Negative, Node, PlusMinus, Power, Subtract, features, variables
 from int_verl.maths.parse_expression import parse
 from int_verl.maths.prose import is_prose, without_commands
+from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import TooLarge
 from int_verl.maths.undecided import NO_VALUE, Unsupported
 
@@ -85,7 +87,7 @@ def is_constant(text: str) -> bool:
 
 def contradicts(sides: Sequence[str]) -> bool:
     """Whether two constant members of a chain of equalities differ."""
-    known: Node | None = None
+    known: tuple[str, Node] | None = None
     for side in sides:
         if ":" in side:
             continue
@@ -93,24 +95,45 @@ def contradicts(sides: Sequence[str]) -> bool:
             tree = parse(side)
             if variables(tree) or PlusMinus in features(tree):
                 continue
-            if known is None or equal(known, tree):
-                known = tree
-            elif not _is_rounding(known, tree):
+            if known is None or equal(known[1], tree):
+                known = side, tree
+            elif not _one_rounds_the_other(known[0], side):
                 return True
         except NO_VALUE:
             continue
     return False
 
 
-def _is_rounding(a: Node, b: Node) -> bool:
+def _one_rounds_the_other(a: str, b: str) -> bool:
     """An equality between an exact value and its rounding, as people write it: ``\\frac{2}{3} = 0.667``."""
-    if not any(isinstance(tree, Number) and tree.value.denominator != 1 for tree in (a, b)):
+    if all(number is None or number.decimals is None for number in (quantity(a), quantity(b))):
+        return False
+    return not misrounds(a, b) or not misrounds(b, a)
+
+
+_SLIP = mp.mpf("0.005")
+
+
+def misrounds(exact: str, rounded: str) -> bool:
+    """Whether a number that is to say about the same as a constant is neither its rounding nor its beginning.
+
+    Half a percent is a slip, unless an integer is at stake: 8 is not about 8.01, nor 100 about 101.
+    """
+    number = quantity(rounded)
+    if number is None:
         return False
     try:
-        x, y = constant(a), constant(b)
+        value = constant(parse(exact))
     except NO_VALUE:
         return False
-    if isinstance(x, tuple) or isinstance(y, tuple):
+    if isinstance(value, (tuple, mp.mpc)):
         return False
-    x, y = to_float(x), to_float(y)
-    return bool(abs(x - y) <= abs(x) * mp.mpf("0.01"))
+    size, near = abs(to_float(value)) * (100 if number.mark == "%" else 1), abs(to_float(number.value))
+    is_whole = [isinstance(x, Fraction) and x.denominator == 1 for x in (value, number.value)]
+    slip = mp.mpf(0) if any(is_whole) else size * _SLIP
+    if number.decimals is None and not is_whole[1]:
+        return bool(abs(size - near) > slip)
+    digits = str(number.value.numerator)
+    decimals = len(digits.rstrip("0")) - len(digits) if number.decimals is None else number.decimals
+    unit = mp.mpf(10) ** -decimals
+    return bool(not near <= size < near + unit and abs(size - near) > max(unit / 2, slip))

@@ -22,6 +22,8 @@ from int_verl.maths.size_limits import MAX_PRECISION_BITS, TooLarge, spend
 from int_verl.maths.undecided import NO_VALUE, Unsupported
 
 _BASE_BITS = 160
+_POWERS_APART = 3  # sin(x) and x are this power of x apart, and so are most values that differ by little
+_MOST_FOR_SPAN = 3_900  # bits; as many as are cheap twice
 
 
 def equal(a: Node, b: Node) -> bool:
@@ -101,7 +103,7 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
         if agree is None:
             raise TooLarge("precision")
         return agree, True
-    bits = evaluate.peak + _BASE_BITS
+    bits = max(evaluate.peak, min(_POWERS_APART * evaluate.span, _MOST_FOR_SPAN)) + _BASE_BITS
     spend(2 * bits)
     values = []
     for precision in (bits, 2 * bits):

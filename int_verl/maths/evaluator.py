@@ -31,12 +31,18 @@ class Evaluator:
         self._log_base = log_base
         self._terms = 0
         self.peak = 0
-        """About log2 of the largest value on the way."""
+        """About log2 of the largest value on the way that is no fraction."""
+        self.span = 0
+        """The largest absolute value of log2 on the way: how far below 1 a difference of two values may begin."""
 
     def __call__(self, node: Node) -> Result:
         value = self._value(node)
-        if type(value) is not Fraction and not isinstance(value, tuple):
-            size = magnitude(value)
+        if isinstance(value, tuple):
+            return value
+        size = magnitude(value)
+        if abs(size) > self.span:
+            self.span = abs(size)
+        if type(value) is not Fraction:
             if size >= NOT_FINITE:
                 raise Undefined("not finite")
             if size > self.peak:

@@ -15,6 +15,7 @@ from int_verl.maths.backslashes import undoubled
 from int_verl.maths.boxes import strip_boxes
 from int_verl.maths.east_asian import spelled
 from int_verl.maths.layout import without_layout
+from int_verl.maths.magnitudes import multiplied
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS
 
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
@@ -27,7 +28,8 @@ _UNICODE = {
     **{glyph: "\\frac{" + unicodedata.normalize("NFKC", glyph).replace("⁄", "}{") + "}" for glyph in _FRACTIONS},
     **{word[0]: f"\\{word[1:]} " for word in _COMMANDS},
     **dict.fromkeys("⁄∕", "/"), **dict.fromkeys("−–‐‑‒—﹣", "-"), **dict.fromkeys("°º˚", r"^\circ "),
-    **dict.fromkeys("′’‘", "'"), **dict.fromkeys("€£¥", r"\$"), **dict.fromkeys("％٪", r"\%"),
+    **dict.fromkeys("′’‘", "'"), "€": r"\euro ", "£": r"\pounds ", "¥": r"\yen ", "¢": " cents",
+    **dict.fromkeys("％٪", r"\%"),
     "″": "''", "∗": "*", "∣": "|", **dict.fromkeys("■∎", r"\blacksquare "), "□": r"\square ",
     **dict.fromkeys("✓✔✅☑", r"\checkmark "),
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
@@ -57,6 +59,7 @@ _RENAMED = {
     "neq": r"\ne ", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]", "backslash": r"\setminus ",
     "lt": "<", "gt": ">", "dollar": r"\$", **dict.fromkeys(["textnormal", "textup", "textmd", "textsc"], r"\text"),
 }  # fmt: skip
+_MONEY_TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*(\\(?:\$|euro|pounds|yen))\s*\}")
 _GLUED_FRACTION = re.compile(r"\\[dt]frac(?=[a-zA-Z])")
 _DEGREE = re.compile(
     r"\^\s*(?:\{\s*\\(?:circ|degree)\s*\}|\\(?:circ|degree)(?![a-zA-Z]))\s*|\\(?:degree|textdegree)(?![a-zA-Z])\s*"
@@ -99,6 +102,7 @@ def normalise(text: str) -> str:
     text = _unwrap(text)
     if "..." in text or "dots" in text:
         text = _REPEATED_DIGITS.sub(_repeating, text)
+    text = multiplied(text)
     if _PLAIN.fullmatch(text) and "<=" not in text and ">=" not in text and text[:1] != "]" and text[-1:] != "[":
         return _SPACES.sub(" ", text)
     if "box" in text:
@@ -110,6 +114,7 @@ def normalise(text: str) -> str:
         text = _REPEATING.sub(_repeating, text)
         if "\\choose" in text or "\\over" in text:
             text = _INFIX.sub(lambda m: f"\\{'binom' if m[2] == 'choose' else 'frac'}{{{m[1]}}}{{{m[3]}}}", text)
+        text = _MONEY_TEXT.sub(r"\1 ", text)
         text = _COMMAND.sub(lambda m: _RENAMED.get(m[1]) or m[0], text)
         text = _EMPTY_BRACES.sub(r"\\emptyset ", text)
         if "frac" in text:

@@ -132,13 +132,13 @@ class _Parser:
             return None
         if self.position >= 2 and self.tokens[self.position - 2][1] in ("^", "_", "/"):
             return None
-        start = self.position
+        start, tokens = self.position, self.tokens.copy() if self.at("frac") else self.tokens
         match self.fraction():
             case nodes.Divide(nodes.Number(a), nodes.Number(b)):
                 if a.denominator == b.denominator == 1 and 0 < a < b < 10**6:
                     total = nodes.Number(whole.value + a / b)
                     return total if whole is left else nodes.Negative(total)
-        self.position = start
+        self.position, self.tokens = start, tokens
         return None
 
     def fraction(self) -> Node | None:

@@ -1,6 +1,6 @@
 """Bare numbers with what surrounds them in an answer, and when two of them agree.
 
-Nothing here is approximate, except that a decimal gold admits what rounds to it (`agrees`).
+Nothing here is approximate, except that a decimal may admit what rounds to it (`decimals`).
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-MIN_SIGNIFICANT_DIGITS = 3
-"""A decimal gold with fewer significant digits than this is taken as exact."""
+from int_verl.maths.decimals import answers_may_be_rounded, rounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +22,13 @@ class Quantity:
     decimals: int | None
     """Digits after the point of a decimal; negative for ``1.23e8``; None for exact forms."""
     mark: str
-    """``"%"``, ``"degree"``, ``"$"`` or ``""``."""
+    """``"%"``, ``"degree"``, ``"$"``, ``"euro"``, ``"pounds"``, ``"yen"`` or ``""``."""
 
 
+_MONEY = re.compile(
+    r"(?P<sign>-?)\s?(?:(?:\\(?=[a-z$])|(?=\$))(?P<before>\$|euro|pounds|yen)\s?(?P<amount>[-+0-9.\\][^$]*)|"
+    r"(?P<amount2>[0-9.][^$]*?)\s?\\(?P<after>\$|euro|pounds|yen))"
+)
 _ASSIGNED = re.compile(r"(?:\\[A-Za-z]{1,8}|[A-Z]{1,8}|[a-z])(?:_(?:[A-Za-z0-9]|\{[A-Za-z0-9]{1,6}\}))?\s?=\s?(?=[^=])")
 
 
@@ -43,27 +46,10 @@ def quantity(normal: str) -> Quantity | None:
         text, mark = text[:-7].rstrip(), "degree"
     elif text.endswith("%"):
         text, mark = text[:-1].rstrip("\\ "), "%"
-    elif text.startswith("\\$") or (text.startswith("$") and text.count("$") == 1):
-        text, mark = text.lstrip("\\$ "), "$"
-    elif text.startswith("-\\$"):
-        text, mark = "-" + text[3:].lstrip(), "$"
+    elif money := _MONEY.fullmatch(text):
+        text, mark = money["sign"] + (money["amount"] or money["amount2"]), money["before"] or money["after"]
     number = rational(text)
     return None if number is None else Quantity(number[0], number[1], mark)
-
-
-def agrees(gold: Fraction, decimals: int | None, value: Fraction) -> bool:
-    """Whether ``value`` is the gold number, or rounds to a gold decimal of at least three significant digits.
-
-    Integers, fractions and every other exact gold admit nothing but equality.
-    """
-    if value == gold:
-        return True
-    if not decimals:
-        return False
-    unit = Fraction(10) ** -decimals
-    if abs(gold) < unit * 10 ** (MIN_SIGNIFICANT_DIGITS - 1):
-        return False
-    return abs(value - gold) * 2 <= unit
 
 
 def quantities_agree(gold: Quantity, answer: Quantity) -> bool:
@@ -76,13 +62,20 @@ def quantities_agree(gold: Quantity, answer: Quantity) -> bool:
     if gold.mark and answer.mark and gold.mark != answer.mark:
         return False
     if gold.mark == answer.mark or "%" not in (gold.mark, answer.mark):
-        return agrees(gold.value, gold.decimals, answer.value)
+        return _agree(gold, answer)
     if gold.mark == "%":
-        decimals = None if gold.decimals is None else gold.decimals + 2
-        return agrees(gold.value / 100, decimals, answer.value) or agrees(gold.value, gold.decimals, answer.value)
-    if agrees(gold.value, gold.decimals, answer.value / 100):
+        return _agree(_hundredth(gold), answer) or _agree(gold, answer)
+    return _agree(gold, _hundredth(answer)) or (abs(gold.value) >= 1 and _agree(gold, answer))
+
+
+def _agree(gold: Quantity, answer: Quantity) -> bool:
+    if rounds(gold.value, gold.decimals, answer.value):
         return True
-    return abs(gold.value) >= 1 and agrees(gold.value, gold.decimals, answer.value)
+    return answers_may_be_rounded() and rounds(answer.value, answer.decimals, gold.value)
+
+
+def _hundredth(number: Quantity) -> Quantity:
+    return Quantity(number.value / 100, None if number.decimals is None else number.decimals + 2, "")
 
 
 _NUMBER = re.compile(r"(?P<sign>[+-]?)\s?(?P<int>[0-9]*)(?:\.(?P<dec>[0-9]*))?")

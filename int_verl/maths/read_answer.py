@@ -11,14 +11,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import pairwise
 
 from int_verl.maths import answer_items as items
-from int_verl.maths import nodes, prose
+from int_verl.maths import labels, nodes, prose, remarks, units
 from int_verl.maths.answer_items import Item
 from int_verl.maths.brackets import bracketed, cut, members
 from int_verl.maths.combinations import as_binomials
 from int_verl.maths.congruences import congruence, each_with_modulus, united, with_moduli
-from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, relates_names
+from int_verl.maths.definitions import as_name, contradicts, is_constant, is_name, misrounds, relates_names
 from int_verl.maths.domains import without_domain
 from int_verl.maths.ellipses import apart, is_ellipsis, series, with_progressions
 from int_verl.maths.inequalities import FALLING, RISING, inequality
@@ -34,7 +35,7 @@ from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 from int_verl.maths.systems import branches, side_by_side
 
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
-_MATH_DOLLARS = re.compile(r"\$+|\\[()\[\]](?![A-Za-z0-9])")
+_MATH_DOLLARS = re.compile(r"(?<!\\)\$+|\\[()\[\]](?![A-Za-z0-9])")
 
 
 def ambiguous(text: str) -> bool:
@@ -44,7 +45,7 @@ def ambiguous(text: str) -> bool:
 
 _REWRITES = (
     without_domain, as_binomials, from_words, with_moduli, with_degrees, with_signs, with_subscripts,
-    prose.with_separators,
+    prose.with_separators, remarks.without_remark,
 )  # fmt: skip
 """What gives one spelling to each thing that is said in words or in several notations."""
 
@@ -69,6 +70,10 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         if defined is not None:
             return (_piecewise(text, *defined),)
         text = side_by_side(text)
+    if labelled := labels.parts(text):
+        return (_parts(text, labelled),)
+    if picked := labels.option(text):
+        return (items.Choice(text, picked[0], read(picked[1], grouped)),)
     for rewritten in _REWRITES:
         text = rewritten(text)
     words = prose.plain_words(text)
@@ -78,7 +83,7 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
         value = prose.after_lead(text)
         if value is None or prose.is_prose(value):
             value = prose.stated_value(text)
-        if value is None and not prose.may_end_in_unit(text):
+        if value is None and not (units.without_unit(text) or _lists_units(text)):
             return (items.Text(text),)
         text = text if value is None else value
     pieces = each_with_modulus(apart([piece for piece in members(text) if piece]))
@@ -95,6 +100,23 @@ def _piecewise(text: str, name: str, found: list[tuple[str, str]]) -> items.Piec
         raise TooLarge("items")
     read_branches = tuple((read(value), read(condition) if condition else ()) for value, condition in found)
     return items.Piecewise(text, read_branches, name=as_name(name))
+
+
+def _lists_units(text: str) -> bool:
+    """Whether the words of a tuple or set are units after its entries."""
+    enclosed = bracketed(text)
+    return enclosed is not None and all(
+        units.ends_in_unit(piece) or not prose.is_prose(piece) for piece in members(enclosed[1])
+    )
+
+
+def _parts(text: str, values: Sequence[str]) -> items.NamedGroup:
+    """The parts of an answer, named by letters."""
+    found = (read(value) for value in values)
+    parts = [part[0] if len(part) == 1 else items.Set(value, part) for part, value in zip(found, values, strict=True)]
+    return items.NamedGroup(
+        text, tuple(replace(part, name=name) for part, name in zip(parts, "abcdefgh", strict=False))
+    )
 
 
 def _with_names(found: list[Item]) -> tuple[Item, ...]:
@@ -132,7 +154,7 @@ _RELATIONS = _ARROWS | _APPROXIMATE | RISING | FALLING | {
 
 def _item(text: str) -> Sequence[Item]:
     """One piece between commas; several items where it holds a ``\\pm`` or is a set."""
-    text = prose.without_remark(prose.after_lead(text.strip()) or text.strip())
+    text = remarks.without_remark(prose.after_lead(text.strip()) or text.strip())
     congruent = congruence(text)
     if congruent is not None:
         return [congruent]
@@ -157,6 +179,8 @@ def _value(text: str, name: str = "") -> Sequence[Item]:
     text = text.strip()
     if is_ellipsis(text) or (prose.is_words_only(text) and prose.plain_words(text) not in prose.WORD_VALUES):
         return [items.Text(text, name=name)]
+    if remarks.is_open(text):
+        return [items.Open(text, name=name)]
     text = _unwrapped(text.rstrip(".").strip())
     number = quantity(text)
     if number is not None:
@@ -238,9 +262,9 @@ def _expression(text: str, name: str) -> Sequence[Item]:
     core = text
     for _ in range(4):
         tree = parsed(core)
-        if tree is not None and not prose.ends_in_unit(core):
+        if tree is not None and not units.ends_in_unit(core):
             return [items.Value(text, value, name=name) for value in both_signs(tree[0])]
-        shorter = prose.without_unit(core)
+        shorter = units.without_unit(core)
         if shorter is None:
             break
         core = shorter
@@ -264,7 +288,13 @@ def _expression(text: str, name: str) -> Sequence[Item]:
 def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
     operators = [operator for operator, _ in parts[1:]]
     sides = [side.strip() for _, side in parts]
+    if operators[-1] == "=" and remarks.without_ellipsis(sides[-1]) != sides[-1] and is_constant(sides[-2]):
+        operators[-1], sides[-1] = "\\approx", remarks.without_ellipsis(sides[-1])
     # "a \approx 1.41": the exact part is the answer, and what approximates it a remark.
+    if any(
+        operator in _APPROXIMATE and misrounds(*pair) for operator, pair in zip(operators, pairwise(sides), strict=True)
+    ):
+        return [items.Contradiction(text)]
     while len(operators) > 1 and operators[-1] in _APPROXIMATE and operators[-2] == "=":
         operators.pop()
         sides.pop()

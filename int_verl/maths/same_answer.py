@@ -32,7 +32,7 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         Undecided: math-verify should have a look.
         TooLarge: beyond the limits.
     """
-    gold, answer = _joined(gold), _joined(answer)
+    gold, answer = _of_choice(_joined(gold), answer), _of_choice(_joined(answer), gold)
     for letters, listed in ((gold, answer), (answer, gold)):
         if (options := _options(letters)) is not None and len(listed) == len(options):
             return {_option(item.text) for item in listed} == options
@@ -64,7 +64,7 @@ def _same_members(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     """Whether two lists have the same members, however often."""
     if len(gold) == 1 and len(answer) == 1:
         return same_item(gold[0], answer[0])
-    if any(isinstance(item, items.Contradiction) for item in answer):
+    if any(isinstance(item, items.NO_COMMITMENT) for item in answer):
         return False
     match gold, answer:
         case ((items.Congruence() as classes,), several) | (several, (items.Congruence() as classes,)):
@@ -80,6 +80,18 @@ def _same_members(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
         if first is not None and second is not None:
             return same_region(first, second)
     return _same_set(gold, answer)
+
+
+def _of_choice(side: tuple[Item, ...], other: tuple[Item, ...]) -> tuple[Item, ...]:
+    """What an option says, where the other side neither names an option nor is the letter of one."""
+    match side, other:
+        case (items.Choice() as choice,), (items.Choice(),):
+            return (items.Text(choice.letter),)
+        case (items.Choice() as choice,), _:
+            return (
+                (items.Text(choice.letter),) if len(other) == 1 and _CHOICE.fullmatch(other[0].text) else choice.content
+            )
+    return side
 
 
 def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -166,9 +178,9 @@ def same_item(gold: Item, answer: Item) -> bool:
         Undecided: math-verify should have a look.
         TooLarge: beyond the limits.
     """
-    if isinstance(gold, items.Contradiction):
-        raise Undecided("the gold contradicts itself")
-    if isinstance(answer, items.Contradiction):
+    if isinstance(gold, items.NO_COMMITMENT):
+        raise Undecided("the gold contradicts itself, or is open")
+    if isinstance(answer, items.NO_COMMITMENT):
         return False
     chosen = _chosen_option(gold, answer)
     if chosen is not None:

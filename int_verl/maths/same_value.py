@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 from mpmath.libmp import to_rational
@@ -10,12 +11,13 @@ from mpmath.libmp import to_rational
 from int_verl.maths import nodes
 from int_verl.maths.answer_items import Equation, Inequality, Region, Value
 from int_verl.maths.arithmetic import magnitude, mp
+from int_verl.maths.decimals import answers_may_be_rounded, rounds
 from int_verl.maths.equality import constant, equal, proportional
 from int_verl.maths.nodes import Node, changed, features, infinite, parts, replaced, same_tree, variables, walk
 from int_verl.maths.parse_expression import parse
-from int_verl.maths.prose import unit
-from int_verl.maths.quantities import Quantity, agrees, quantities_agree
+from int_verl.maths.quantities import Quantity, quantities_agree, quantity
 from int_verl.maths.undecided import Undecided
+from int_verl.maths.units import DEGREE, RADIAN, unit, with_letter
 
 
 def same_value(gold: Value, answer: Value) -> bool:
@@ -35,16 +37,17 @@ def same_value(gold: Value, answer: Value) -> bool:
 def _same_right_side(gold: Value, answer: Value) -> bool:
     if gold.name and answer.name and not names_agree(gold.name, answer.name):
         return False
+    gold, answer = _with_letter(gold, answer), _with_letter(answer, gold)
     first, second = unit(gold.text), unit(answer.text)
-    if {first, second} in ({"degree", "rad"}, {"degree", "radian"}):
+    if {first, second} == {DEGREE, RADIAN}:
         return equal(gold.tree, answer.tree)
-    if first and second and first != second:
+    if not first.agrees(second):
         return False
     if gold.number is not None and answer.number is not None:
         return quantities_agree(gold.number, answer.number)
     a, b = gold.tree, answer.tree
-    if gold.number is not None and gold.number.decimals is not None and not variables(b):
-        return _rounds_to(gold.number, b)
+    if _is_rounding(gold.number, b) or (answers_may_be_rounded() and _is_rounding(answer.number, a)):
+        return True
     if gold.name and answer.name and gold.name != answer.name:
         b = _with_argument_of(gold.name, answer.name, b)
     present = features(a) | features(b)
@@ -118,8 +121,21 @@ def _without_degrees(tree: Node) -> Node:
 _DEGREE = nodes.Divide(nodes.Constant("pi"), nodes.Number(Fraction(180)))
 
 
-def _rounds_to(gold: Quantity, tree: Node) -> bool:
-    """Whether a constant is a gold decimal, rounded."""
+def _with_letter(side: Value, other: Value) -> Value:
+    """``4 m`` as four meters where the other side is in meters, too; elsewhere it is a product."""
+    found = with_letter(side.text) if variables(side.tree) and unit(other.text).measures else None
+    if found is None or found[1] != unit(other.text):
+        return side
+    try:
+        return replace(side, text=found[0], tree=parse(found[0]), number=quantity(found[0]))
+    except Undecided:
+        return side
+
+
+def _is_rounding(decimal: Quantity | None, tree: Node) -> bool:
+    """Whether a number is a decimal to which a constant rounds."""
+    if decimal is None or decimal.decimals is None or variables(tree):
+        return False
     try:
         value = constant(_without_degrees(tree))
     except ArithmeticError:
@@ -134,9 +150,9 @@ def _rounds_to(gold: Quantity, tree: Node) -> bool:
         if not -4000 < magnitude(value) < 4000:
             return False
         value = Fraction(*map(int, to_rational(value._mpf_)))
-    if gold.mark == "%":
-        return agrees(gold.value / 100, None if gold.decimals is None else gold.decimals + 2, value)
-    return agrees(gold.value, gold.decimals, value)
+    if decimal.mark == "%":
+        return rounds(decimal.value / 100, decimal.decimals + 2, value)
+    return rounds(decimal.value, decimal.decimals, value)
 
 
 def same_equation(gold: Equation | Value, answer: Equation | Value) -> bool:

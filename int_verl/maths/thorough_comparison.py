@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from int_verl.maths import ask_math_verify
-from int_verl.maths.answer_items import Contradiction, Text
+from int_verl.maths.answer_items import Contradiction, Open, Text
 from int_verl.maths.combinations import with_calls
 from int_verl.maths.domains import domains_differ, with_names_of
 from int_verl.maths.read_answer import ambiguous, read
@@ -72,6 +72,8 @@ def inspect(gold: str) -> tuple[str, str]:
         items = read(gold)
         if any(isinstance(item, Contradiction) for item in items):
             return "unusable", "it contradicts itself"
+        if any(isinstance(item, Open) for item in items):
+            return "unusable", "it is put in question, or goes on"
         if any(isinstance(item, Text) and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
             return "unusable", "it is prose: nothing but the same words would be right"
         if same(items, items):

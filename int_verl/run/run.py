@@ -124,7 +124,7 @@ class Run:
 
         settings = self.settings.grader
         if settings.reward_path is None:
-            return Grader(workers=settings.workers, timeout=settings.timeout)
+            return Grader(workers=settings.workers, timeout=settings.timeout, decimals=settings.decimals)
         return RewardFunction(
             settings.reward_path,
             settings.reward_name,

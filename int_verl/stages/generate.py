@@ -46,6 +46,7 @@ _GENERATOR_SETTINGS = (
     "problems.train",
     "problems.columns",
     "problems.train_limit",
+    "grader.decimals",
     "grader.reward_path",
     "grader.reward_name",
     "grader.reward_kwargs",
