@@ -33,6 +33,7 @@ def _read_numeral(code: str, *_args: Any) -> Any:
 def warm_up() -> None:
     """Import math-verify, close its way to ``eval`` and run each code path once."""
     import sympy.parsing.sympy_parser as sympy_parser
+    import sympy.physics.units  # noqa: F401  # simplify() imports it when first called, which needs eval
 
     sympy_parser.eval_expr = _read_numeral
     logging.disable(logging.CRITICAL)
@@ -57,6 +58,11 @@ def _parsed(latex: str) -> tuple[Any, ...]:
         parsing_timeout=None,
     )
     return tuple(found)
+
+
+def expressions(latex: str) -> tuple[Any, ...]:
+    """The sympy expressions as which math-verify reads a LaTeX answer; empty if it cannot."""
+    return tuple(part for part in _parsed(latex) if not isinstance(part, str))
 
 
 def verdict(gold: str, answer: str) -> bool | None:

@@ -23,3 +23,15 @@ def undoubled(text: str) -> str:
     pieces[::3] = [_DOUBLED.sub(r"\\", piece) for piece in pieces[::3]]
     del pieces[2::3]
     return "".join(pieces)
+
+
+_SWALLOWED = re.compile(
+    r"[\x07\x08\x0b\x0c](?=[a-z])|\t(?=(?:imes|heta|ext|frac|an|au|o|riangle)(?![a-z]))|"
+    r"\r(?=(?:ight|ho|angle|floor|ceil)(?![a-z]))|\n(?=(?:eq|abla)(?![a-z]))"
+)
+_LETTERS = {"\x07": "\\a", "\x08": "\\b", "\x0b": "\\v", "\x0c": "\\f", "\t": "\\t", "\r": "\\r", "\n": "\\n"}
+
+
+def unswallowed(text: str) -> str:
+    """``text`` with the commands that were read as escapes on the way: a form feed before ``rac`` was ``\\frac``."""
+    return _SWALLOWED.sub(lambda found: _LETTERS[found[0]], text)

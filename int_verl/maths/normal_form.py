@@ -11,7 +11,7 @@ import unicodedata
 from fractions import Fraction
 from functools import lru_cache
 
-from int_verl.maths.backslashes import undoubled
+from int_verl.maths.backslashes import undoubled, unswallowed
 from int_verl.maths.boxes import strip_boxes
 from int_verl.maths.east_asian import spelled
 from int_verl.maths.layout import without_layout
@@ -92,6 +92,8 @@ def normalise(text: str) -> str:
     >>> normalise(" $\\\\dfrac{1}{2}.$ ")
     '\\\\frac{1}{2}'
     """
+    if not text.isprintable():
+        text = unswallowed(text)
     text = text.strip()
     if len(text) > MAX_ANSWER_CHARS:
         return text

@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from int_verl.grading import Grader
-from int_verl.maths.backslashes import undoubled
+from int_verl.maths.backslashes import undoubled, unswallowed
 
 MATRIX = r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"
 SAME = [
@@ -15,6 +15,7 @@ SAME = [
     (r"\\$5", r"\$5"), (r"90^\\circ", r"90^\circ"), (r"3\\text{ cm}", r"3\text{ cm}"), (r"x \\in (1, \\infty)", r"(1,\infty)"),
     (r"\frac{3}{4}", r"\\boxed{\\frac{3}{4}}"), (MATRIX.replace("\\", "\\\\"), MATRIX), (MATRIX.replace("\\", 4 * "\\"), MATRIX),
     (r"\begin{pmatrix}1\\\frac12\end{pmatrix}", r"\begin{pmatrix}1\\0.5\end{pmatrix}"),
+    ("\x0crac{7}{12}", r"\frac{7}{12}"), ("2\x09imes 3", "6"), ("\x08eta+1", r"1+\beta"), ("\\left(1,2\x0dight)", "(1,2)"),
 ]  # fmt: skip
 DIFFERENT = [
     (r"\\frac{5}{6}", r"\frac65"), (r"[2,\\sqrt{7}]", r"[2,\sqrt6]"), (r"\\pi", r"\phi"), (r"\\{1,2\\}", r"\{1,3\}"),
@@ -39,3 +40,8 @@ def test_different(pair_grader: Grader, gold: str, answer: str) -> None:
 )
 def test_what_is_not_doubled_stays(text: str) -> None:
     assert undoubled(text) == text
+
+
+@pytest.mark.parametrize("text", ["a\x09tand b", "1\n2", "x\x0dright", "5\x09eq", "x\nequals"])
+def test_white_space_stays(text: str) -> None:
+    assert unswallowed(text) == text
