@@ -67,7 +67,10 @@ def check(function: str, file: str, rows: int, seconds: float, settings: str) ->
 def audit(
     file: str, answer_column: str | None, timeout: float, workers: int | None, output: str | None, strict: bool
 ) -> None:
-    """Grade every gold answer against itself and list those that cannot be used, with row numbers and reasons."""
+    """Grade every gold answer against itself and list those that cannot be used, with row numbers and reasons.
+
+    Then list those that math-verify reads as other numbers than the grader does. Either may be wrong.
+    """
     from int_verl.grading import Grader
     from int_verl.problems.check import shortened
     from int_verl.problems.columns import gold_answers
@@ -75,11 +78,16 @@ def audit(
     golds = list(gold_answers(file, answer_column))
     with Grader(workers=workers, timeout=timeout) as grader:
         faults = list(grader.unusable_golds(golds))
+        unusable = {row for row, _, _ in faults}
+        doubts = list(grader.read_otherwise(entry for entry in golds if entry[0] not in unusable))
     for row, gold, reason in faults:
         click.echo(f"row {row}: {reason}: {shortened(str(gold), 103)}")
     for reason, count in Counter(reason for _, _, reason in faults).most_common():
         click.echo(f"{count:6}  {reason}")
     click.echo(f"{len(golds) - len(faults)} of {len(golds)} gold answers can be used; {len(faults)} cannot")
+    for row, gold, readings in doubts:
+        click.echo(f"row {row}: {readings}: {shortened(str(gold), 103)}")
+    click.echo(f"{len(doubts)} of those that can be used are read otherwise by math-verify")
     if output:
         rows = (dict(zip(("row", "answer", "reason"), fault, strict=True)) for fault in faults)
         Path(output).write_text("".join(json.dumps(row, ensure_ascii=False, default=str) + "\n" for row in rows))

@@ -87,10 +87,18 @@ class BaseGrader(ABC):
         Args:
             checked: is called after each.
         """
-        golds = list(golds)
-        with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
-            faults = threads.map(self.gold_fault, (gold for _, gold in golds))
-            for (row, gold), fault in zip(golds, faults, strict=True):
-                checked()
-                if fault is not None:
-                    yield row, gold, fault
+        self.warm()
+        return remarks_on(golds, self.gold_fault, checked)
+
+
+def remarks_on(
+    golds: Iterable[tuple[int, Any]], remark: Callable[[Any], str | None], checked: Callable[[], None] = lambda: None
+) -> Iterator[tuple[int, Any, str]]:
+    """(row, gold, remark) of those on which there is one, in order; as many at a time as there are cores."""
+    golds = list(golds)
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        remarks = threads.map(remark, (gold for _, gold in golds))
+        for (row, gold), said in zip(golds, remarks, strict=True):
+            checked()
+            if said is not None:
+                yield row, gold, said

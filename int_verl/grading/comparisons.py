@@ -10,7 +10,7 @@ from typing import Any
 from int_verl.grading.faults import where
 from int_verl.grading.nursery import Answer, Task
 from int_verl.maths.decimals import Decimals, choose
-from int_verl.maths.thorough_comparison import Cold, inspect, judge, warm_up, warm_up_engine
+from int_verl.maths.thorough_comparison import Cold, compare_readings, inspect, judge, warm_up, warm_up_engine
 
 # Audit events that nothing in a comparison has a reason to raise.
 _FORBIDDEN = frozenset(
@@ -24,7 +24,8 @@ _FORBIDDEN = frozenset(
 
 
 class Comparisons(Task):
-    """A request is a normalised gold and answer, or a gold and None; a reply is a verdict and its means.
+    """A request is a normalised gold and answer; a gold and None, to inspect it; or None and a gold, to compare
+    math-verify's reading with ours. A reply is a verdict and its means, or what there is to say.
 
     Args:
         memory_mb: address space of one worker (``RLIMIT_AS``).
@@ -49,10 +50,9 @@ class Comparisons(Task):
         return _compare
 
 
-def _compare(pair: tuple[str, str | None]) -> Any:
-    gold, answer = pair
+def _compare(pair: tuple[str | None, str | None]) -> Any:
     try:
-        return "done", judge(gold, answer) if answer is not None else inspect(gold)
+        return "done", _outcome(*pair)
     except Cold:
         return "cold", None
     except MemoryError:
@@ -61,6 +61,12 @@ def _compare(pair: tuple[str, str | None]) -> Any:
         return "done", ("too_large", "recursion")
     except Exception as problem:
         return "done", ("error", where(problem))
+
+
+def _outcome(gold: str | None, answer: str | None) -> tuple[str, str]:
+    if gold is None:
+        return compare_readings(answer or "")
+    return inspect(gold) if answer is None else judge(gold, answer)
 
 
 def _refuse(event: str, args: tuple[Any, ...]) -> None:

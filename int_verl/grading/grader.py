@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_args
 
-from int_verl.grading.base_grader import BaseGrader, Grade
+from int_verl.grading.base_grader import BaseGrader, Grade, remarks_on
 from int_verl.grading.faults import tell, where
 from int_verl.grading.pool import PoolError, WorkerKind, WorkerPool
 from int_verl.grading.short_pairs import Turnstile, judge_short, warm_up
@@ -161,6 +161,24 @@ class Grader(BaseGrader):
         except PoolError as problem:
             return str(problem)
         return None if verdict == "usable" else str(reason)
+
+    def read_otherwise(self, golds: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any, str]]:
+        """(row, gold, both readings) of those in which math-verify sees other numbers than we do.
+
+        Either may be wrong. A gold that is misread is worse than one that cannot be read: it pays for wrong answers.
+        """
+        self.warm()
+        return remarks_on(golds, self._other_reading)
+
+    def _other_reading(self, gold: Any) -> str | None:
+        normal = normalise(as_text(gold) or "")
+        if not normal or len(normal) > MAX_ANSWER_CHARS:
+            return None
+        try:
+            reading, both = self._pool.ask([None, normal])
+        except (TimeoutError, PoolError):
+            return None
+        return both if reading == "other" else None
 
     def _extract(self, response: Any) -> str | None:
         return extract_answer(response, unboxed=self._unboxed) if isinstance(response, str) else None

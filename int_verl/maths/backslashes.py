@@ -7,6 +7,10 @@ import re
 _DOUBLED_ENVIRONMENT = re.compile(r"(?<!\\)(?:\\\\)+(?=begin\s*\\*\{)")
 _PAIR = re.compile(r"\\\\")
 _ENVIRONMENT = re.compile(r"(\\begin\s*\{([a-zA-Z]+\*?)\}.*?\\end\s*\{\2\})", re.DOTALL)
+_LINE_BREAK = re.compile(r"(?<!\\)\\\\\s+(?=\S)")
+_AFTER_SEPARATOR = re.compile(r"([,;]\s*)\\\\(?=\s)")
+_DOUBLED_MARK = re.compile(r"(?<!\\)\\\\(?=[,;!:()\[\]])")
+_DOUBLED_SPACE = re.compile(r"(?<!\\)\\\\(?=\s)")
 _DOUBLED = re.compile(r"(?<!\\)(?:\\\\)+(?=[A-Za-z]{2}|[{}%$#&])")
 
 
@@ -18,11 +22,20 @@ def undoubled(text: str) -> str:
     """
     while _DOUBLED_ENVIRONMENT.search(text):
         text = _PAIR.sub(r"\\", text)
-    # Outside of environments no row ends, so that two letters after an even number of backslashes name a command.
     pieces = _ENVIRONMENT.split(text)
-    pieces[::3] = [_DOUBLED.sub(r"\\", piece) for piece in pieces[::3]]
+    pieces[::3] = map(_undoubled_outside, pieces[::3])
     del pieces[2::3]
     return "".join(pieces)
+
+
+def _undoubled_outside(text: str) -> str:
+    """Outside of environments no row ends: two letters after two backslashes name a command, and white space parts
+    values, unless it follows commands that are doubled.
+    """
+    single = _DOUBLED_MARK.sub(r"\\", _DOUBLED.sub(r"\\", text))
+    if single != text:
+        return _DOUBLED_SPACE.sub(r"\\", single)
+    return _LINE_BREAK.sub(" ; ", _AFTER_SEPARATOR.sub(r"\1", text))
 
 
 _SWALLOWED = re.compile(

@@ -14,6 +14,7 @@ from int_verl.maths.prose import is_prose, without_commands
 from int_verl.maths.quantities import quantity
 from int_verl.maths.size_limits import TooLarge
 from int_verl.maths.undecided import NO_VALUE, Unsupported
+from int_verl.maths.units import without_unit
 
 _NAME = re.compile(
     # x, \alpha', x_1, x_{max}, f^{-1}, f(2), ...
@@ -119,11 +120,11 @@ def misrounds(exact: str, rounded: str) -> bool:
 
     Half a percent is a slip, unless an integer is at stake: 8 is not about 8.01, nor 100 about 101.
     """
-    number = quantity(rounded)
+    number = quantity(without_unit(rounded) or rounded)
     if number is None:
         return False
     try:
-        value = constant(parse(exact))
+        value = constant(parse(without_unit(exact) or exact))
     except NO_VALUE:
         return False
     if isinstance(value, (tuple, mp.mpc)):

@@ -10,6 +10,8 @@ _SPELLED = {
     " or ": "或 或者 または 又は 若しくは",
     ".": "。 ．",
     ";": "； ;",
+    '"': "「 」 『 』",
+    "does not exist": "不存在",
     "no solution": "无解 無解 无实数解 解なし 解無し 空集",
     "all real numbers": "全体实数 一切实数 任意实数 すべての実数",
     "\\approx ": "约 約 大约 约为 约等于",
@@ -50,13 +52,18 @@ _LEAD = re.compile(
 )
 _PERCENT = re.compile(r"百分之\s*([0-9.]+)")
 _RATIO = re.compile(r"(?<=[0-9])\s*比\s*(?=[0-9])")
+_IT_IS = re.compile(
+    r"^(?:[A-Za-z]\s*的)?(?![^是为為は]*(?:不|非|未|没|否|或|至少|至多|大于|小于|约))[\u3400-\u9fff]{1,12}(?:是|为|為|等于|は)\s*[:：]?\s*"
+    r"(?=[-+0-9$\\√π(])"
+)
 _ENDING = re.compile(r"(?:です|である|だ|になる|となる)(?=[\s。.}]*$)")
 _COUNTERS = (
     "个 個 种 種 次 人 名 位 本 只 隻 条 條 张 張 件 块 棵 辆 輛 枚 颗 顆 组 組 对 對 双 雙 套 道 题 題 根 支 枝 "
     "头 頭 匹 座 间 間 台 层 層 份 袋 箱 盒 瓶 杯 碗 排 行 列 页 頁 篇 句 步 圈 倍 场 場 局 盘 つ 通り 冊 回"
 )
 _COUNTER = re.compile(
-    r"(?<=[0-9}\])])(\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*)?)(?:" + "|".join(_COUNTERS.split()) + r")(?![\u3400-\u9fff])"
+    r"(?<=[0-9}\])])(\s*(?:\\(?:text|mbox|mathrm)\s*\{\s*)?)(?:" + "|".join(_COUNTERS.split()) + r")"
+    r"(?:[\u3400-\u9fff](?<![或和与及且不])){0,6}(?![\u3400-\u9fff](?<![或和与及且]))"
 )
 
 
@@ -67,5 +74,5 @@ def spelled(text: str) -> str:
     if _ANY.search(text) is None:
         return text
     text = _RATIO.sub(":", _PERCENT.sub(r"\1\\%", text))
-    text = _COUNTER.sub(r"\1", _ENDING.sub("", _LEAD.sub(r"\1", text)))
+    text = _COUNTER.sub(r"\1", _ENDING.sub("", _IT_IS.sub("", _LEAD.sub(r"\1", text))))
     return _WORD.sub(lambda match: _WORDS[match[0]], text)

@@ -12,15 +12,18 @@ _GONE = re.compile(
     r"boldsymbol|bm|pmb|mathop|mathord|mathrel|mathbin|rm|bf|it|sf|tt|bfseries|tiny|small|large|Large|LARGE|huge|Huge|"
     r"normalsize|centering|noindent|nonumber|notag|ensuremath|smash|newline|linebreak)(?![a-zA-Z])|"
     r"\\(?:bbox|framebox)(?![a-zA-Z])(?:\s*\[[^\[\]]*\])*|"
-    r"\\(?:hspace|vspace|hskip|kern|vphantom|hphantom|phantom|label|tag|require|color|textcolor|colorbox|raisebox|style|"
+    r"\\(?:hspace|vspace|mspace|vphantom|hphantom|phantom|label|tag|require|color|textcolor|colorbox|raisebox|style|"
     r"class|cssId)\*?\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\}|\\fcolorbox\s*\{[^{}]*\}\s*\{[^{}]*\}"
 )
+_SKIP = re.compile(r"\\(?:hskip|vskip|mskip|kern|mkern)\s*-?[0-9.]+\s*[a-z]{2}")
 _DOTTED_DELIMITER = re.compile(r"\\(?:left|right)\s*\.")
 _THIN = re.compile(
     r"(\\\\|\\cr(?![a-zA-Z]))(?:\s*\[\s*-?[0-9.]+\s*[a-z]{2}\s*\])?|"  # the end of a row, and the space below it
     r"\\[,!;:>]|\\(?:thinspace|negthinspace|medspace|thickspace|enspace|quad|qquad)(?![a-zA-Z])|\\ |~|\\\n"
 )
-_FULL_STOP = re.compile(r"(?:\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])\s*)+$")
+_FULL_STOP = re.compile(
+    r"(?:\\(?:blacksquare|square|Box|qed|qedsymbol|checkmark)(?![a-zA-Z])\s*)+$|^\s*\\checkmark(?![a-zA-Z])"
+)
 """What may stand after an answer to say that it ends there."""
 _BRACE_ABOVE_OR_BELOW = re.compile(r"\\(?:under|over)(?:brace|bracket)\s*(?=\{)")
 _STACKED = re.compile(r"\\(?:underset|overset|stackrel)\s*(?=\{)")
@@ -36,7 +39,7 @@ _GOES_ON = re.compile(r"\s*(?:[=<>]|\\(?:le|leq|ge|geq|approx|equiv|Rightarrow|i
 
 def without_layout(text: str) -> str:
     """``text`` without fonts, colours, spacing, frames, braces above or below, and environments of lines."""
-    text = _GONE.sub(" ", _DOTTED_DELIMITER.sub("", text))
+    text = _GONE.sub(" ", _SKIP.sub(" ", _DOTTED_DELIMITER.sub("", text)))
     text = _FULL_STOP.sub("", _THIN.sub(r"\1 ", text))
     if "\\begin" in text:
         text = _ONE_CELL.sub(r"\1", _LINES.sub(_joined, text))

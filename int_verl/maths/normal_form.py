@@ -30,7 +30,8 @@ _UNICODE = {
     **dict.fromkeys("⁄∕", "/"), **dict.fromkeys("−–‐‑‒—﹣", "-"), **dict.fromkeys("°º˚", r"^\circ "),
     **dict.fromkeys("′’‘", "'"), "€": r"\euro ", "£": r"\pounds ", "¥": r"\yen ", "¢": " cents",
     **dict.fromkeys("％٪", r"\%"),
-    "″": "''", "∗": "*", "∣": "|", **dict.fromkeys("■∎", r"\blacksquare "), "□": r"\square ",
+    "″": "''", "∗": "*", "∣": "|", "∶": ":", **dict.fromkeys("“”", '"'),
+    **dict.fromkeys("■∎", r"\blacksquare "), "□": r"\square ",
     **dict.fromkeys("✓✔✅☑", r"\checkmark "),
     "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}", "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}",
 }  # fmt: skip

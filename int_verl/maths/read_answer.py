@@ -299,7 +299,8 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
         operators.pop()
         sides.pop()
     if operators in (["\\approx"], ["\\simeq"]):
-        if not re.search("[A-Za-z]", prose.without_commands(sides[0])) or not is_name(sides[0]) or quantity(sides[0]):
+        core = units.without_unit(sides[0]) or sides[0]
+        if not re.search("[A-Za-z]", prose.without_commands(core)) or not is_name(core) or quantity(core):
             return _value(sides[0])
         operators = ["="]
     arrows = [k for k, operator in enumerate(operators) if operator in _ARROWS]

@@ -12,6 +12,7 @@ _EXPLAINS = (
 )
 _REMARK = re.compile(
     rf"(?:{_TEXT})?\(\s*(?:{_TEXT})?(?:{_EXPLAINS})(?![A-Za-z])|"
+    rf"[\s,;]*(?:{_TEXT})?\bwhere(?![A-Za-z])|"
     rf"{_TEXT}\(?\s*(?:{_ABOUT}|exactly|i\.e\.|that is|in lowest terms|simplified)(?![A-Za-z])",
     re.IGNORECASE,
 )
@@ -20,7 +21,7 @@ _MARKUP = re.compile(_TEXT + r"|[{}$]")
 _NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*")
 _DENIES = re.compile(
     r"\b(?:or|not|no|nor|wrong|incorrect|false|actually|should|else|otherwise|but|except|maybe|perhaps|instead|rather|"
-    r"impossible)\b|n't\b|\?",
+    r"impossible|rejected|extraneous|invalid)\b|n't\b|\?",
     re.IGNORECASE,
 )
 _OPEN = re.compile(r"\?[\s)}]*$|(?<=[0-9A-Za-z}\])])\s*(?:\.\.\.|\\ldots)[\s}]*$")
@@ -36,6 +37,8 @@ def without_remark(text: str) -> str:
         if remark.start() == 0 or _DENIES.search(said) or (said.startswith("(") and not _closes_at_end(said)):
             continue
         value = text[: remark.start()].strip()
+        if value.count("(") != value.count(")") or value.count("{") != value.count("}"):
+            continue
         number = _NUMBER.search(said) if _SAYS_ABOUT.match(text, remark.start()) else None
         return f"{value} \\approx {number[0]}" if number else value
     return text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from int_verl.maths import ask_math_verify
+from int_verl.maths import ask_math_verify, two_readings
 from int_verl.maths.answer_items import Contradiction, Open, Text
 from int_verl.maths.combinations import with_calls
 from int_verl.maths.domains import domains_differ, with_names_of
@@ -61,6 +61,14 @@ def _by_math_verify(gold: str, answer: str) -> bool | None:
     if not _warm:
         raise Cold
     return ask_math_verify.verdict(gold, answer)
+
+
+def compare_readings(gold: str) -> tuple[str, str]:
+    """Whether math-verify reads a normalised gold as we do: ``same``, or ``other`` and both readings."""
+    if not _warm:
+        raise Cold
+    difference = two_readings.difference(gold)
+    return ("same", "") if difference is None else ("other", difference)
 
 
 _LONG_TEXT_WORDS = 6

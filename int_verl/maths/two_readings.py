@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from itertools import product
 from typing import Any
 
 from int_verl.maths import answer_items as items
@@ -26,17 +27,19 @@ def difference(gold: str) -> str | None:
     theirs = ask_math_verify.expressions(gold)
     try:
         others = [number for expression in theirs[:1] for number in _their_numbers(expression)]
-        ours = _our_numbers(gold, None)
-        if not ours or not others or _same_numbers(ours, others) or _same_numbers(_our_numbers(gold, 10), others):
+        ours = next(_our_readings(gold))
+        if not ours or not others or any(_same_numbers(reading, others) for reading in _our_readings(gold)):
             return None
     except (*NO_VALUE, TypeError, ValueError, AttributeError):
         return None
     return f"read as {_shown(ours)}, by math-verify as {_shown(others)}"
 
 
-def _our_numbers(gold: str, log_base: int | None) -> list[complex]:
-    with mp.workprec(_BITS):
-        return [number for item in read(gold) for number in _numbers(item, log_base)]
+def _our_readings(gold: str) -> Iterator[list[complex]]:
+    """The numbers that we see, with ``\\log`` to either base and ``1,234`` as one number or two."""
+    for grouped, log_base in product((True, False), (None, 10)):
+        with mp.workprec(_BITS):
+            yield [number for item in read(gold, grouped) for number in _numbers(item, log_base)]
 
 
 def _at(name: str) -> Fraction:

@@ -65,7 +65,7 @@ _EXPONENT = r"(?:\s*\^\s*(?:\{\s*[-+]?\s*[0-9]\s*\}|[0-9]))?"
 _GROUP = _TEXT + r"\{(?:[^{}]|\{[^{}]*\})*\}" + _EXPONENT
 _FACTOR = re.compile(
     rf"(?:(?P<group>{_GROUP}|\\frac\s*\{{\s*{_GROUP}\s*\}}\s*\{{\s*{_GROUP}\s*\}})|"
-    rf"(?P<word>(?<![A-Za-z\\])[A-Za-z]+){_EXPONENT}|(?P<money>\\(?:euro|pounds|yen|\$)))\s*\.?\s*$"
+    rf"(?P<word>(?<![A-Za-z\\])[A-Za-z]+)(?:[23]|{_EXPONENT})|(?P<money>\\(?:euro|pounds|yen|\$)))\s*\.?\s*$"
 )
 _JOINT = re.compile(r"(?:/|\\cdot)\s*$")
 _POWER = re.compile(r"\s*\^\s*(?:\{\s*[-+]?\s*[0-9]\s*\}|[-+]?[0-9])|(?<=[A-Za-z])[23](?![0-9])")
@@ -76,8 +76,10 @@ _MARKUP = re.compile(_TEXT + r"(?=\{)|\\(?:cdot|degree|times)(?![A-Za-z])|[{}~\\
 _WORD = re.compile(r"(?P<word>[A-Za-z]+)\s*(?:\^?\s*(?P<power>[-+]?[0-9]))?|(?P<over>/)")
 _LOGIC = re.compile(
     r"\b(?:and|or|if|not|no|where|when|for|otherwise|else|unless|with|mod|but|except|either|than|least|most|wrong|"
-    r"incorrect|false|actually|should|maybe|perhaps|instead|so|ish|base|because|since)\b|[=<>+0-9]"
+    r"incorrect|false|actually|should|maybe|perhaps|instead|so|ish|base|because|since|"
+    r"impossible|rejected|reject|discarded|extraneous|invalid|unsure|guess|etc|unknown|approx)\b|[=<>+0-9]"
 )
+_LETTERS_OVER = re.compile(r"\\frac\s*\{\s*([A-Za-z]+)\s*\}\s*\{\s*([A-Za-z]+)\s*\}$")
 _LETTERS = re.compile(r"m/s(?:\^\{?2\}?)?")
 _MOST_WORDS = 12
 _MONEY_FIRST = re.compile(r"(-?)\s*(\\\$|\\euro|\\pounds|\\yen|\$)(?![A-Za-z])\s*(?=[0-9.\\-])")
@@ -95,7 +97,9 @@ def without_unit(text: str) -> str | None:
 def ends_in_unit(text: str) -> bool:
     """Whether ``text`` is a number and a unit."""
     found = _split(text)
-    return found is not None and re.search(r"[0-9]|\\(?:frac|sqrt|pi)", found[0]) is not None
+    if found is None:
+        return False
+    return bool(re.search(r"[0-9]|\\(?:frac|sqrt|pi)", found[0]) or _read(found[1]).measures)
 
 
 @lru_cache(maxsize=4096)
@@ -112,7 +116,7 @@ def unit(text: str) -> Unit:
 
 def with_letter(text: str) -> tuple[str, Unit] | None:
     """``4`` and the meter for ``4 m``, which may as well be a product; None where no such letter ends ``text``."""
-    found = _split(text, letters=True)
+    found = _split(_LETTERS_OVER.sub(r"\1/\2", text), letters=True)
     return None if found is None else (found[0], _read(found[1]))
 
 

@@ -101,6 +101,17 @@ def test_audit(tmp_path: Path) -> None:
     assert CliRunner().invoke(reward, ["audit", "--problems", str(file), "--strict"]).exit_code == 1
 
 
+def test_audit_lists_what_math_verify_reads_otherwise(tmp_path: Path) -> None:
+    golds = ["42", r"\\frac{1}{2}", "2-2m", r"\{1, 2\}"]  # math-verify takes the m for meters
+    file = tmp_path / "problems.jsonl"
+    file.write_text("".join(json.dumps({"problem": "p", "answer": gold}) + "\n" for gold in golds))
+    result = CliRunner().invoke(reward, ["audit", "--problems", str(file), "--strict"])
+    assert result.exit_code == 0, result.output
+    assert "4 of 4 gold answers can be used" in result.output
+    assert "row 3: read as " in result.output
+    assert "1 of those that can be used are read otherwise by math-verify" in result.output
+
+
 def test_light_import() -> None:
     code = (
         "import sys, int_verl.commands.reward\n"

@@ -21,7 +21,7 @@ DIFFERENT = [
         r"\text{at most } 8", "8 or more", "not 8", r"\neq 8", r"8 \text{ is wrong}", r"8\text{ (wrong)}", r"8 \text{ (incorrect)}", r"8 \text{ (or } 9)", r"8 \text{ (or 9)}",
         r"8\text{ (not 9, actually 9)}", r"8 \text{ (approximately 11)}", r"8 \approx 8.3", r"x = 8 \approx 9", "8 = 8.3", r"8 \text{ (about } 11)", "8 (9)", r"8 \text{ if } k>0 \text{, else } 9",
     )],
-    (r"\frac17", r"\frac17 \approx 0.25"), (r"\sqrt2", r"\sqrt2\approx1.5"), ("100", r"100 \approx 101"), (r"\pi", r"3.14159\ldots"), (r"\frac13", "0.33..."), ("k+1", r"k+2 \text{ (where } k>0)"),
+    (r"\frac17", r"\frac17 \approx 0.25"), (r"\sqrt2", r"\sqrt2\approx1.5"), ("100", r"100 \approx 101"), (r"\pi", r"3.14159\ldots"), (r"\frac13", "0.33..."), ("k+1", r"k+2 \text{ (where } k>0)"), ("n+c", r"n + d, where d = 3"), ("8", r"k \text{ where } k = 9"),
     (r"\sqrt2", r"\sqrt2 = 1.73\ldots"),
 ]  # fmt: skip
 
