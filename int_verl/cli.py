@@ -17,7 +17,6 @@ from int_verl.interruption import PREEMPTED, Preempted, preemptible
 from int_verl.terminal import guard_output, visible_line
 
 if TYPE_CHECKING:
-    from int_verl.run.run import Run
     from int_verl.run.schedule import Schedule
 
 _EPILOG = """
@@ -27,7 +26,10 @@ settings have not changed are passed over, interrupted ones go on, and a changed
 """
 
 
-_OF_PATHS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+_OF_PATHS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ELOOP, errno.ENAMETOOLONG, errno.ENODEV, errno.ENXIO),
+)
 
 
 class _Group(click.Group):
@@ -83,61 +85,68 @@ def _schedule_command(name: str, does: str, target: str | None) -> None:
     @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
     @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
     def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
-        from int_verl.console import standard_output
+        from int_verl.console import marked, standard_output
         from int_verl.run.run import Run
         from int_verl.settings.compose import compose
-        from int_verl.stages.assemble import schedule_of
+        from int_verl.stages.assemble import report_of, schedule_of
 
-        if target == "report" and config_file is None:
-            config_file = _settings_of(overrides)
-        run = Run(compose(config_file, overrides), standard_output())
+        console = standard_output()
+        if target == "report" and config_file is None and (folder := _folder_of(overrides)):
+            schedule = report_of(folder, console, force)
+            _print_tasks(schedule) if dry_run else _execute(schedule)
+            return
+        run = Run(compose(config_file, overrides), console)
+        schedule = schedule_of(run, target, force)
         if dry_run:
             run.try_parts()
-            _print_plan(run, schedule_of(run, target, force))
-        else:
-            _execute(run, target, force)
+            console.print(marked(str(run.folder.path), f" on {run.platform}"))
+            _print_tasks(schedule)
+            return
+        _execute(schedule)
+        if run.problems.shard is not None and target is None:
+            shard = run.problems.shard
+            console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")
 
 
-def _settings_of(overrides: tuple[str, ...]) -> Path | None:
-    """The settings that the folder of run.dir or run.name remembers: a report needs no others."""
+def _folder_of(overrides: tuple[str, ...]) -> Path | None:
+    """The run's folder where nothing else is said: a report needs no settings but those that it remembers."""
     from int_verl.run_files import CONFIG
 
     said = dict(override.partition("=")[::2] for override in overrides)
-    file = Path(said.get("run.dir") or f"runs/{said.get('run.name', '')}") / CONFIG
-    return file if file.is_file() else None
+    if not said or not said.keys() <= {"run.dir", "run.name"}:
+        return None
+    folder = Path(said.get("run.dir") or f"runs/{said['run.name']}")
+    return folder if (folder / CONFIG).is_file() else None
 
 
-def _execute(run: Run, target: str | None, force: bool) -> None:
+def _execute(schedule: Schedule) -> None:
     """A report needs nothing and disturbs nobody, so it is written while another run is at work in the folder, too."""
     from int_verl.run.folder import FolderInUseError
-    from int_verl.stages.assemble import Stages, schedule_of
+    from int_verl.stages.report import ReportStage
 
     try:
-        schedule_of(run, target, force).execute()
+        schedule.execute()
     except FolderInUseError:
-        if target != "report":
+        first = schedule.stages[0]
+        if not isinstance(first, ReportStage):
             raise
-        Stages(run).report.write()  # the manifest is for the run at work to write
-    if run.problems.shard is not None and target is None:
-        shard = run.problems.shard
-        run.console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")
+        first.write()  # the manifest is for the run at work to write
 
 
-def _print_plan(run: Run, schedule: Schedule) -> None:
+def _print_tasks(schedule: Schedule) -> None:
     from int_verl.console import marked
     from int_verl.settings.generation import UNTIL
 
-    run.console.print(marked(str(run.folder.path), f" on {run.platform}"))
-    tasks = schedule.plan()
+    console, tasks = schedule.console, schedule.plan()
     for task in tasks:
         mark = "✓" if task.action == "skip" else "▸"
-        run.console.print(marked(mark, f" {task.stage.name}: {task.stage.does} ({task.reason})"))
+        console.print(marked(mark, f" {task.stage.name}: {task.stage.does} ({task.reason})"))
         if task.action != "skip":
             for line in task.stage.plan():
-                run.console.print("    " + line, soft_wrap=True)
+                console.print("    " + line, soft_wrap=True)
     # One dataflow: what its last stage shows includes what the others would.
     if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
-        generated[-1].preview(run.console)
+        generated[-1].preview(console)
 
 
 for _name, _does, _target in (

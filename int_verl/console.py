@@ -10,6 +10,7 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
+from int_verl.redaction import redacted
 from int_verl.terminal import unguarded, visible
 
 
@@ -39,8 +40,8 @@ def marked(lead: str, rest: str) -> Text:
 
 
 def standard_output() -> SafeConsole:
-    """Where a command speaks. A log file has no width of its own; tables need some."""
-    stream = unguarded(sys.stdout)
+    """Where a command speaks, without secrets. A log file has no width of its own; tables need some."""
+    stream = redacted(unguarded(sys.stdout))
     if stream.isatty():
         return SafeConsole(file=stream)
     return SafeConsole(file=stream, width=120, soft_wrap=True)

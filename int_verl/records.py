@@ -13,6 +13,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from int_verl.files import open_new
+
 _TOKENS = pa.list_(pa.int32())
 _MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
 _PROPOSAL = [pa.field("problem_id", pa.string()), pa.field("attempt", pa.int32()), pa.field("proposal", pa.int32())]
@@ -184,7 +186,8 @@ class RowWriter:
 
     def __enter__(self) -> RowWriter:
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self._writer = pq.ParquetWriter(self._partial, self.schema, compression="zstd")
+        self._file = open_new(self._partial)
+        self._writer = pq.ParquetWriter(self._file, self.schema, compression="zstd")
         return self
 
     def write(self, row: Mapping[str, Any]) -> None:
@@ -210,6 +213,7 @@ class RowWriter:
         if exc_type is None:
             self._flush()
         self._writer.close()
+        self._file.close()
         if exc_type is None:
             self._partial.replace(self.path)
         else:

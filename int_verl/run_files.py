@@ -8,6 +8,7 @@ from int_verl.records import ATTEMPT, GUIDED, GUIDED_SOLUTION, INTERVENTION, PRO
 
 CONFIG = "config.yaml"
 JOURNAL = "journal.sqlite"
+LOCK = ".lock"
 REPORT = "report.html"
 SPOOL = "rows.spool"
 "Rows of finished problems, until they can be written in the order of the problems."

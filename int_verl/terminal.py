@@ -14,6 +14,8 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, TextIO
 
+from int_verl.redaction import redacted
+
 _FILLERS = (0x34F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0)
 _SELECTORS = (*range(0x180B, 0x1810), *range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0))
 _UNSEEN = frozenset(map(chr, _FILLERS + _SELECTORS))
@@ -88,12 +90,15 @@ def _passable(text: str) -> str:
 
 
 def guard_output() -> None:
-    """Make everything visible that this process prints from here on, whoever prints it; a second call does nothing."""
+    """Make everything visible that this process prints from here on, whoever prints it, without what it hides.
+
+    A second call does nothing.
+    """
     os.environ.setdefault("RAY_COLOR_PREFIX", "0")  # Ray would colour what it prints of its workers
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, VisibleStream):
-            setattr(sys, name, VisibleStream(stream))
+            setattr(sys, name, VisibleStream(redacted(stream)))
 
 
 def unguarded(stream: TextIO) -> TextIO:

@@ -28,6 +28,12 @@ def _one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a test hides is shown to the next."""
+    monkeypatch.setattr("int_verl.redaction._hidden", {})
+
+
 @pytest.fixture(scope="session")
 def model_folder() -> Path:
     """The quickstart's tiny model."""

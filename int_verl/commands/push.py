@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -19,6 +20,8 @@ def push(run: Path, repo: str, private: bool, yes: bool) -> None:
 
     Nothing else of the folder leaves the machine. It takes the token of `hf auth login` or HF_TOKEN.
     """
+    from int_verl.files import read_text
+
     files = release_files(run)
     import httpx
     from huggingface_hub import HfApi, get_token
@@ -30,7 +33,7 @@ def push(run: Path, repo: str, private: bool, yes: bool) -> None:
         click.echo(f"  {file.name}  {file.stat().st_size / 1e6:,.2f} MB")
     kind = "private" if private else "public"
     click.echo(f"to the dataset repository {repo} ({kind} if it is new) at the Hugging Face hub")
-    if "\nlicense:" not in files[0].read_text():
+    if "\nlicense:" not in read_text(files[0]):
         click.echo(f"{files[0]} names no license yet")
     if not yes:
         click.confirm("Upload?", abort=True)
@@ -55,8 +58,10 @@ def release_files(run: Path) -> list[Path]:
     """What `push` uploads, the card first.
 
     Raises:
-        UserError: not a run's folder, or its guide stage has not finished.
+        UserError: not a run's folder, its guide stage has not finished, it has links that lead out of it, or its card
+            shows what is not for everybody.
     """
+    from int_verl.files import check_own_files
     from int_verl.run.folder import RunFolder
     from int_verl.run_files import CARD
     from int_verl.stages.data_card import FILES
@@ -69,4 +74,30 @@ def release_files(run: Path) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise UserError(f"{file}: no such file; run `int-verl guide` again, or merge the run if it is a shard")
+    check_own_files(run)
+    _check_card(files[0])
     return files
+
+
+def _check_card(card: Path) -> None:
+    """Cards are edited by hand, and those of earlier versions showed all settings."""
+    from int_verl.files import read_text
+    from int_verl.redaction import hide, redact
+    from int_verl.settings.secrets import looks_secret
+    from int_verl.stages.data_card import settings_not_published
+
+    text = read_text(card)
+    if shown := settings_not_published(text):
+        raise UserError(
+            f"{card}: shows {shown[0]}, which may hold a key; remove the line, or write the card anew with "
+            "`int-verl guide --force`"
+        )
+    for name, value in os.environ.items():
+        if looks_secret(name):
+            hide(value, f"${name}")
+    for number, line in enumerate(text.splitlines(), 1):
+        if redact(line) != line:
+            raise UserError(
+                f"{card}: line {number} holds the value of a key's variable, or a URL with a password or a "
+                "query; remove it"
+            )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError, first_line
+from int_verl.files import read_json
 from int_verl.generate.thinking import opened_in
 
 
@@ -81,6 +81,6 @@ def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:
     ids = {eos_token_id} if eos_token_id is not None else set()
     file = path / "generation_config.json"
     if file.is_file():
-        listed = json.loads(file.read_text()).get("eos_token_id")
+        listed = read_json(file).get("eos_token_id")
         ids |= set(listed) if isinstance(listed, list) else {listed} if listed is not None else set()
     return ids

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from int_verl.errors import UserError
+from int_verl.files import read_json
 
 if TYPE_CHECKING:
     from int_verl.generate.chat import ChatCodec
@@ -83,10 +83,7 @@ class LocalModel:
     def context_length(self) -> int:
         """Prompt and completion tokens at most."""
         file = self.folder / "config.json"
-        try:
-            from_model = json.loads(file.read_text()).get("max_position_embeddings")
-        except ValueError as error:
-            raise UserError(f"{file}: not JSON ({error})") from error
+        from_model = read_json(file).get("max_position_embeddings")
         limits = [limit for limit in (self.longest, from_model) if limit]
         if not limits:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")

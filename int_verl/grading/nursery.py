@@ -28,6 +28,8 @@ from typing import Any, Literal
 
 from int_verl.errors import UserError
 
+ARGUMENTS = "INT_VERL_TASK_ARGUMENTS"
+"The variable of the nursery's environment that holds its task's arguments, as JSON."
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 1.0
 _MAX_MESSAGE = 4 << 20
@@ -103,7 +105,8 @@ class _Children:
 
 def main() -> None:
     """The nursery's life. Requests: ``spawn`` (with a worker's end of a socket pair), ``kill`` and ``bury`` (a pid)."""
-    control_fd, module, name, arguments = sys.argv[2:]
+    control_fd, module, name = sys.argv[2:]
+    arguments = os.environ.pop(ARGUMENTS)
     control = socket.socket(fileno=int(control_fd))
     parent = os.getppid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

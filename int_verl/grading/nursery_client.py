@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from int_verl.grading.nursery import receive
+from int_verl.grading.nursery import ARGUMENTS, receive
 
 _BOOTSTRAP = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from int_verl.grading.nursery import main; main()"
@@ -178,7 +178,7 @@ class Nursery:
         package_root = str(Path(__file__).resolve().parents[2])
         path = [package_root, *(entry for entry in sys.path if isinstance(entry, str) and entry)]
         output = None if os.environ.get("INT_VERL_GRADING_DEBUG") else subprocess.DEVNULL
-        task = [*self._kind.task.split(":"), json.dumps(self._kind.arguments)]
+        task = self._kind.task.split(":")
         try:
             self._process = subprocess.Popen(
                 [sys.executable, *self._kind.options, "-c", _BOOTSTRAP, json.dumps(path), str(theirs.fileno()), *task],
@@ -187,7 +187,8 @@ class Nursery:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                env={**os.environ, **self._kind.environment},
+                # Not on the command line, which everybody on the machine may read.
+                env={**os.environ, **self._kind.environment, ARGUMENTS: json.dumps(self._kind.arguments)},
             )
         except OSError as problem:
             self._stop()

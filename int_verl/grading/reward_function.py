@@ -18,6 +18,7 @@ from int_verl.errors import UserError
 from int_verl.grading.base_grader import BaseGrader, Grade
 from int_verl.grading.pool import CannotBegin, PoolError, WorkerKind, WorkerPool
 from int_verl.grading.reward_result import read_result
+from int_verl.redaction import redact
 
 MAX_FAILURES = 100
 "So many calls are made before a function that has failed in each of them stops the run."
@@ -129,6 +130,7 @@ class RewardFunction(BaseGrader):
         return grade
 
     def _failure(self, verdict: str, message: str) -> Grade:
+        message = redact(message)  # it may quote the arguments
         with self._lock:
             self._failed += 1
             failed, answered = self._failed, self._answered

@@ -20,11 +20,13 @@ from markupsafe import Markup
 
 from int_verl.doctor import metadata_version
 from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, summarise, table_cells
+from int_verl.files import private, write_text
+from int_verl.redaction import redact
 from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.viewer import viewer_rows
-from int_verl.run_files import GUIDED_ROLLOUTS, RESULTS, SCORES
+from int_verl.run_files import GUIDED_ROLLOUTS, REPORT, RESULTS, SCORES
 
 _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
@@ -82,7 +84,7 @@ def write_report(run_dir: Path) -> Path:
         stages=stages,
         total_seconds=sum(stage.seconds or 0 for stage in stages),
         versions=_versions(stages),
-        settings=settings,
+        settings=folder.published_settings,
         paper_url=PAPER_URL,
         final=summary and _with_paper(summary, [entry["model"] for entry in summary["models"]]),
         conditioning=conditioning
@@ -100,10 +102,10 @@ def write_report(run_dir: Path) -> Path:
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         remarks=list(dict.fromkeys(folder.remarks)),
     )
-    path = folder.path / "report.html"
-    partial = path.with_name("report.html.partial")
-    partial.write_text(page, encoding="utf-8", newline="\n")
-    return partial.replace(path)
+    path = folder.path / REPORT
+    with private():
+        write_text(path, redact(page))
+    return path
 
 
 def headline(summary: Mapping[str, Any] | None, conditioning: Mapping[str, Any] | None) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +15,13 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from int_verl.errors import UserError, first_line
+from int_verl.files import check_own_files
 from int_verl.problems.sets import load_problems
 from int_verl.records import read_rows
 from int_verl.run_files import CONFIG, TRAIN_PROBLEMS
 from int_verl.settings.compose import flatten, load_yaml
 from int_verl.settings.generation import StepRule
-from int_verl.settings.secrets import without_secret
+from int_verl.settings.published import published
 
 STAGES = {
     "sample": "Sample",
@@ -56,6 +57,7 @@ class RunReader:
     def __post_init__(self) -> None:
         if not self.path.is_dir():
             raise UserError(f"{self.path}: no such run folder; name one that int-verl run has made")
+        check_own_files(self.path)
 
     def json(self, relative: str) -> dict[str, Any] | None:
         """An object from a JSON file, or None."""
@@ -145,9 +147,18 @@ class RunReader:
             {str(package): str(version) for package, version in _object(manifest.get("versions")).items()},
         )
 
-    @cached_property
+    @property
     def settings(self) -> dict[str, str]:
-        """The resolved settings as dotted keys, secrets blanked."""
+        """The settings as `config.yaml` has them, by dotted keys."""
+        return _as_texts(self._settings)
+
+    @property
+    def published_settings(self) -> dict[str, str]:
+        """Those of them that a report shows, which people send to each other."""
+        return _as_texts(published(self._settings))
+
+    @cached_property
+    def _settings(self) -> dict[str, Any]:
         path = self.path / CONFIG
         if not path.is_file():
             return {}
@@ -156,10 +167,11 @@ class RunReader:
         except (ValueError, OmegaConfBaseException) as error:
             self.remarks.append(f"config.yaml cannot be read: {first_line(error)}")
             return {}
-        shown = {key: without_secret(key, value) for key, value in flatten(_object(values)).items()}
-        return {
-            key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in shown.items()
-        }
+        return flatten(_object(values))
+
+
+def _as_texts(settings: Mapping[str, Any]) -> dict[str, str]:
+    return {key: value if isinstance(value, str) else json.dumps(value, default=str) for key, value in settings.items()}
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -27,10 +27,15 @@ def problem_scores(
     if not dump.is_file():
         raise UserError(f"{dump}: no validation samples; run the stage again with --force")
     samples: dict[tuple[str, str], list[tuple[bool, bool]]] = defaultdict(list)
-    with dump.open() as lines:
+    with dump.open("rb") as lines:
         for number, line in enumerate(lines, 1):
-            row = json.loads(line)
-            key = keys.get(row["input"])
+            try:
+                row = json.loads(line)
+                key = keys.get(row["input"])
+            except (ValueError, TypeError, LookupError) as error:
+                raise UserError(
+                    f"{dump}: row {number} is no sample of verl's; run the stage again with --force"
+                ) from error
             if key is None:
                 raise UserError(f"{dump}: row {number} is not a problem of this run; was the folder used for another?")
             correct = float(row["acc"] if "acc" in row else row["score"]) >= SOLVED_FROM

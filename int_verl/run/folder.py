@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
-from int_verl.files import write_text
-from int_verl.run_files import CONFIG, JOURNAL
+from int_verl.files import check_own_files, private, write_text
+from int_verl.redaction import redact
+from int_verl.run_files import CONFIG, JOURNAL, LOCK
 from int_verl.settings.compose import load_yaml
+from int_verl.settings.environment import value_of
+from int_verl.settings.written import written, written_config
 
 Status = Literal["running", "done", "failed"]
 
@@ -34,7 +38,7 @@ class Manifest:
     inputs: dict[str, str] = field(default_factory=dict)
     "Name of an input -> hash of its content."
     settings: dict[str, Any] = field(default_factory=dict)
-    "Dotted key -> value, of every setting that the outputs depend on."
+    "Dotted key -> value, of every setting that the outputs depend on, as `settings/written.py` writes it."
     counts: dict[str, Any] = field(default_factory=dict)
     outputs: dict[str, str] = field(default_factory=dict)
     "Name of an output -> its path in the run's folder."
@@ -88,16 +92,23 @@ class RunFolder:
     def lock(self) -> Iterator[None]:
         """Hold the folder; the system lets go of it when the process ends, however it ends.
 
+        What is made meanwhile, by whichever process of the run, is for this user alone (`files.private`).
+
         Raises:
             FolderInUseError: another process holds it.
-            UserError: the folder cannot be written.
+            UserError: the folder cannot be written, or has links that lead out of it.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            file = (self.path / ".lock").open("w")
-        except OSError as error:
-            raise UserError(f"run.dir={self.path}: {error.strerror}; choose a folder that can be written") from error
-        with file:
+        with contextlib.ExitStack() as held:
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                held.enter_context(private())
+                self.path.mkdir(exist_ok=True)
+                check_own_files(self.path)
+                file = held.enter_context(_open_lock(self.path / LOCK))
+            except OSError as error:
+                raise UserError(
+                    f"run.dir={self.path}: {error.strerror}; choose a folder that can be written"
+                ) from error
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -108,12 +119,15 @@ class RunFolder:
 
     def manifest(self, stage: str) -> Manifest | None:
         """The stage's manifest, or None where there is none that can be read."""
+        from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+
+        reader = TypeAdapter(with_config(ConfigDict(extra="forbid"))(Manifest))
         try:
-            manifest = Manifest(**json.loads((self.path / stage / "manifest.json").read_text()))
-        except (FileNotFoundError, json.JSONDecodeError, TypeError):
+            manifest = reader.validate_json((self.path / stage / "manifest.json").read_bytes())
+        except (FileNotFoundError, ValidationError):
             return None
-        sections = (manifest.inputs, manifest.settings, manifest.counts, manifest.outputs, manifest.table_bytes)
-        return manifest if all(isinstance(section, dict) for section in sections) else None
+        manifest.settings = {key: written(key, value) for key, value in manifest.settings.items()}
+        return manifest
 
     def write_manifest(self, manifest: Manifest) -> None:
         write_text(self.path / manifest.stage / "manifest.json", json.dumps(asdict(manifest), indent=2) + "\n")
@@ -128,13 +142,18 @@ class RunFolder:
         if file.is_file():
             earlier = load_yaml(file)
             for key in identity:
-                before, now = OmegaConf.select(earlier, key), OmegaConf.select(config, key)
+                before, now = value_of(earlier, key), value_of(config, key)
                 if before != now:
                     raise UserError(
-                        f"run.dir={self.path}: this folder holds a run with {key}={before}, now it is {now}; "
-                        "choose another run.name or run.dir"
+                        redact(f"run.dir={self.path}: this folder holds a run with {key}={before}, now it is {now}; ")
+                        + "choose another run.name or run.dir"
                     )
-        write_text(file, OmegaConf.to_yaml(config))
+        write_text(file, OmegaConf.to_yaml(written_config(config)))
+
+
+def _open_lock(path: Path) -> BinaryIO:
+    """The lock's file, which is never written and never a link."""
+    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "rb")
 
 
 def installed_versions() -> dict[str, str]:

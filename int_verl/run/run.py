@@ -99,6 +99,8 @@ class Run:
         config = OmegaConf.merge(self.config, {"engine": settings.engine})
         assert isinstance(config, DictConfig)
         engine = section(config, "engine", EngineSettings)
+        if engine.name == "openai":
+            engine.check_servers()
         model = LocalModel(settings.path, key="proposer.path", longest=engine.context_length)
         return Policy(model, engine, self._max_tokens, self.platform)
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from int_verl.console import SafeConsole, marked
 from int_verl.errors import UserError
@@ -19,6 +19,8 @@ from int_verl.progress import StageProgress
 from int_verl.run.folder import Manifest, RunFolder
 from int_verl.run.stage import Stage
 from int_verl.settings.compose import flatten
+from int_verl.settings.environment import plain
+from int_verl.settings.written import recorded
 
 IDENTITY = ("model.path", "problems.train", "problems.heldout")
 "A folder keeps to one model and one problem set; for others, another folder."
@@ -34,11 +36,10 @@ class Task:
 
 
 def recorded_settings(stage: Stage | type[Stage], config: DictConfig) -> dict[str, Any]:
-    """Dotted key -> value of everything that a stage's outputs depend on."""
+    """Dotted key -> value of everything that a stage's outputs depend on, as manifests hold it."""
     chosen: dict[str, Any] = {}
     for key in stage.depends_on:
-        value = OmegaConf.select(config, key)
-        chosen |= flatten({key: OmegaConf.to_container(value) if OmegaConf.is_config(value) else value})
+        chosen |= flatten({key: recorded(key, plain(config, key))})
     return {key: value for key, value in chosen.items() if key not in stage.indifferent}
 
 

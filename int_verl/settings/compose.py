@@ -10,7 +10,12 @@ from typing import Any, TypeVar, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
+from int_verl.redaction import redact
+from int_verl.settings.environment import for_trainer, resolve_all_but_environment, resolved
+from int_verl.settings.secrets import hide_secrets, is_below, leaves
 from int_verl.settings.sections import KINDS, Settings, defaults
+from int_verl.settings.trust import check_variables
+from int_verl.settings.written import MAY_HOLD_SECRETS, check_complete
 
 T = TypeVar("T")
 
@@ -19,7 +24,7 @@ _FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs")
 
 
 def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
-    """The resolved configuration of a run.
+    """The configuration of a run, resolved but for what it takes from the environment (`settings/environment.py`).
 
     Args:
         file: a recipe's YAML; it is laid over the defaults. Relative paths in it are relative to the working
@@ -27,7 +32,8 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
         overrides: Hydra's ``key=value``.
 
     Raises:
-        UserError: no such file or key, bad syntax, or a key without a value that has to be given.
+        UserError: no such file or key, bad syntax, a key without a value that has to be given, or a variable that is
+            not set or has no place in a setting.
     """
     from hydra.errors import HydraException
     from omegaconf.errors import OmegaConfBaseException
@@ -42,15 +48,25 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
                 raise UserError(f"--config {file}: no such file")
             config.merge_with(_load(file, config))
         _override(config, overrides)
-        OmegaConf.resolve(config)
+        resolve_all_but_environment(config)
+        check_variables(config)
+        hide_secrets(config)
     except (HydraException, OmegaConfBaseException) as error:
         where = f"--config {file}: " if file and not overrides else ""
-        raise UserError(where + " ".join(str(error).split())) from error
+        raise UserError(redact(where + " ".join(str(error).split()))) from error
     OmegaConf.set_struct(config, True)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
         raise UserError(f"{missing[0]} is not set; add {missing[0]}=... or name a recipe with --config")
+    check_complete(config)
+    _check_unicode(config)
     return config
+
+
+def _check_unicode(config: DictConfig) -> None:
+    for key, value in leaves("", OmegaConf.to_container(config)):
+        if isinstance(value, str) and not value.isascii() and value.encode(errors="replace").decode() != value:
+            raise UserError(f"{key}: its text is not UTF-8; write it as UTF-8")
 
 
 def _load(file: Path, config: DictConfig) -> DictConfig:
@@ -70,7 +86,7 @@ def load_yaml(file: Path) -> DictConfig:
 
     try:
         loaded = OmegaConf.load(file)
-    except (YAMLError, UnicodeDecodeError, OSError) as error:
+    except (YAMLError, UnicodeDecodeError, RecursionError, OSError) as error:
         raise UserError(f"{file}: not YAML that can be read ({' '.join(str(error).split())})") from error
     if not isinstance(loaded, DictConfig):
         raise UserError(f"{file}: expected settings as `key: value`, found {type(loaded).__name__}")
@@ -122,18 +138,36 @@ def section(config: DictConfig, name: str, kind: type[T]) -> T:
     Raises:
         UserError: a value of the wrong type; the message names key, value and what is expected.
     """
+    from omegaconf.errors import OmegaConfBaseException
     from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 
     if not isinstance(config[name], DictConfig):
         raise UserError(f"{name}={config[name]!r}: a section, not a value; `int-verl settings` lists its keys")
     strictness = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
     try:
-        return TypeAdapter(with_config(strictness)(kind)).validate_python(OmegaConf.to_container(config[name]))
+        values = _values(name, config[name])
+        return TypeAdapter(with_config(strictness)(kind)).validate_python(values)
+    except OmegaConfBaseException as error:
+        raise UserError(f"{name}: {' '.join(str(error).split())}") from error
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join([name, *map(str, first["loc"])])
         means = "write a list, such as [a,b]" if first["type"] == "tuple_type" else first["msg"].lower()
-        raise UserError(f"{key}={first.get('input')!r}: {means}") from error
+        if first["type"] == "value_error":
+            means = str(first["ctx"]["error"])
+        said = "" if is_below(key, MAY_HOLD_SECRETS) else f"={first.get('input')!r}"
+        raise UserError(redact(f"{key}{said}: {means}")) from error
+
+
+def _values(name: str, section: DictConfig) -> dict[str, Any]:
+    """A section as plain values; overrides for a trainer keep their variables, which the trainer reads itself."""
+    values = OmegaConf.to_container(section)
+    assert isinstance(values, dict)
+    overrides = values.get("overrides")
+    found: dict[str, Any] = resolved(values)
+    if name in ("sft", "rl") and isinstance(overrides, list):
+        found["overrides"] = [for_trainer(override) for override in overrides]
+    return found
 
 
 def checked(config: DictConfig) -> Settings:
@@ -146,7 +180,10 @@ def checked(config: DictConfig) -> Settings:
     if platform not in get_args(KINDS["platform"]):
         raise UserError(f"platform={platform}: expected auto, cpu or gpu")
     sections = {name: section(config, name, kind) for name, kind in KINDS.items() if name != "platform"}
-    return Settings(platform=platform, **sections)
+    settings = Settings(platform=platform, **sections)
+    if settings.engine.name == "openai":
+        settings.engine.check_servers()
+    return settings
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,8 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare, Share
+from int_verl.errors import UserError
+from int_verl.redaction import without_credentials
+from int_verl.settings.ranges import (
+    Count,
+    Name,
+    NotNegative,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    Server,
+    Share,
+    is_server,
+)
 
 Ordering = Literal["depth_first", "arrival"]
 
@@ -35,19 +48,42 @@ class EngineSettings:
     gpu_memory_utilization: PositiveShare = 0.85
     overrides: tuple[str, ...] = ()
     "More overrides for verl's actor_rollout_ref.rollout configuration, as in a verl command line."
-    base_urls: tuple[str, ...] = ()
+    base_urls: tuple[Server, ...] = ()
     "openai: servers that serve the model of model.path, such as [http://node1:8000/v1, http://node2:8000/v1]."
-    model: str | None = None
+    model: Name | None = None
     "Their name for it; null: model.path."
-    api_key_env: str | None = None
-    "The environment variable that holds the API key, if they want one."
+    api_key_env: Name | None = None
+    """The environment variable that holds the API key, if they want one; one that is not named as keys are has to be
+    allowed with INT_VERL_KEYS (docs/security.md)."""
     concurrency: PositiveInt | None = None
     "Requests in flight on each server at most; null: their share of in_flight."
     give_up_after: NotNegative = 600.0
     "Stop, resumably, when no server has been well for so many seconds."
-    script: str | None = None
+    script: Name | None = None
     "scripted: path/to/file.py:function, and seconds a completion takes."
     delay: NotNegative = 0.0
+
+    def check_servers(self) -> None:
+        """What can be told of the servers by URL without asking them.
+
+        Raises:
+            UserError: there are none, two alike, or two ways to log in.
+        """
+        urls = self.base_urls
+        if not urls or len(set(urls)) < len(urls):
+            shown = [without_credentials(url) for url in urls]
+            raise UserError(
+                f"engine.base_urls={shown}: engine.name=openai needs one or more URLs, no two alike, such as "
+                "[http://node1:8000/v1]"
+            )
+        for number, url in enumerate(urls, 1):
+            if not is_server(url):
+                raise UserError(f"engine.base_urls: number {number} is no address such as http://node1:8000/v1")
+            if self.api_key_env is not None and "@" in urlsplit(url).netloc:
+                raise UserError(
+                    f"engine.base_urls: {without_credentials(url)} has a user or a password beside engine.api_key_env="
+                    f"{self.api_key_env}; a request carries one of them, remove the other"
+                )
 
 
 @dataclass(frozen=True, slots=True)

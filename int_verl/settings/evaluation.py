@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from int_verl.settings.ranges import Count, NotNegative, PositiveFloat, PositiveInt, PositiveShare, TopK
+from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare, TopK
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +15,10 @@ class GraderSettings:
     "Seconds a comparison, or a call of the reward function, may take."
     decimals: Literal["gold", "exact", "both"] = "gold"
     "Whose decimals the built-in grader takes for roundings: those of the gold answer, nobody's, or either side's."
-    reward_path: str | None = None
+    reward_path: Name | None = None
     """A reward function in verl's signature in place of the built-in grader: path/to/file.py or pkg://module, its name
     and more keyword arguments. To grade as RL rewards, give it what rl.reward_path has."""
-    reward_name: str = "compute_score"
+    reward_name: Name = "compute_score"
     reward_kwargs: dict[str, Any] = field(default_factory=dict)
 
 

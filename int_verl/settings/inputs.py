@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from int_verl.settings.ranges import Count, Name, PositiveInt
+from int_verl.settings.ranges import Count, FolderName, Name, PositiveInt
 
 
 @dataclass(frozen=True, slots=True)
 class RunSettings:
-    name: Name = "default"
+    name: FolderName = "default"
     "Name of the run and its folder."
     dir: Name = "runs/${run.name}${shard_suffix:${run.shard}}"
-    shard: str | None = None
+    shard: Name | None = None
     """i/n, from 0/n to n-1/n: generate for every n-th problem only, in a folder of its own; `int-verl merge` joins
     them."""
     seed: Count = 0

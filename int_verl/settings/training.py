@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from int_verl.settings.ranges import GroupSize, PositiveFloat, PositiveInt, PositiveShare, Share
+from int_verl.settings.ranges import GroupSize, Name, PositiveFloat, PositiveInt, PositiveShare, Share
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 
@@ -63,9 +63,9 @@ class RLSettings:
     prefix: Literal["none", "intervention"] = "none"
     """intervention: problems with a kept intervention stand in the data a second time, continued from their guided
     prefix."""
-    reward_path: str = "pkg://int_verl.reward_fns.math_answer"
+    reward_path: Name = "pkg://int_verl.reward_fns.math_answer"
     "path/to/file.py or pkg://module, and the function's name."
-    reward_name: str = "compute_score"
+    reward_name: Name = "compute_score"
     total_steps: PositiveInt = 400
     prompts_per_step: PositiveInt = 32
     rollouts: GroupSize = 8

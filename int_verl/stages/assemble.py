@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.generate.prompts import Prompt, load_prompt
+from int_verl.run.folder import RunFolder
 from int_verl.run.run import Run
 from int_verl.run.schedule import Schedule, recorded_settings
 from int_verl.run.stage import Stage
-from int_verl.run_files import BASELINE_ROWS, KEPT
+from int_verl.run_files import BASELINE_ROWS, CONFIG, KEPT
+from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
 from int_verl.stages.evaluate import EvaluationStage
 from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
@@ -166,6 +170,13 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
         stage.check()
     forced = frozenset(NAMES if target is None else [target]) if force else frozenset[str]()
     return Schedule(run.folder, run.config, run.console, stages, forced)
+
+
+def report_of(folder: Path, console: SafeConsole, force: bool = False) -> Schedule:
+    """The report of a run's folder, with the settings that it remembers."""
+    home = RunFolder(folder)
+    forced = frozenset(["report"]) if force else frozenset[str]()
+    return Schedule(home, load_yaml(home / CONFIG), console, (ReportStage(home, console),), forced)
 
 
 def _wanted(run: Run, target: str | None) -> set[str]:

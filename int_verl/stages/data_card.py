@@ -7,6 +7,7 @@ once it is on the hub. It has no date and no duration: the same run writes the s
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ from int_verl.records import RL, write_rows
 from int_verl.rl.rows import rl_rows
 from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run_files import CARD, GUIDED_ROLLOUTS, INTERVENTIONS, KEPT, RL_ROWS
-from int_verl.settings.secrets import without_secret
+from int_verl.settings.published import public_name, published
 
 FILES = {
     "sft": (KEPT, "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
@@ -60,7 +61,7 @@ def write_release(
         model: that attempted.
         two_turns: whether a guided solution was written first.
         counts: stage -> what came through it and what did not, as manifests hold them.
-        settings: dotted key -> value, of all settings that the rows depend on.
+        settings: dotted key -> value, of all settings that the rows depend on; those that may be published are.
     """
     write_rows(folder / RL_ROWS, RL, rl_rows(problems, prompts.solve))
     environment = Environment(
@@ -69,7 +70,7 @@ def write_release(
     card = environment.get_template("data_card.md.jinja").render(
         name=folder.path.resolve().name,
         files=[_described(folder, config) for config in FILES],
-        model=_public("model.path", model.name),
+        model=public_name(model.name) or "model",
         model_revision=model.revision,
         prompts={
             "solve": prompts.solve_version,
@@ -80,10 +81,23 @@ def write_release(
             stage: [_counted(*found) for found in rows.items() if found[0] != "requests"]
             for stage, rows in counts.items()
         },
-        settings={key: json.dumps(_public(key, value)).replace("|", "\\|") for key, value in sorted(settings.items())},
+        settings={key: json.dumps(value).replace("|", "\\|") for key, value in sorted(published(settings).items())},
         versions=installed_versions(),
     )
     write_text(folder / CARD, card)
+
+
+def settings_not_published(card: str) -> list[str]:
+    """Keys of the settings that a card shows and that `settings/published.py` would not."""
+    shown = re.findall(r"^\| `([a-z_]+\.[^`]*|platform)` \| `(.*)` \|$", card, re.MULTILINE)
+    return [key for key, value in shown if key not in published({key: _read(value)})]
+
+
+def _read(value: str) -> Any:
+    try:
+        return json.loads(value.replace("\\|", "|"))
+    except ValueError:
+        return value
 
 
 def _described(folder: RunFolder, config: str) -> _File:
@@ -91,12 +105,6 @@ def _described(folder: RunFolder, config: str) -> _File:
     path = folder / name
     rows = pq.read_metadata(path).num_rows
     return _File(config, path.name, holds, rows, path.stat().st_size / 1e6, file_hash(path))
-
-
-def _public(key: str, value: Any) -> Any:
-    """A setting as it may leave the machine: no secrets, and a path by its last part."""
-    value = without_secret(key, value)
-    return Path(value).name if isinstance(value, str) and value.startswith(("/", "~", ".")) else value
 
 
 def _counted(key: str, value: Any) -> tuple[str, str]:

@@ -56,7 +56,7 @@ def check_problems(
             ]
         )
     )
-    if passed.is_file() and passed.read_text().strip() == conditions:
+    if passed.is_file() and passed.read_bytes().strip() == conditions.encode():
         return
     train = sets.share(enumerate(read_problems(folder / TRAIN_PROBLEMS), 1))
     heldout = enumerate(read_problems(folder / HELDOUT_PROBLEMS), 1)

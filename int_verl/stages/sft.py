@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
-from int_verl.files import file_hash, write_text
+from int_verl.files import file_hash, read_text, write_text
 from int_verl.generate.model import LocalModel
 from int_verl.progress import StageProgress
 from int_verl.run.folder import RunFolder
@@ -114,7 +114,7 @@ def sft_model(folder: RunFolder) -> Path:
     file = folder / SFT_MODEL
     if not file.is_file():
         return folder / SFT_CHECKPOINTS / "LAST_STEP/huggingface"
-    written = Path(file.read_text().strip())
+    written = Path(read_text(file).strip())
     for model in (folder / SFT_CHECKPOINTS / Path(*written.parts[-2:]), written):  # the run's folder may have moved
         if (model / "config.json").is_file():
             return model

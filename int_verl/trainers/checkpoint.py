@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from int_verl.errors import UserError, first_line
-from int_verl.files import write_text
+from int_verl.files import read_json, write_text
 
 if TYPE_CHECKING:
     import torch
@@ -60,7 +60,7 @@ def merge_adapters(model: Path) -> None:
     meta = model.parent / META
     if not meta.is_file():
         raise UserError(f"{model}: has LoRA adapters, but {meta} is missing, which holds their rank and alpha")
-    settings = json.loads(meta.read_text())
+    settings = read_json(meta)
     scale = settings["lora_alpha"] / settings["r"]
     adapters = _adapters(model, names, settings)
     where: dict[str, str] = {}
@@ -80,7 +80,7 @@ def merge_adapters(model: Path) -> None:
         _replace(file, partial(save_file, merged, metadata={"format": "pt"}))
     index = model / "model.safetensors.index.json"
     if index.is_file():
-        content = json.loads(index.read_text()) | {"weight_map": where}
+        content = read_json(index) | {"weight_map": where}
         write_text(index, json.dumps(content, indent=2) + "\n")
 
 
@@ -130,7 +130,7 @@ def check_model(model: Path, base: Path) -> None:
 def _check_configuration(model: Path, base: Path) -> None:
     if not (model / "config.json").is_file():
         raise UserError(f"{model}: no config.json; was the folder removed? Run the stage that trains it again")
-    ours, theirs = (json.loads((folder / "config.json").read_text()) for folder in (model, base))
+    ours, theirs = (read_json(folder / "config.json") for folder in (model, base))
     for key in ours.keys() & theirs.keys() & ARCHITECTURE:  # a save also writes down what was left to defaults
         if ours[key] != theirs[key]:
             raise UserError(f"{model}: {key} is {ours[key]}, but {theirs[key]} in {base}; it is another model")
@@ -161,7 +161,7 @@ def _check_weights(model: Path, base: Path) -> None:
 
     ours = _tensor_files(model)
     theirs = _tensor_files(base) if list(base.glob("*.safetensors")) else {}  # nothing to compare with
-    tied = json.loads((base / "config.json").read_text()).get("tie_word_embeddings", False)
+    tied = read_json(base / "config.json").get("tie_word_embeddings", False)
     missing = sorted(set(theirs) - set(ours) - ({"lm_head.weight"} if tied else set()))
     if missing:
         raise UserError(f"{model}: tensor {missing[0]} is missing, and {len(missing) - 1} more; the save was cut short")
@@ -207,7 +207,7 @@ def _tensor_files(folder: Path) -> Mapping[str, Path]:
         raise UserError(f"{folder}: no weights there (*.safetensors); checkpoint.save_contents must hold hf_model")
     index = folder / "model.safetensors.index.json"
     if index.is_file():
-        missing = sorted(set(json.loads(index.read_text())["weight_map"]) - set(where))
+        missing = sorted(set(read_json(index)["weight_map"]) - set(where))
         if missing:
             raise UserError(f"{folder}: {missing[0]} is in the index but in no file; the save was cut short")
     return where

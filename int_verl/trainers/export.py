@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from int_verl.errors import UserError
-from int_verl.files import link_folder
+from int_verl.files import link_folder, read_json
 from int_verl.trainers.checkpoint import merge_adapters
 from int_verl.trainers.verl_folder import checkpointed_step, mean_validation_scores
 
@@ -43,7 +43,7 @@ class BestCheckpoint:
 
     def kept(self) -> tuple[int, float, Path] | None:
         """Step, score and folder of the best so far; of equals the earlier."""
-        notes = [(json.loads(note.read_text()), note.parent) for note in self.home.glob(f"step_*[0-9]/{NOTE}")]
+        notes = [(read_json(note), note.parent) for note in self.home.glob(f"step_*[0-9]/{NOTE}")]
         found = [(note["step"], note["score"], folder) for note, folder in notes]
         return max(found, key=lambda one: (one[1], -one[0]), default=None)
 

@@ -19,6 +19,7 @@ from typing import Any
 from int_verl.errors import TrainerError
 from int_verl.supervision.supervised import Supervised
 from int_verl.trainers.failures import explain, plain
+from int_verl.trainers.trainer_log import TrainerLog
 from int_verl.trainers.verl_folder import (
     METRICS,
     checkpointed_step,
@@ -82,13 +83,16 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
     metrics_path = command.metrics_dir / f"{len(list(command.metrics_dir.glob('*.jsonl'))):03d}.jsonl"
     env = {**os.environ, **command.env, "VERL_FILE_LOGGER_PATH": str(metrics_path.resolve())}
     start = command.log_path.stat().st_size if command.log_path.exists() else 0
-    with command.log_path.open("ab") as log:
-        trainer = Supervised(command.argv, log, env)
+    log = TrainerLog(command.log_path)
+    with log as output:
+        trainer = Supervised(command.argv, output, env)
     try:
         code = _watch(trainer, command, metrics_path, start, on_step)
     except BaseException:
         trainer.stop()
         raise
+    finally:
+        log.wait()
     if code != 0:
         raise TrainerError(explain(command.log_path, start, code))
     reached = checkpointed_step(command.output_dir)

@@ -131,6 +131,7 @@ class RLLaunch(Launch):
             "trainer.n_gpus_per_node": settings.gpus_per_node,
             "trainer.default_local_dir": output_dir,
             "hydra.run.dir": output_dir / "hydra",
+            "hydra.output_subdir": None,  # else the command line is kept there, keys and all
             "trainer.validation_data_dir": self.validation_dir.resolve(),
         }
         if settings.dump_rollouts:

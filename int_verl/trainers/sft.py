@@ -131,6 +131,7 @@ class SFTLaunch(Launch):
             "trainer.default_local_dir": output_dir,
             "trainer.test_freq": "after_each_epoch" if self.val_file is not None else -1,
             "hydra.run.dir": output_dir / "hydra",
+            "hydra.output_subdir": None,  # else the command line is kept there, keys and all
         }
 
     def _rows(self, file: Path) -> SFTRows:

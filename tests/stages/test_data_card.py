@@ -7,11 +7,8 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -22,6 +19,7 @@ from int_verl.commands.push import release_files
 from int_verl.errors import UserError
 from int_verl.records import PROVENANCE, RL, SCORE, read_rows
 from int_verl.stages.data_card import CARD, FILES
+from tests.hub import Hub
 from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
 
 TRAIN = 12
@@ -153,49 +151,9 @@ def test_the_docs_explain_every_file_and_column(run: Path) -> None:
 
 
 @pytest.fixture
-def hub() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
-    """A server on this machine that answers as the hub does, and what it was asked."""
-    asked: list[tuple[str, bytes]] = []
-
-    class Hub(BaseHTTPRequestHandler):
-        def answer(self, body: dict[str, Any]) -> None:
-            data = json.dumps(body).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_GET(self) -> None:
-            asked.append((f"GET {self.path}", b""))
-            self.answer({"id": "someone/data", "sha": "0" * 40, "siblings": []})
-
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            asked.append((f"POST {self.path}", body))
-            if "/preupload/" in self.path:
-                files = json.loads(body)["files"]
-                modes = [{"path": file["path"], "uploadMode": "regular", "shouldIgnore": False} for file in files]
-                self.answer({"files": modes})
-            elif "/commit/" in self.path:
-                url = f"http://{self.headers['Host']}/datasets/someone/data/commit/{'1' * 40}"
-                self.answer({"commitUrl": url, "commitOid": "1" * 40})
-            elif self.path.endswith("/repos/create"):
-                self.answer({"url": f"http://{self.headers['Host']}/datasets/someone/data", "id": "1"})
-            else:
-                self.answer({})
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def hub() -> Iterator[Hub]:
+    with Hub() as hub:
+        yield hub
 
 
 def push(run: Path, tmp_path: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -211,10 +169,8 @@ def push(run: Path, tmp_path: Path, *options: str, **environment: str) -> subpro
     )
 
 
-def test_push_uploads_the_card_and_its_files_and_nothing_else(
-    run: Path, tmp_path: Path, hub: tuple[str, list[tuple[str, bytes]]]
-) -> None:
-    address, asked = hub
+def test_push_uploads_the_card_and_its_files_and_nothing_else(run: Path, tmp_path: Path, hub: Hub) -> None:
+    address, asked = hub.address, hub.asked
     done = push(run, tmp_path, "--private", "--yes", HF_ENDPOINT=address, HF_TOKEN="hf_made_up")
     assert done.returncode == 0, done.stderr
     bodies = {request.split("/")[-1] if "create" in request else request: body for request, body in asked}
@@ -229,8 +185,8 @@ def test_push_uploads_the_card_and_its_files_and_nothing_else(
     assert "uploaded: http://" in done.stdout
 
 
-def test_push_asks_first(run: Path, tmp_path: Path, hub: tuple[str, list[tuple[str, bytes]]]) -> None:
-    address, asked = hub
+def test_push_asks_first(run: Path, tmp_path: Path, hub: Hub) -> None:
+    address, asked = hub.address, hub.asked
     done = push(run, tmp_path, HF_ENDPOINT=address, HF_TOKEN="hf_made_up")
     assert "Upload? [y/N]" in done.stdout
     assert done.returncode == 130

@@ -8,6 +8,7 @@ from typing import Any
 
 from int_verl.errors import TransientEngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
+from int_verl.redaction import redact, without_credentials
 
 _HIGHEST_ID = 2**31 - 1
 "What the tables' columns of token ids hold."
@@ -31,7 +32,7 @@ def read_completion(text: str, request: Request, url: str) -> Completion:
         used = (answer.get("usage") or {}).get("prompt_tokens")
         prompt_ids = choice.get("prompt_token_ids")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise TransientEngineError(f"not a completion: {' '.join(text[:200].split())}") from error
+        raise TransientEngineError(f"not a completion: {_beginning(text)}") from error
     sent = len(request.prompt_ids)
     if isinstance(prompt_ids, list) and prompt_ids != list(request.prompt_ids):
         raise UserError(_another_prompt(url, sent, len(prompt_ids), "prompt_token_ids"))
@@ -40,9 +41,9 @@ def read_completion(text: str, request: Request, url: str) -> Completion:
     asked = request.sampling.max_tokens
     if reason == "length" and len(token_ids) < asked:
         raise UserError(
-            f"engine.base_urls: {url} ended at {len(token_ids)} tokens with finish_reason=length where max_tokens="
-            f"{asked} was asked for: a limit of its own; raise that (--max-model-len, a gateway's cap) or lower "
-            "max_tokens"
+            f"engine.base_urls: {without_credentials(url)} ended at {len(token_ids)} tokens with finish_reason=length "
+            f"where max_tokens={asked} was asked for: a limit of its own; raise that (--max-model-len, a gateway's "
+            "cap) or lower max_tokens"
         )
     return Completion(token_ids, reason)
 
@@ -56,7 +57,7 @@ def _another_prompt(url: str, sent: int, computed: int, field: str) -> str:
         if computed < sent
         else ("it may put a BOS token of its own before it; it has to take token ids as they are")
     )
-    return f"engine.base_urls: {url} answers another question ({field}): {what}; {remedy}"
+    return f"engine.base_urls: {without_credentials(url)} answers another question ({field}): {what}; {remedy}"
 
 
 def _token_id(value: Any) -> int:
@@ -74,7 +75,7 @@ def read_object(text: str) -> dict[str, Any]:
     with contextlib.suppress(ValueError):
         if isinstance(answer := json.loads(text), dict):
             return answer
-    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {' '.join(text[:200].split())}")
+    raise TransientEngineError(f"not what an OpenAI-compatible server answers: {_beginning(text)}")
 
 
 def model_cards(models: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -92,4 +93,9 @@ def said(text: str) -> str:
         message = error["message"] if isinstance(error, dict) else error
     except (ValueError, LookupError, AttributeError):
         message = text
-    return " ".join(str(message).split())[:300]
+    return _beginning(str(message), 300)
+
+
+def _beginning(text: str, length: int = 200) -> str:
+    """What can be quoted of an answer, which may echo the key that it was asked with."""
+    return " ".join(redact(text).split())[:length]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from int_verl.errors import EngineError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Request
+from int_verl.redaction import without_credentials
 
 _FIRST_PROBE, _LONGEST_BETWEEN_PROBES, _BETWEEN_LOOKS = 0.2, 5.0, 0.5
 _REMEMBERED_FAMILIES = 4096
@@ -33,6 +34,11 @@ class Endpoint:
     "Since when it has answered none, by the monotonic clock; None: it answers."
     fault: str = ""
     "What it last did wrong."
+
+    @property
+    def name(self) -> str:
+        """The URL as it may be printed."""
+        return without_credentials(self.url)
 
 
 class Endpoints:
@@ -166,4 +172,4 @@ class Endpoints:
             )
 
     def _faults(self) -> str:
-        return "; ".join(f"{endpoint.url}: {endpoint.fault}" for endpoint in self.all)
+        return "; ".join(f"{endpoint.name}: {endpoint.fault}" for endpoint in self.all)

@@ -8,11 +8,13 @@ import socket
 from typing import Any
 
 import aiohttp
+from yarl import URL
 
 from int_verl.errors import RefusedRequestError, TransientEngineError, UserError
 from int_verl.generate.engines.answers import model_cards, read_completion, read_object, said
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
+from int_verl.redaction import hide, hide_credentials, redact, without_credentials
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 
@@ -42,17 +44,16 @@ class OpenAIEngine:
 
     def __init__(self, settings: EngineSettings, model: str, context_length: int | None = None) -> None:
         self.settings, self.model, self.context_length = settings, settings.model or model, context_length
+        settings.check_servers()
         urls = settings.base_urls
-        if not urls or len(set(urls)) < len(urls):
-            raise UserError(
-                f"engine.base_urls={list(urls)}: engine.name=openai needs one or more URLs, no two alike, such as "
-                "[http://node1:8000/v1]"
-            )
         self._api_key = os.environ.get(settings.api_key_env) if settings.api_key_env is not None else None
         if settings.api_key_env is not None and not self._api_key:
             raise UserError(f"engine.api_key_env={settings.api_key_env}: this environment variable is not set")
+        # A server may echo what it was sent.
+        hide(self._api_key or "", f"${settings.api_key_env}")
+        hide_credentials(" ".join(urls))
         concurrency = settings.concurrency or -(-settings.in_flight // len(urls))
-        self._endpoints = Endpoints([url.rstrip("/") for url in urls], self._probe, concurrency, settings.give_up_after)
+        self._endpoints = Endpoints(urls, self._probe, concurrency, settings.give_up_after)
         self._session: aiohttp.ClientSession
 
     async def __aenter__(self) -> OpenAIEngine:
@@ -110,13 +111,13 @@ class OpenAIEngine:
             "repetition_penalty": 1.0,
         }
         try:
-            completion = read_completion(await self._send(endpoint.url, "/completions", body), request, endpoint.url)
+            completion = read_completion(await self._send(endpoint.url, "completions", body), request, endpoint.url)
         except _NotTaken as fault:
             self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
         except TransientEngineError as fault:
             self._endpoints.failed(endpoint, str(fault))
-            raise TransientEngineError(f"{endpoint.url}: {fault}") from fault
+            raise TransientEngineError(f"{endpoint.name}: {fault}") from fault
         except _NotFoundError as fault:  # behind a router: its workers are about to register anew
             self._endpoints.failed(endpoint, str(fault))
             return None
@@ -128,16 +129,16 @@ class OpenAIEngine:
 
     async def _probe(self, url: str) -> None:
         """Whether the server is up, serves the model and returns token ids."""
-        self._check_model(url, read_object(await self._send(url, "/models", timeout=_PROBE_TIMEOUT)))
+        self._check_model(url, read_object(await self._send(url, "models", timeout=_PROBE_TIMEOUT)))
         # One token: a server whose engine is dead may still list its models.
         one = Request((0,), Sampling(max_tokens=1), seed=0)
         body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
-        text = await self._send(url, "/completions", body, _PROBE_TIMEOUT)
+        text = await self._send(url, "completions", body, _PROBE_TIMEOUT)
         choices = read_object(text).get("choices")
         if not isinstance(choices, list) or not choices or choices[0].get("token_ids") is None:
             raise UserError(
-                f"engine.base_urls: {url} returns no token ids; it has to know `return_token_ids` in /v1/completions, "
-                "as vLLM does from 0.10.2"
+                f"engine.base_urls: {without_credentials(url)} returns no token ids; it has to know `return_token_ids` "
+                "in /v1/completions, as vLLM does from 0.10.2"
             )
         read_completion(text, one, url)
 
@@ -152,36 +153,37 @@ class OpenAIEngine:
         """
         try:
             method = "GET" if body is None else "POST"
-            async with self._session.request(method, url + path, json=body, timeout=timeout) as response:
+            async with self._session.request(method, _address(url, path), json=body, timeout=timeout) as response:
                 text = (await response.read()).decode(errors="replace")  # a proxy's page may be in any encoding
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise _NotTaken(_say(error)) from error
         except (aiohttp.ClientError, OSError, asyncio.TimeoutError) as error:
             raise TransientEngineError(_say(error)) from error
-        words = f"{response.status} {said(text)}"
+        words, name = f"{response.status} {said(text)}", without_credentials(url)
         if response.status == 429:
             raise _NotTaken(words, _retry_after(response))
         if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
             raise TransientEngineError(words)
         if response.status in (401, 403):
-            name = self.settings.api_key_env
-            key = f"the key in ${name}" if name else "no key, engine.api_key_env is not set"
-            raise UserError(f"engine.base_urls: {url} refuses {key}: {words}")
+            variable = self.settings.api_key_env
+            key = f"the key in ${variable}" if variable else "no key, engine.api_key_env is not set"
+            raise UserError(f"engine.base_urls: {name} refuses {key}: {words}")
         if response.status >= 400:
             refused = _NotFoundError if response.status == 404 else RefusedRequestError
-            raise refused(f"engine.base_urls: {url} refuses a request: {words}")
+            raise refused(f"engine.base_urls: {name} refuses a request: {words}")
         return text
 
     def _check_model(self, url: str, models: dict[str, Any]) -> None:
-        cards = model_cards(models)
+        cards, name = model_cards(models), without_credentials(url)
         if not cards:
             raise TransientEngineError("serves no model")
         if self.model not in cards:
-            raise UserError(f"engine.base_urls: {url} serves {', '.join(cards)}, not {self.model}; set engine.model")
+            served = redact(", ".join(cards))
+            raise UserError(f"engine.base_urls: {name} serves {served}, not {self.model}; set engine.model")
         longest = cards[self.model].get("max_model_len")
         if self.context_length and longest and longest < self.context_length:
             raise UserError(
-                f"engine.base_urls: {url} serves {longest} tokens (max_model_len), engine.context_length is "
+                f"engine.base_urls: {name} serves {longest} tokens (max_model_len), engine.context_length is "
                 f"{self.context_length}; lower that, or start the server with --max-model-len {self.context_length}"
             )
 
@@ -207,7 +209,13 @@ def _retry_after(response: aiohttp.ClientResponse) -> float:
 
 
 def _say(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return redact(f"{type(error).__name__}: {error}") if str(error) else type(error).__name__
+
+
+def _address(url: str, path: str) -> URL:
+    """Below a server's URL, whose query goes with every request."""
+    base = URL(url)
+    return (base / path).with_query(base.query)
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:

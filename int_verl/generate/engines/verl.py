@@ -16,6 +16,7 @@ from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.own_ray import OwnRay
 from int_verl.hydra_overrides import quote
 from int_verl.ray_cluster import joins_a_cluster
+from int_verl.redaction import redact
 from int_verl.settings.engine import EngineSettings
 
 _QUIET = {
@@ -276,5 +277,5 @@ def _end_ids(model_path: str) -> frozenset[int]:
 
 
 def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in redact(str(error)).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[-1][:300] if lines else ''}"
