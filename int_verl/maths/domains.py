@@ -75,6 +75,7 @@ _START = re.compile(
     re.I,
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|ne|in|notin|cup|cap|subset|subseteq|emptyset)(?![A-Za-z])")
+_VALUE_OF_A_FUNCTION = re.compile(r"(?<![A-Za-z\\])[A-Za-z]\([a-z]\)")
 _ALL_SUCH = re.compile(
     rf"(?:{_COMMAND}\s*)?{_KIND}(?:\}}?\s*{_NAME}\s*(?:{_COMMAND})?\s*such\s+that)?\s*\}}?\s*(?={_NAME}\s*\\n?equiv)",
     re.I,
@@ -158,10 +159,10 @@ def _apart(text: str) -> tuple[str, str]:
 
 def _only_states(main: str, tail: str) -> bool:
     """Whether a tail in plain words says no more than for which values of free names ``main`` holds."""
+    if _QUANTIFIED.fullmatch(tail):
+        return _RELATION.search(main) is None or _VALUE_OF_A_FUNCTION.search(main) is not None
     if _RELATION.search(main):
         return False
-    if _QUANTIFIED.fullmatch(tail):
-        return True
     if not _INTRODUCED.fullmatch(tail):
         return False
     names = set(re.findall(_LETTER, re.sub(r"\ba\s+(?=[a-z]{2})|[RZNQC]\b(?=\s*(?:$|,))", " ", tail)))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import TypeAlias
 
 from int_verl.maths import nodes
@@ -82,19 +82,20 @@ class _Terms:
 
     def start(self) -> tuple[str, int] | None:
         """The variable of the last term, and the number that it is for the first one; None where that fits no term."""
-        names = variables(self.last) if self.last is not None else ()
-        if len(names) != 1 or self.last is None:
-            return None
-        (name,) = names
-        for start in _STARTS:
-            first = [_at(self.last, name, nodes.Number(Fraction(start + k))) for k in range(len(self.before))]
-            ends = [
-                _at(self.last, name, nodes.Subtract(nodes.Variable(name), nodes.Number(Fraction(k))))
-                for k in range(len(self.behind))
-            ]
-            if _all_equal(first, self.before) and _all_equal(ends, self.behind[::-1]):
-                return name, start
-        return None
+        names = () if self.last is None else sorted(variables(self.last))
+        return next((found for found in product(names, _STARTS) if self._fits(*found)), None)
+
+    def _fits(self, name: str, start: int) -> bool:
+        last = self.behind[-1]
+        first = [_at(last, name, nodes.Number(Fraction(start + k))) for k in range(len(self.before))]
+        ends = [
+            _at(last, name, nodes.Subtract(nodes.Variable(name), nodes.Number(Fraction(k))))
+            for k in range(len(self.behind))
+        ]
+        try:
+            return _all_equal(first, self.before) and _all_equal(ends, self.behind[::-1])
+        except NO_VALUE:
+            return False
 
     def rule(self) -> _Rule | None:
         """None where the terms follow none."""
@@ -177,7 +178,7 @@ def series(text: str) -> Node | None:
         if len(dots) == 1 and 0 < dots[0] < len(pieces) - 1:
             before, behind = parsed(*pieces[: dots[0]]), parsed(*pieces[dots[0] + 1 :])
             if before is not None and behind is not None:
-                return _series(name, _Terms.of(before, behind))
+                return _series(name, _Terms.of(before, behind)) or _series(name, _Terms.of(behind[::-1], before[::-1]))
     return None
 
 

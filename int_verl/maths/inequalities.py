@@ -12,7 +12,7 @@ from fractions import Fraction
 from int_verl.maths import nodes
 from int_verl.maths.answer_items import Inequality, Region
 from int_verl.maths.equality import equal
-from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, position, without_points
+from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, outside, position
 from int_verl.maths.nodes import INFINITY, NEG_INFINITY, Node, changed, infinite, replaced, variables
 from int_verl.maths.parse_expression import parsed
 from int_verl.maths.signs import both_signs
@@ -69,7 +69,7 @@ def _different(text: str, left: Node, right: Node) -> Region | Inequality:
     """``x \\ne 2``."""
     unknown = _value_as_unknown(left)
     if isinstance(unknown, nodes.Variable) and not variables(right):
-        apart = without_points(tuple(map(Interval.only, both_signs(right))))
+        apart = outside(tuple(map(Interval.only, both_signs(right))))
         if apart is not None:
             return Region(text, apart, name=unknown.name)
     return Inequality(text, nodes.Subtract(left, right), "\\ne")

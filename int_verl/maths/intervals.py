@@ -58,13 +58,17 @@ def same_region(gold: Pieces, answer: Pieces) -> bool:
     )
 
 
-def without_points(pieces: Pieces) -> Pieces | None:
-    """The line without some single numbers; None where ``pieces`` are not single numbers that can be put in order."""
-    removed = _merged(pieces) if all(same_tree(piece.low, piece.high) for piece in pieces) else None
-    if removed is None:
+def outside(pieces: Pieces) -> Pieces | None:
+    """What is not in ``pieces``; None if some bound is not a constant."""
+    merged = _merged(pieces)
+    if merged is None:
         return None
-    bounds = [NEG_INFINITY, *(piece.low for piece in removed), INFINITY]
-    return tuple(Interval(low, False, high, False) for low, high in pairwise(bounds))
+    ends = [end for p in merged for end in ((p.low, p.low_closed), (p.high, p.high_closed))]
+    ends = [(NEG_INFINITY, True), *ends, (INFINITY, True)]
+    return tuple(
+        Interval(low, not low_closed, high, not high_closed)
+        for (low, low_closed), (high, high_closed) in zip(ends[::2], ends[1::2], strict=True)
+    )
 
 
 def intersection(first: Pieces, second: Pieces) -> Pieces | None:

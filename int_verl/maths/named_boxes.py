@@ -11,7 +11,7 @@ import re
 _NAME = re.compile(
     r"(?:^|[$,;:(\[&\n*]|\\[\[(,;: ]|\\\\|\\q?quad|\\(?:text|mathrm|mbox|begin)\s*\{[^{}]*\}|"
     r"(?<![\\A-Za-z])[A-Za-z]{2,}\s)\s*"
-    r"(?P<name>(?:\\(?:angle|sin|cos|tan)\s*)?\\?[A-Za-z]{1,8}'?(?:\s*_\s*(?:\{[^{}]*\}|[A-Za-z0-9]))?"
+    r"(?P<name>(?:\\(?:angle|sin|cos|tan)\s*)?(?:\\?[A-Za-z]{1,20}|\\(?:text|mathrm)\s*\{[^{}]*\})'?(?:\s*_\s*(?:\{[^{}]*\}|[A-Za-z0-9]))?"
     r"(?:\([A-Za-z0-9, ]*\))?)\s*&?\s*:?=\s*&?\s*$"
 )
 _NAME_CHARS = 60

@@ -67,7 +67,7 @@ def text_group(text: str) -> str | None:
 
 _CONNECTIVE = re.compile(
     r"\\(?:text|mathrm|textrm|mbox|textbf|textit)\s*\{\s*[,;]?\s*(?:and|or|or else|and also)\s*[,;]?\s*\}|"
-    r"(?<=[\s$,;)}\]])(?<![A-Za-z\\])(?:and|or|OR|AND)(?=[\s$(\[{])|\\(?:lor|vee)(?![A-Za-z])"
+    r"(?<=[\s$,;)}\]])(?<![A-Za-z\\])(?:and|or|OR|AND)(?=[\s$(\[{])|\\(?:lor|vee|land|wedge)(?![A-Za-z])"
 )
 _TEXT_COMMA = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*([,;:])\s*\}")
 _LISTING_TEXT = re.compile(r"\\(?:text|mathrm|textrm|textbf|mbox)\s*\{([^{}]*(?:,| and | or )[^{}]*)\}")
@@ -96,7 +96,7 @@ def after_lead(text: str) -> str | None:
 
 
 _STATEMENT = re.compile(
-    r".*\b(?:is|are|equals?|be)\b\s*:?\s*\$*(?:\\\()?\s*(?P<math>[^$]+?)\s*(?:\\\))?\s*\$*\.?", re.DOTALL
+    r".*\b(?:is|are|equals?|be)\b\s*:?\s*\}?\s*\$*(?:\\\()?\s*(?P<math>[^$]+?)\s*(?:\\\))?\s*\$*\.?", re.DOTALL
 )
 
 

@@ -23,13 +23,15 @@ from int_verl.maths.definitions import as_name, contradicts, is_constant, is_nam
 from int_verl.maths.domains import without_domain
 from int_verl.maths.ellipses import apart, is_ellipsis, series, with_progressions
 from int_verl.maths.inequalities import FALLING, RISING, inequality
+from int_verl.maths.intervals import outside
 from int_verl.maths.marks_in_words import with_signs
 from int_verl.maths.minutes import with_degrees
 from int_verl.maths.nodes import Node, variables
 from int_verl.maths.numerals import numeral, with_subscripts
 from int_verl.maths.parse_expression import parsed
 from int_verl.maths.quantities import quantity
-from int_verl.maths.regions import from_words, region, simple_region, where
+from int_verl.maths.regions import region, simple_region, where
+from int_verl.maths.regions_in_words import from_words, with_holes
 from int_verl.maths.signs import both_signs, combined, signed_groups
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 from int_verl.maths.systems import branches, side_by_side
@@ -44,7 +46,7 @@ def ambiguous(text: str) -> bool:
 
 
 _REWRITES = (
-    without_domain, as_binomials, from_words, with_moduli, with_degrees, with_signs, with_subscripts,
+    with_holes, without_domain, as_binomials, from_words, with_moduli, with_degrees, with_signs, with_subscripts,
     prose.with_separators, remarks.without_remark,
 )  # fmt: skip
 """What gives one spelling to each thing that is said in words or in several notations."""
@@ -309,6 +311,9 @@ def _relation(text: str, parts: list[tuple[str, str]]) -> Sequence[Item]:
         return _item(" ".join(side + " " + operator for side, operator in rest))
     if set(operators) == {"="}:
         return _equalities(text, sides)
+    if operators == ["\\notin"] and (excluded := region(sides[1]) or simple_region(sides[1])):
+        complement = outside(excluded)
+        return [_not_parsed(text) if complement is None else items.Region(text, complement, name=sides[0])]
     if operators[-1] == "\\in":
         subset = region(sides[-1])
         if subset is None and sides[-1].startswith(("(", "[")):

@@ -11,8 +11,9 @@ import re
 from int_verl.maths.answer_items import Region
 from int_verl.maths.brackets import bracketed, cut, members
 from int_verl.maths.inequalities import FALLING, RISING, inequality
-from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, intersection, without_points
+from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, intersection, outside
 from int_verl.maths.parse_expression import parsed
+from int_verl.maths.signs import both_signs
 
 _COMMANDS = ("\\mathbb", "\\cup", "\\setminus", "\\infty")
 _ORDER = RISING | FALLING | {"\\ne"}
@@ -29,12 +30,13 @@ def region(text: str) -> Pieces | None:
     """The pieces of a union of intervals and finite sets; None for anything else."""
     if text == "\\emptyset":
         return ()
+    text = _MINUS_A_SET.sub(r"\\setminus ", text)
     if not any(command in text for command in _COMMANDS):
         return None
-    minus = cut(_MINUS_A_SET.sub(r"\\setminus ", text), frozenset(["\\setminus"]))
+    minus = cut(text, frozenset(["\\setminus"]))
     if len(minus) == 2:
         whole, removed = _union(minus[0][1]), simple_region(minus[1][1])
-        rest = None if removed is None else without_points(removed)
+        rest = None if removed is None else outside(removed)
         return None if whole is None or rest is None else intersection(whole, rest)
     return _union(text)
 
@@ -70,7 +72,7 @@ def simple_region(text: str) -> Pieces | None:
     if trees is None:
         return None
     if finite:
-        return tuple(map(Interval.only, trees))
+        return tuple(Interval.only(value) for tree in trees for value in both_signs(tree))
     return (Interval.between(trees[0], brackets[0] == "[", trees[1], brackets[-1] == "]"),)
 
 
@@ -87,10 +89,12 @@ def _real_numbers(scripts: str) -> Pieces | None:
 
 def _condition(text: str) -> Region | None:
     """An inequality in one unknown, or ``x \\in`` a region; None for anything else."""
-    parts = cut(text, _ORDER | {"\\in"})
+    parts = cut(text, _ORDER | {"\\in", "\\notin"})
     operators, sides = [operator for operator, _ in parts[1:]], [side.strip() for _, side in parts]
-    if operators == ["\\in"]:
+    if operators in (["\\in"], ["\\notin"]):
         pieces = region(sides[1]) or simple_region(sides[1])
+        if pieces is not None and operators == ["\\notin"]:
+            pieces = outside(pieces)
         return None if pieces is None else Region(text, pieces, name=sides[0])
     if not operators or not _ORDER.issuperset(operators):
         return None
@@ -111,37 +115,3 @@ def where(inner: str) -> Pieces | None:
     if domain is None or domain.name != condition.name:
         return None
     return intersection(domain.pieces, condition.pieces)
-
-
-_IN_WORDS = re.compile(
-    r"\s*(?:the\s+)?(?:set\s+of\s+)?(?:all\s+|any\s+|every\s+)?(?:the\s+)?"
-    r"(?P<kind>(?:strictly\s+)?(?:positive|negative)|non-?\s*(?:negative|positive|zero))?"
-    r"\s*real(?:\s+numbers?|\s+values?|s)?(?:\s+(?:of\s+)?(?P<unknown>[a-z]))?"
-    r"(?:\s*,?\s*(?:except(?:\s+for)?|excluding|other\s+than|but|without|not\s+equal\s+to)\s+(?P<removed>[^A-Za-z].*|[a-z]\s*=.*))?"
-    r"[\s.]*",
-    re.IGNORECASE | re.DOTALL,
-)
-_TEXT = re.compile(r"\\(?:text|textrm|mathrm|mbox)\s*\{([^{}]*)\}|\$|\\[()]")
-_AND = re.compile(r"(?:,\s*)?\b(?:and|or)\b|;|\b[a-z]\s*=")
-
-
-def from_words(text: str) -> str:
-    """``text``, or the formula for the "all positive real numbers" or "all reals except 2" that it is."""
-    if "real" not in text.lower():
-        return text
-    plain = _TEXT.sub(lambda m: f" {m[1] or ''} ", text)
-    said = _IN_WORDS.fullmatch(plain)
-    if said is None or not re.search(r"reals|numbers|\b(?:all|any|every)\b", plain, re.IGNORECASE):
-        return text
-    kind = re.sub(r"[\s-]|strictly", "", (said["kind"] or "").lower())
-    numbers = "\\mathbb{R}" + _KINDS[kind]
-    if said["removed"] is None:
-        return numbers
-    removed = [piece for piece in members(_AND.sub(",", said["removed"])) if piece]
-    return f"{numbers}\\setminus \\{{{','.join(removed)}\\}}"
-
-
-_KINDS = {
-    "": "", "positive": "_{>0}", "negative": "_{<0}", "nonnegative": "_{\\ge 0}", "nonpositive": "_{\\le 0}",
-    "nonzero": "_{\\ne 0}",
-}  # fmt: skip

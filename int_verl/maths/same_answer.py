@@ -16,7 +16,7 @@ from int_verl.maths import answer_items as items
 from int_verl.maths.answer_items import Item, unbraced
 from int_verl.maths.ellipses import same_progression
 from int_verl.maths.equality import equal
-from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, same_region, without_points
+from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, outside, same_region
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
@@ -97,20 +97,23 @@ def _of_choice(side: tuple[Item, ...], other: tuple[Item, ...]) -> tuple[Item, .
 def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
     """``x < 0 or x > 2`` and ``1 < x < 9, x \\ne 5`` as one region; nothing else changes."""
     first = side[0]
-    if len(side) == 1 or not isinstance(first, items.Region) or not first.name:
+    whole = _interval(first) if isinstance(first, (items.Region, items.Tuple)) else None
+    names = {item.name for item in side if isinstance(item, items.Region) and item.name}
+    if len(side) == 1 or whole is None or len(names) != 1:
         return side
-    conditions: list[Pieces] = []
-    for item in side:
+    conditions = [whole]
+    for item in side[1:]:
         match item:
-            case items.Region() if item.name == first.name:
-                conditions.append(item.pieces)
+            case items.Region(pieces=pieces) if item.name:
+                conditions.append(pieces)
             case items.Value(name="", tree=tree) if not variables(tree) and "\\ne" in first.text:
                 # x \ne 1, 2
-                conditions.append(without_points((Interval.only(tree),)) or ())
+                conditions.append(outside((Interval.only(tree),)) or ())
             case _:
                 return side
-    pieces = joined(conditions)
-    return side if pieces is None else (replace(first, text=" ; ".join(item.text for item in side), pieces=pieces),)
+    result = joined(conditions)
+    text = " ; ".join(item.text for item in side)
+    return side if result is None else (items.Region(text, result, name=names.pop()),)
 
 
 def _taken_apart(
@@ -118,11 +121,12 @@ def _taken_apart(
 ) -> tuple[Callable[[tuple[Item, ...], tuple[Item, ...]], bool], tuple[Item, ...]] | None:
     """The members of a named group or tuple against values side by side, and how to compare them; None for the rest."""
     match side:
-        case (items.NamedGroup(entries=named),) if all(isinstance(v, items.Value) and not v.name for v in other):
-            if len({member.name.partition("_")[0] for member in named}) == 1:
-                # x_1 = 1, x_2 = 2 against 2, 1
+        case (items.NamedGroup(entries=named),) if all(isinstance(v, items.Value) for v in other):
+            names, bases = {v.name for v in other}, {member.name.partition("_")[0] for member in named}
+            if len(bases) == 1 and names <= {"", *bases}:
+                # x_1 = 1, x_2 = 2 against 2, 1 and against x = 2, x = 1
                 return _same_set, tuple(replace(member, name="") for member in named)
-            if len(named) == len(other):
+            if len(named) == len(other) and names == {""}:
                 # a = 1, b = 2 against 1, 2
                 return _in_order, named
         case (items.Tuple(entries=entries, brackets="()" | "\\langle\\rangle"),) if len(entries) == len(other) > 2:
@@ -335,6 +339,8 @@ def _is_quotient(ratio: items.Ratio, value: items.Value) -> bool:
 
 def _same_branches(gold: items.Piecewise, answer: items.Piecewise) -> bool:
     """The same values under the same conditions; "otherwise" is the condition that the others leave."""
+    if gold.name and answer.name and not names_agree(gold.name, answer.name):
+        return False
     left = list(answer.branches)
     rest: list[tuple[tuple[Item, ...], tuple[Item, ...]]] = []
     for value, condition in gold.branches:

@@ -16,6 +16,7 @@ SAME = [
     (r"2,4,6,\ldots", r"2,4,6,8,\ldots"), (r"2,4,6,\ldots", "2,4,6,..."), (r"2,4,6,\ldots", "2, 4, 6..."), (r"\{1,3,9,\ldots\}", r"\{1,3,9,27,\ldots\}"), (r"-1,-3,-5,\ldots", r"-1,-3,\ldots"),
     (r"a_1,a_2,\ldots,a_n", r"a_1,a_2,a_3,\ldots,a_n"), (r"x_1,x_2,\ldots,x_4", "x_1,x_2,x_3,x_4"), (r"(x_1,\ldots,x_n)", r"(x_1,x_2,\ldots,x_n)"),
     (r"1+2+\cdots+n", r"\frac{n(n+1)}{2}"), (r"1+2+\cdots+n", r"1+2+3+\dots+n"), ("5050", r"1+2+\cdots+100"), (r"1+3+5+\cdots+(2n-1)", "n^2"), (r"1^2+2^2+\cdots+n^2", r"\frac{n(n+1)(2n+1)}{6}"), (r"1+2+4+\cdots+2^n", "2^{n+1}-1"),
+    (r"\frac{x^{n+1}-1}{x-1}", r"1+x+x^2+\cdots+x^n"), (r"1+x+\cdots+x^{n-1}", r"x^{n-1}+x^{n-2}+\cdots+x+1"), (r"1+\frac12+\cdots+\frac1n", r"\sum_{k=1}^n\frac1k"),
     (r"\sum_{k=1}^n x_k", r"x_1+x_2+\cdots+x_n"), ("1+2+...+10", "55"), ("1+2+4+...+64", "127"), (r"1\cdot2\cdot\ldots\cdot n", "n!"), (r"a_1,a_3,\ldots", r"a_1,a_3,\ldots"), (r"0,\pm1,\pm2,\ldots", r"0,\pm1,\pm2,\ldots"),
 ]  # fmt: skip
 DIFFERENT = [

@@ -21,6 +21,7 @@ TOGETHER = [
     (r"$x_1=\boxed{1}$ while $x_{2}=\boxed{4}$", "x_1=1, x_{2}=4"),
     (r"$\alpha=\boxed{1}$. Also $\beta=\boxed{4}$.", r"\alpha=1, \beta=4"),
     (r"$f(2)=\boxed{1}$ and $\angle A=\boxed{4}$", r"f(2)=1, \angle A=4"),
+    (r"$\text{Area}=\boxed{1}$ and $\text{Perimeter}=\boxed{4}$", r"\text{Area}=1, \text{Perimeter}=4"),
     (r"x=\boxed{1} or x=\boxed{5}", "x=1, x=5"),
     (r"$x=\boxed{x=1}$ and $y=\boxed{y=4}$", "x=1, y=4"),
 ]
