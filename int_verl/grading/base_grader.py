@@ -27,7 +27,8 @@ class Grade:
     answer: str | None = None
     """The answer that was graded, as it stands in the response; None where there is none."""
     means: str = "exact"
-    """How it was decided: ``exact``, ``engine``, ``math-verify``, or a reason such as ``deadline``."""
+    """What decided: ``text`` (they are one text), ``exact`` (two numbers, or no comparison), ``engine`` (our own
+    reading of them), ``math-verify`` (where that gives up), or a reason such as ``deadline``."""
 
     @property
     def correct(self) -> bool:

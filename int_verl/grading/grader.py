@@ -18,7 +18,7 @@ from int_verl.maths.brackets import nesting
 from int_verl.maths.decimals import Decimals, ruled_by
 from int_verl.maths.normal_form import normalise
 from int_verl.maths.quantities import quantity
-from int_verl.maths.quick_comparison import as_plain_integer, decide
+from int_verl.maths.quick_comparison import as_plain_integer, by_numbers, same_text
 from int_verl.maths.size_limits import MAX_ANSWER_CHARS, MAX_NESTING
 
 _CACHE_SIZE = 65_536
@@ -199,15 +199,17 @@ class Grader(BaseGrader):
         if not normal_answer:
             return Grade("no_answer", None)
         if normal_gold == normal_answer:
-            return Grade("correct", answer)
+            return Grade("correct", answer, "text")
         if len(normal_gold) > MAX_ANSWER_CHARS or len(normal_answer) > MAX_ANSWER_CHARS:
             return Grade("too_large", answer, "length")
         pair = (normal_gold, normal_answer)
         known = self._verdicts.get(pair)
         if known is not None:
             return Grade(known[0], answer, known[1])
+        if same_text(normal_gold, normal_answer):
+            return Grade("correct", answer, "text")
         with ruled_by(self._decimals):
-            same = decide(normal_gold, normal_answer)
+            same = by_numbers(normal_gold, normal_answer)
         if same is not None:
             return Grade("correct" if same else "incorrect", answer)
         if nesting(normal_answer) > MAX_NESTING or nesting(normal_gold) > MAX_NESTING:

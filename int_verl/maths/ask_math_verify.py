@@ -12,6 +12,9 @@ import re
 from functools import lru_cache
 from typing import Any
 
+from int_verl.maths.decimals import answers_may_be_rounded, may_round
+from int_verl.maths.quantities import quantity
+
 
 class ForbiddenEval(Exception):
     """Something asked sympy to evaluate a string as Python."""
@@ -65,14 +68,44 @@ def expressions(latex: str) -> tuple[Any, ...]:
     return tuple(part for part in _parsed(latex) if not isinstance(part, str))
 
 
+_DECIMAL = re.compile(r"(?<![0-9.,])([0-9]*)\.([0-9]+)(?![0-9.])")
+_DIGITS = 40
+"So many digits must agree where sympy compares by value."
+
+
+def exact(latex: str) -> str:
+    """``latex`` with a fraction for each decimal: math-verify calls decimals equal that agree to six places.
+
+    >>> exact("x = 0.25")
+    'x = \\\\frac{025}{100}'
+    """
+    return _DECIMAL.sub(lambda match: f"\\frac{{{match[1]}{match[2]}}}{{1{'0' * len(match[2])}}}", latex)
+
+
 def verdict(gold: str, answer: str) -> bool | None:
-    """math-verify's verdict; None if it cannot read the gold."""
+    """math-verify's verdict; None if it cannot read the gold. A decimal that may be rounded admits what rounds to it."""
+    exact_gold, exact_answer = exact(gold), exact(answer)
+    if not _parsed(exact_gold):
+        return None
+    if _agree(exact_gold, exact_answer, _DIGITS):
+        return True
+    for text, pair in ((gold, (gold, exact_answer)), (answer, (exact_gold, answer))):
+        number = quantity(text) if text is gold or answers_may_be_rounded() else None
+        if number is not None and not number.mark and may_round(number.value, number.decimals):
+            return _agree(*pair, number.decimals or 0)
+    return False
+
+
+def _agree(gold: str, answer: str, decimals: int) -> bool:
     from math_verify import verify
 
-    wanted = _parsed(gold)
-    if not wanted:
-        return None
-    given = _parsed(answer)
-    if not given:
-        return False
-    return bool(verify(list(wanted), list(given), strict=True, timeout_seconds=None))
+    return bool(
+        verify(
+            list(_parsed(gold)),
+            list(_parsed(answer)),
+            strict=True,
+            timeout_seconds=None,
+            float_rounding=decimals,
+            numeric_precision=_DIGITS,
+        )
+    )

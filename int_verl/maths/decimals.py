@@ -47,8 +47,12 @@ def rounds(decimal: Fraction, digits: int | None, value: Fraction) -> bool:
     """
     if value == decimal:
         return True
+    return digits is not None and may_round(decimal, digits) and abs(value - decimal) * 2 <= Fraction(10) ** -digits
+
+
+def may_round(decimal: Fraction, digits: int | None) -> bool:
+    """Whether a number as written may stand for others that round to it."""
     if not digits or _chosen.get() == "exact":
         return False
-    unit = Fraction(10) ** -digits
-    written = str(abs(decimal / unit).numerator).rstrip("0")  # zeros are no sign of a rounding: 7.00 is 7
-    return len(written) >= MIN_SIGNIFICANT_DIGITS and abs(value - decimal) * 2 <= unit
+    written = str(abs(decimal * Fraction(10) ** digits).numerator).rstrip("0")  # zeros are no sign of it: 7.00 is 7
+    return len(written) >= MIN_SIGNIFICANT_DIGITS

@@ -198,3 +198,15 @@ def key(normal: str) -> str:
         out.append(part)
         previous = part
     return "".join(out)
+
+
+_SINGLE = re.compile(r"(?<!\\)\{\s*(\\[A-Za-z]+|[A-Za-z0-9])\s*\}")
+
+
+def spelling(normal: str) -> str:
+    """A `key` that leaves out the braces around single tokens as well: for answers that nobody can read.
+
+    >>> spelling("\\\\mathcal{O}(n^{2})")
+    '\\\\mathcal O(n^2)'
+    """
+    return key(_SINGLE.sub(r" \1 ", normal))

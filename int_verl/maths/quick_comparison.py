@@ -15,8 +15,16 @@ _WORD = re.compile(r"\\?[A-Za-z]+|\\(?:text|mathrm|textbf|mathbf)\s?\{\s?[A-Za-z
 
 def decide(gold: str, answer: str) -> bool | None:
     """Whether two normalised answers are the same, where that can be told exactly and at once; None otherwise."""
-    if gold == answer or key(gold) == key(answer):
-        return True
+    return True if same_text(gold, answer) else by_numbers(gold, answer)
+
+
+def same_text(gold: str, answer: str) -> bool:
+    """Whether two normalised answers are the same characters but for spaces, whatever they mean."""
+    return gold == answer or key(gold) == key(answer)
+
+
+def by_numbers(gold: str, answer: str) -> bool | None:
+    """Whether two normalised answers are the same number; None where one of them may be something else."""
     wanted = quantity(gold)
     if wanted is None:
         return None

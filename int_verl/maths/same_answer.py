@@ -18,6 +18,7 @@ from int_verl.maths.ellipses import same_progression
 from int_verl.maths.equality import equal
 from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, outside, same_region
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
+from int_verl.maths.normal_form import spelling
 from int_verl.maths.numerals import digits
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_congruence import is_residue, is_union, same_congruence
@@ -182,9 +183,7 @@ def same_item(gold: Item, answer: Item) -> bool:
         Undecided: math-verify should have a look.
         TooLarge: beyond the limits.
     """
-    if isinstance(gold, items.NO_COMMITMENT):
-        raise Undecided("the gold contradicts itself, or is open")
-    if isinstance(answer, items.NO_COMMITMENT):
+    if isinstance(gold, items.NO_COMMITMENT) or isinstance(answer, items.NO_COMMITMENT):
         return False
     chosen = _chosen_option(gold, answer)
     if chosen is not None:
@@ -390,11 +389,13 @@ _SET_LIKE = re.compile(r"[<>,]|\\(?:le|ge|ne|in|cup|cap|mathbb|infty|setminus|bi
 
 
 def _not_understood(gold: Item, answer: Item) -> bool:
-    """False where what is not understood can be no match.
+    """True where what is not understood is one text, False where it can be no match.
 
     Raises:
         Undecided: everywhere else.
     """
+    if spelling(gold.text) == spelling(answer.text):
+        return True
     if any(isinstance(item, (items.Region, items.Inequality)) for item in (gold, answer)) and not all(
         _SET_LIKE.search(item.text) for item in (gold, answer)
     ):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from int_verl.maths import ask_math_verify, two_readings
-from int_verl.maths.answer_items import Contradiction, Open, Text
+from int_verl.maths.answer_items import NO_COMMITMENT, Contradiction, Open, Text
 from int_verl.maths.combinations import with_calls
 from int_verl.maths.domains import domains_differ, with_names_of
+from int_verl.maths.normal_form import spelling
 from int_verl.maths.read_answer import ambiguous, read
 from int_verl.maths.same_answer import same
 from int_verl.maths.size_limits import TooLarge
@@ -34,11 +35,16 @@ def warm_up_engine() -> None:
 
 
 def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
-    """Verdict on two normalised answers by our own reading of them; None where that gives up."""
+    """Verdict on two normalised answers by their text or our own reading of them; None where that gives up."""
+    if spelling(gold) == spelling(answer):
+        return "correct", "text"
     gold, answer = with_calls(gold, answer), with_calls(answer, gold)
     answer = with_names_of(gold, answer)
     try:
-        agree = same(read(gold), read(answer))
+        wanted = read(gold)
+        if any(isinstance(item, NO_COMMITMENT) for item in wanted):
+            return "gold_unparsable", "engine"
+        agree = same(wanted, read(answer))
         if not agree and (ambiguous(gold) or ambiguous(answer)):
             agree = same(read(gold, False), read(answer, False))
         return ("correct" if agree and not domains_differ(gold, answer) else "incorrect"), "engine"
@@ -49,7 +55,11 @@ def judge_by_engine(gold: str, answer: str) -> tuple[str, str] | None:
 
 
 def judge(gold: str, answer: str) -> tuple[str, str]:
-    """Verdict on two normalised answers, and by which means it was reached."""
+    """Verdict on two normalised answers, and by which means it was reached.
+
+    One ``text`` is right whether or not anybody can read it. Then comes our own reading (``engine``), and where that
+    cannot read a side or compare the two, ``math-verify``, which has no say anywhere else.
+    """
     by_engine = judge_by_engine(gold, answer)
     if by_engine is not None:
         return by_engine
