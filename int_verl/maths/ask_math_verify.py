@@ -83,7 +83,7 @@ def exact(latex: str) -> str:
 
 
 def verdict(gold: str, answer: str) -> bool | None:
-    """math-verify's verdict; None if it cannot read the gold. A decimal that may be rounded admits what rounds to it."""
+    """math-verify's verdict; None if it cannot read the gold. Decimals may be roundings as `decimals` says."""
     exact_gold, exact_answer = exact(gold), exact(answer)
     if not _parsed(exact_gold):
         return None

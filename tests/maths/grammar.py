@@ -21,6 +21,7 @@ from int_verl.maths import (
     read_answer,
     regions,
     tokens,
+    units,
 )
 
 _OPERATORS = ["+", "-", "*", "/", "**", " ", *(f"\\{name} " for name in sorted(commands.STOPS))]
@@ -33,7 +34,13 @@ _LAYOUT = [
     r"\left", r"\right", r"\big", r"\displaystyle ", r"\textstyle ", r"\limits ", r"\,", r"\!", r"\;", r"\ ", "~",
     r"\quad ", r"\hspace{1em}", r"\phantom{x}", r"\color{red}", r"\label{a}", "$", "&", r"\\",
 ]  # fmt: skip
-_UNITS = sorted(prose._KNOWN_UNITS)
+_UNITS = [
+    *sorted(units._CANONICAL | units._COMPOUND),
+    *sorted(units._SAYS_NOTHING),
+    "square cm",
+    "m squared",
+    "eggs per day",
+]
 _WORDS = [
     *prose.WORD_VALUES,
     *sorted(east_asian._WORDS),
