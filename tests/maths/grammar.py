@@ -19,7 +19,7 @@ from int_verl.maths import (
     parse_expression,
     prose,
     read_answer,
-    regions,
+    regions_in_words,
     tokens,
     units,
 )
@@ -286,10 +286,10 @@ class Grammar:
         )  # fmt: skip
 
     def _condition(self, parts: list[str]) -> str:
-        kind = self.one(sorted(regions._KINDS))
+        kind = self.one(sorted(regions_in_words._KINDS))
         domains = [
             r" for all real $x$", r"\forall x \in \mathbb{R}", rf" (n \ge {parts[-1]})", r"\text{ for some constant } c",
-            f", where {kind} x", rf", n \in \mathbb{{Z}}_{{{regions._KINDS[kind]}}}", f" all {kind} real numbers except {parts[-1]}",
+            f", where {kind} x", rf", n \in \mathbb{{Z}}_{{{regions_in_words._KINDS[kind]}}}", f" all {kind} real numbers except {parts[-1]}",
         ]  # fmt: skip
         if self.random.random() < 0.5:
             return self.one([parts[0] + self.one(domains), self.one(domains) + parts[0]])
