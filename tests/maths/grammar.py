@@ -14,6 +14,7 @@ from random import Random
 from int_verl.maths import (
     commands,
     east_asian,
+    magnitudes,
     normal_form,
     numerals,
     parse_expression,
@@ -43,6 +44,7 @@ _UNITS = [
 ]
 _WORDS = [
     *prose.WORD_VALUES,
+    *magnitudes._FACTORS,
     *sorted(east_asian._WORDS),
     *east_asian._COUNTERS.split(),
     "even",
@@ -281,7 +283,9 @@ class Grammar:
             [
                 rf"{parts[0]} \text{{ {unit}}}", f"{parts[0]} {unit}", rf"\text{{{word}}} {parts[0]}", word, f"{parts[0]} {word}",
                 f"the answer is {parts[0]}", rf"\text{{({self.one(list('ABCDE'))}) }} {parts[0]}", f"{parts[0]}, {word} {parts[-1]}",
-                f"{parts[0]} {unit}/{unit}^2", f"A) {parts[0]}",
+                f"{parts[0]} {unit}/{unit}^2", f"A) {parts[0]}", f"(a) {parts[0]} (b) {parts[-1]}", f"{parts[0]}?", rf"{parts[0]}\ldots",
+                f"{parts[0]} (because {parts[-1]} > 0)", rf"{parts[0]} \text{{ million}}", rf"\{{1, 2, \ldots, {parts[0]}\}}",
+                rf"1 + 2 + \cdots + {parts[0]}", rf"{parts[0]}^\circ {parts[-1]}' 3''", rf"a = \boxed{{{parts[0]}}} and b = \boxed{{{parts[-1]}}}",
             ]
         )  # fmt: skip
 
