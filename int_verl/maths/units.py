@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 from int_verl.maths.tokens import FUNCTIONS
 
@@ -80,6 +81,13 @@ _LOGIC = re.compile(
     r"impossible|rejected|reject|discarded|extraneous|invalid|unsure|guess|etc|unknown|approx)\b|[=<>+0-9]"
 )
 _LETTERS_OVER = re.compile(r"\\frac\s*\{\s*([A-Za-z]+)\s*\}\s*\{\s*([A-Za-z]+)\s*\}$")
+_COMPUTES = re.compile(
+    r"^\W*(?:squared|cubed)\b|\btimes\s+\w|\b(?:plus|minus|over|divided|power|root|factorial|negative|less|below|"
+    r"above zero|mod|choose|twice|double|triple|too|short|half|halve|third|fourth|fifth|sixth|seventh|eighth|ninth|"
+    r"tenth|twelfth|hundredth|thousandth|millionth)s?\b"
+)
+"""Words that make another number of the one before them."""
+_VOWELS = frozenset("aeiouy")
 _LETTERS = re.compile(r"m/s(?:\^\{?2\}?)?")
 _MOST_WORDS = 12
 _MONEY_FIRST = re.compile(r"(-?)\s*(\\\$|\\euro|\\pounds|\\yen|\$)(?![A-Za-z])\s*(?=[0-9.\\-])")
@@ -107,7 +115,9 @@ def unit(text: str) -> Unit:
     """The unit of an answer; `NO_UNIT` if it names none."""
     money = _MONEY_FIRST.match(text)
     if money is not None:
-        return Unit(frozenset([(_CURRENCIES[money[2]], 1)]))
+        rate = _split(text[money.end() :])
+        per = NO_UNIT if rate is None else _read(rate[1])
+        return Unit(per.measures | {(_CURRENCIES[money[2]], 1)}, per.things)
     if text.endswith("\\degree"):
         return DEGREE
     found = _split(text)
@@ -121,9 +131,9 @@ def with_letter(text: str) -> tuple[str, Unit] | None:
 
 
 def _split(text: str, *, letters: bool = False) -> tuple[str, str] | None:
-    """A value and the unit after it, as written."""
+    """A value and all of the unit after it, as written."""
     text = text.strip()
-    core, first = text, None
+    core, found = text, None
     for _ in range(_MOST_WORDS):
         match = _FACTOR.search(core)
         if match is None or _LOGIC.search(_MARKUP.sub(" ", _POWER.sub("", match[0])).lower()):
@@ -134,21 +144,23 @@ def _split(text: str, *, letters: bool = False) -> tuple[str, str] | None:
             rest = rest[: joint.start()].rstrip()
         if not (rest if match["word"] else _BEFORE_GROUP.search(rest)):
             break
-        core, first = rest, match
-    if first is None or core.count("(") != core.count(")"):
-        return None
-    written = text[len(core) :]
-    if first["word"] and not (_BEFORE_WORDS.search(core) and _may_be_words(first["word"].lower(), written, letters)):
-        return None
-    return core, written
+        core, written = rest, text[len(rest) :]
+        if core.count("(") != core.count(")") or _COMPUTES.search(_MARKUP.sub(" ", written).lower()):
+            continue
+        word = (match["word"] or "").lower()
+        if not word or (_BEFORE_WORDS.search(core) and _may_be_words(word, written, letters)):
+            found = core, written
+    return found
 
 
 def _may_be_words(first: str, written: str, letters: bool) -> bool:
     """Whether words without a text command are a unit, and no product of variables."""
-    known = _singular(first) in _CANONICAL or first in _COMPOUND or first in _POWER_BEFORE
-    if (first in FUNCTIONS and not (known and written.strip() == first)) or (len(first) < 3 and not known):
+    if first in FUNCTIONS and written.strip() != first:
         return False
-    return letters or len(first) > 1 or _LETTERS.fullmatch(written.replace(" ", "")) is not None
+    if _singular(first) in _CANONICAL or first in _COMPOUND or first in _POWER_BEFORE:
+        return letters or len(first) > 1 or _LETTERS.fullmatch(written.replace(" ", "")) is not None
+    in_a_row = all(ord(b) - ord(a) == 1 for a, b in pairwise(first))  # abc, xyz
+    return len(first) > (2 if written[:1] == " " else 3) and not in_a_row and not _VOWELS.isdisjoint(first)
 
 
 def _singular(word: str) -> str:
