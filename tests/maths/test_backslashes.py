@@ -16,11 +16,13 @@ SAME = [
     (r"\frac{3}{4}", r"\\boxed{\\frac{3}{4}}"), (MATRIX.replace("\\", "\\\\"), MATRIX), (MATRIX.replace("\\", 4 * "\\"), MATRIX),
     (r"\begin{pmatrix}1\\\frac12\end{pmatrix}", r"\begin{pmatrix}1\\0.5\end{pmatrix}"),
     ("\x0crac{7}{12}", r"\frac{7}{12}"), ("2\x09imes 3", "6"), ("\x08eta+1", r"1+\beta"), ("\\left(1,2\x0dight)", "(1,2)"),
+    (r"12\\,000", "12000"), (r"5\\ \\text{cm}", "5 cm"), (r"\\(\\frac{1}{2}\\)", "1/2"), (r"(1,\\ 2)", "(1,2)"), (r"x=1 \\ x=2", "x=1,x=2"),
 ]  # fmt: skip
 DIFFERENT = [
     (r"\\frac{5}{6}", r"\frac65"), (r"[2,\\sqrt{7}]", r"[2,\sqrt6]"), (r"\\pi", r"\phi"), (r"\\{1,2\\}", r"\{1,3\}"),
     (MATRIX.replace("\\", "\\\\"), r"\begin{pmatrix}1&2\\3&5\end{pmatrix}"),
     (r"\begin{pmatrix}1\\\frac12\end{pmatrix}", r"\begin{pmatrix}1\\0.25\end{pmatrix}"),
+    (r"x=1 \\ x=2", "1"),
 ]  # fmt: skip
 
 

@@ -17,7 +17,7 @@ EIGHT = [
     r"8 \blacksquare", r"8\ \square", r"8 \quad \qed", "8 ∎", r"8\ \checkmark", "8 ✓", r"8\tag{1}", r"8\tag*{(1)}", r"8\label{eq:1}", r"8\notag",
     r"8\hspace{1cm}", r"\hspace*{2mm}8", r"8\phantom{0}", r"\vphantom{1}8", r"8\hfill", r"\ 8\ ", r"8\\", r"8 \\ ", r"\ensuremath{8}",
     r"\smash{8}", r"\framebox{8}", r"\underbrace{8}", r"\underbrace{5+3}_{\text{sum}}", r"\overbrace{2\cdot4}^{8}", r"\underset{\text{min}}{8}",
-    r"\raisebox{1pt}{8}", r"\style{color:red}{8}", "*8*", "__8__",
+    r"\raisebox{1pt}{8}", r"\style{color:red}{8}", "*8*", "__8__", r"8\mspace{5mu}", r"8\hskip 1em", "✅ 8",
 ]  # fmt: skip
 NOT_EIGHT = [
     r"\cancel{8}", r"\cancel{8}9", r"\phantom{8}", r"\bbox{9}", r"\color{red}{9}", r"\color{8}{9}", r"8\phantom{0}0", r"8\square 2", r"\tag{8}",

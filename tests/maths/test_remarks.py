@@ -14,6 +14,7 @@ SAME = [
     (r"\frac17", r"\frac17 \approx 0.1428"), (r"\frac17", r"\frac17 \approx 0.1429"), (r"\sqrt2", r"\sqrt2\approx1.415"), (r"\sqrt2", r"\sqrt{2} = 1.41421\ldots"),
     (r"\sqrt2", r"x = \sqrt{2} \approx 1.41"), (r"\frac13", r"\frac13 \approx 33.3\%"), (r"10\pi", r"10\pi \approx 31"), (r"\frac{737}{39}", r"\frac{737}{39}\;\text{(about }18.9\text{ cards)}"),
     (r"\frac13", "0.333..."), (r"\frac16", r"0.1666\ldots"), ("8", "8."), ("8", r"8 \text{ exactly}"), ("1,2,3,\\ldots", "1,2,3,\\ldots"),
+    (r"2\sqrt3", r"2\sqrt{3}\text{ cm}\approx 3.46\text{ cm}"), ("8", r"8 \text{ or } 8.0"), ("8", "≈8"),
 ]  # fmt: skip
 DIFFERENT = [
     *[("8", answer) for answer in (
@@ -23,6 +24,7 @@ DIFFERENT = [
     )],
     (r"\frac17", r"\frac17 \approx 0.25"), (r"\sqrt2", r"\sqrt2\approx1.5"), ("100", r"100 \approx 101"), (r"\pi", r"3.14159\ldots"), (r"\frac13", "0.33..."), ("k+1", r"k+2 \text{ (where } k>0)"), ("n+c", r"n + d, where d = 3"), ("8", r"k \text{ where } k = 9"),
     (r"\sqrt2", r"\sqrt2 = 1.73\ldots"),
+    (r"2\sqrt3", r"2\sqrt{3}\approx 4.46\text{ cm}"), ("8", "8 (maybe)"), ("8", "nearly 8"), ("8", "between 7 and 9"), ("8", r"8 \text{ (rejected)}"), ("8", r"8 \text{ (also } 9)"),
 ]  # fmt: skip
 
 

@@ -24,6 +24,8 @@ SAME = [
     (r"(3\text{ m}, 4\text{ m})", r"(3\text{ meters},4\text{ meters})"), ("5 cm", "x = 5 cm"),
     ("5,000,000", r"5\text{ million}"), ("5 million", r"5\times10^6"), (r"2.5\text{ million}", "2,500,000"), (r"\$3\text{ billion}", r"3\cdot10^9"),
     ("5 thousand dollars", r"\$5000"), ("24", "2 dozen"), (r"\frac12\text{ million}", "500000"),
+    (r"\$5\text{ per hour}", "5 dollars per hour"), (r"2x\text{ m}", "2x"), (r"(2x+1)\text{ cm}", "2x+1"), ("9 cm2", "9 cm^2"), ("5 times", "5"),
+    (r"5\,\frac{m}{s}", "5 m/s"), ("5 pairs", "5"), ("5 in total", "5"), ("5 cm long", "5 cm"), (r"12\pi\text{ cm}^2", r"12\pi"), ("5 kilometers/hour", "5 km/h"),
 ]  # fmt: skip
 DIFFERENT = [
     (r"9\text{ cm}", r"9\text{ cm}^2"), ("9 cm^2", "9 cm"), (r"9\text{ cm}^2", r"9\text{ cm}^3"), (r"9\text{ m}^2", r"9\text{ cm}^2"), ("9 square feet", "9 feet"),
@@ -34,6 +36,11 @@ DIFFERENT = [
     ("5", r"5\text{ million}"), ("5 million", "5"), ("5 million", "5 billion"), (r"5\text{ dozen}", "5"),
     ("2 m", "200 cm"), ("1 hour", "60 minutes"), (r"\$1", "100 cents"), ("4 m", "4"), ("3 n/m", "3"), ("2ab", "2"), ("5x", "5"), ("2 sec x", "2"),
     (r"(3\text{ cm}, 4\text{ cm})", r"(3\text{ cm},4\text{ m})"), ("3 red balls and 2 blue", "3"),
+    ("$5 per hour", "$5 per day"), (r"x_{\text{max}}", "x"), (r"5_{\text{max}}", "5"), ("6 pm", "6 am"), ("10 m by 5 m", "10"), (r"12\pi\text{ cm}^2", r"12\pi\text{ cm}"),
+    *[("5", answer) for answer in (
+        "5 squared", r"5\text{ cubed}", "5 plus", "5 times x", r"5\text{ factorial}", "5 halves", "5 tenths", "5 negative", "5 less", "5 below zero", "5 times as many",
+        "5 lakh", "5 divided by 2", "5 to the power 2", "5 base 7", "5 is incorrect", "5 too low", r"5 \text{ (impossible)}", "5 etc.", "5 abc", "5xyz", "5abd",
+    )],
 ]  # fmt: skip
 
 
