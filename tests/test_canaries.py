@@ -38,6 +38,7 @@ RECIPE = {
         ],
     },
     "proposer": {"engine": {"base_urls": ["http://u:canary-proposer@n:1/v1"], "api_key_env": "SERVERS_API_KEY"}},
+    "model": {"path": "${oc.env:MODELS}/model"},
     "problems": {"train": "${oc.env:PROBLEM_SETS}/train.jsonl", "heldout": "${oc.env:PROBLEM_SETS}/heldout.jsonl"},
     "grader": {
         "reward_name": "compute_score",
@@ -101,7 +102,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recipe[section] = {**recipe.get(section, {}), **values}
     recipe["grader"]["reward_path"] = str(folder / "reward.py")
     (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
-    ENVIRONMENT["PROBLEM_SETS"] = str(folder)
+    (folder / "canary-models").symlink_to(QUICKSTART)
+    ENVIRONMENT.update(PROBLEM_SETS=str(folder), MODELS=str(folder / "canary-models"))
     return folder
 
 

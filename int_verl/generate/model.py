@@ -32,6 +32,13 @@ class LocalModel:
     "The setting that names it, for errors."
     longest: int | None = None
     "`engine.context_length`; None: what the model allows."
+    written: str | None = None
+    "The setting as it is written, with variables of the environment by their names."
+
+    @property
+    def label(self) -> str:
+        """What rows call it."""
+        return self.written or self.name
 
     @cached_property
     def folder(self) -> Path:

@@ -340,7 +340,7 @@ class OneProblem:
                 {"role": "user", "content": self.prompts.solve(self.problem.problem)},
                 {"role": "assistant", "content": candidate.before + candidate.intervention.content},
             ],
-            "model": self.policy.model.name,
+            "model": self.policy.model.label,
             "model_revision": self.policy.model.revision,
             "prompt_version": self.prompts.verify_version,
         }

@@ -72,7 +72,7 @@ class Sampler:
             self.sameness.see(request, completion)
         token_ids = self.codec.without_end(completion.token_ids) if completion else ()
         provenance = {
-            "model": self.model.name,
+            "model": self.model.label,
             "model_revision": self.model.revision,
             "prompt_version": prompt_version,
             "temperature": sampling.temperature,

@@ -20,6 +20,7 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.shards import Shard
 from int_verl.settings.compose import checked, section
 from int_verl.settings.engine import EngineSettings
+from int_verl.settings.environment import plain
 
 if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine
@@ -80,7 +81,8 @@ class Run:
     @cached_property
     def model(self) -> LocalModel:
         """The base model."""
-        return LocalModel(self.settings.model.path, longest=self.settings.engine.context_length)
+        settings, written = self.settings, plain(self.config, "model.path")
+        return LocalModel(settings.model.path, longest=settings.engine.context_length, written=written)
 
     @cached_property
     def policy(self) -> Policy:
@@ -101,7 +103,8 @@ class Run:
         engine = section(config, "engine", EngineSettings)
         if engine.name == "openai":
             engine.check_servers()
-        model = LocalModel(settings.path, key="proposer.path", longest=engine.context_length)
+        key = "proposer.path"
+        model = LocalModel(settings.path, key, engine.context_length, plain(self.config, key))
         return Policy(model, engine, self._max_tokens, self.platform)
 
     @property

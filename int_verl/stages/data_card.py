@@ -70,7 +70,7 @@ def write_release(
     card = environment.get_template("data_card.md.jinja").render(
         name=folder.path.resolve().name,
         files=[_described(folder, config) for config in FILES],
-        model=public_name(model.name) or "model",
+        model=public_name(model.label) or "model",
         model_revision=model.revision,
         prompts={
             "solve": prompts.solve_version,
