@@ -125,5 +125,3 @@ def test_the_key_is_hidden_from_then_on(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("SERVERS_API_KEY", KEY)
     OpenAIEngine(EngineSettings(base_urls=("http://h/v1",), api_key_env="SERVERS_API_KEY"), "m")
     assert redact(f"Bearer {KEY}") == "Bearer $SERVERS_API_KEY"
-
-
