@@ -48,6 +48,8 @@ def is_name(left: str) -> bool:
 
 _LETTERS = re.compile(r"[a-z]{2}|[a-d]{3,}|[k-n]{3,}|[p-t]{3,}|[u-z]{3,}")
 """A product of names rather than a word."""
+_OF_A_SUM = re.compile(r"[f-hF-H]'*\s*\([^(),]*[a-z][^(),]*[-+][^(),]*[a-z][^(),]*\)")
+"""The left-hand side of a functional equation: ``f(x + y)``."""
 _CHANGES = {"\\Delta", "\\delta", "\\partial", "\\nabla"}
 """What makes one name with the next: ``\\Delta p``."""
 
@@ -59,7 +61,7 @@ def relates_names(left: str) -> bool:
     """
     left = left.strip()
     if _NAME.fullmatch(left):
-        return _LETTERS.fullmatch(left) is not None
+        return (_LETTERS.fullmatch(left) or _OF_A_SUM.fullmatch(left)) is not None
     try:
         tree = parse(left)
     except (Unsupported, TooLarge):

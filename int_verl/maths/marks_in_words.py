@@ -11,7 +11,7 @@ _PERCENT = r"(?:percents?|per\s+cents?|pct|\\?%)\.?"
 _DEGREES = r"(?:degrees?|deg)\.?"
 _MARKS = [
     (re.compile(rf"{_VALUE}(?:{_TEXT}{word}\s*\}}|{command}{word}{_NO_MORE})", re.IGNORECASE), sign)
-    for word, command, sign in ((_PERCENT, "", r"\\%"), (_DEGREES, r"\\?", r"\\degree "))
+    for word, command, sign in ((_PERCENT, "", r"\\%"), (_DEGREES, r"(?:\\(?!degree))?", r"\\degree "))
 ]
 
 

@@ -14,7 +14,7 @@ _MARKUP = r"\\(?:text|textbf|textrm|mathrm|mathbf|mbox|operatorname)(?=\s*\{)"
 _OPENING = rf"(?:[\s({{$]|{_MARKUP})*"
 _GAP = rf"(?:[\s(){{}}$]|{_MARKUP})*"
 _SAID = re.compile(
-    rf"(?<![0-9A-Za-z.\\])(?P<enclosed>(?:{_MARKUP})?\s*[({{]\s*)?{_DIGITS}(?(enclosed)\s*[)}}])(?P<said>{_OPENING}"
+    rf"(?<![0-9A-Za-z.\\_^])(?P<enclosed>(?:{_MARKUP})?\s*[({{]\s*)?{_DIGITS}(?(enclosed)\s*[)}}])(?P<said>{_OPENING}"
     rf"(?:_{_OPENING}(?:base{_GAP}-?{_GAP})?|,?{_OPENING}(?:in{_GAP})?base{_GAP}-?{_GAP}|(?:in\s+|\(|{_MARKUP}[\s({{]*)(?=[a-z]+(?:ary|al)))"
     rf"(?P<base>[0-9]{{1,2}}|{'|'.join(_BASES)})(?![0-9A-Za-z])[\s)}}]*)"
 )
@@ -34,10 +34,11 @@ def with_subscripts(text: str) -> str:
 
 def _with_subscript(match: re.Match[str]) -> str:
     said = match["said"]
+    found = f"{match['digits']}_{{{_BASES.get(match['base'], match['base'])}}}"
     depth = sum((c in "({") - (c in ")}") for c in said)
     # Brackets that were closed too often belong to what is around.
     around = said[len(said.rstrip(" )}")) :].replace(" ", "")[depth:] if depth < 0 else ""
-    return f"{match['digits']}_{{{_BASES.get(match['base'], match['base'])}}}{around}"
+    return found + around if numeral(found) else match[0]
 
 
 _NUMERAL = re.compile(rf"{_DIGITS}\s*_\s*\{{?\s*(?P<base>[0-9]{{1,2}}|[a-z])\s*\}}?")
@@ -51,7 +52,7 @@ def numeral(text: str) -> tuple[str, str] | None:
         return None
     written, base = match["digits"], match["base"]
     letters = [digit for digit in written if digit.isalpha()]
-    if letters and (base.isalpha() or any(int(letter, 36) >= int(base) for letter in letters)):
+    if base in ("0", "1") or (letters and (base.isalpha() or any(int(one, 36) >= int(base) for one in letters))):
         return None
     return written.upper(), base
 

@@ -36,5 +36,5 @@ def test_different(gold: str, answer: str) -> None:
 
 
 def test_words_that_are_no_sign_stay() -> None:
-    for text in ("3 degrees of freedom", "a percent", "percent", r"\deg f", r"2\deg(f)"):
+    for text in ("3 degrees of freedom", "a percent", "percent", r"45\degree, x", r"\deg f", r"2\deg(f)"):
         assert with_signs(text) == text

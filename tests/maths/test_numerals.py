@@ -26,6 +26,7 @@ def test_spellings(gold: str, answer: str) -> None:
 def test_what_is_around_stays() -> None:
     assert with_subscripts("(3, 101_{two})") == "(3, 101_{2})"
     assert with_subscripts("(314 in base five, 2)") == "(314_{5}, 2)"
+    assert with_subscripts(r"r_1r_2, \mathrm{PQ}_{1}, \text{AB}_{9}") == r"r_1r_2, \mathrm{PQ}_{1}, \text{AB}_{9}"
     assert with_subscripts("12 in total, f(x_{two})") == "12 in total, f(x_{two})"
 
 
