@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from checks import checks, figures
 
+from tests.e2e.listening import Listening
 from tests.quickstart_files import QUICKSTART, ROOT, write_problem_sets
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(1500)]
@@ -39,6 +40,10 @@ REDUCED = (
 )
 
 
+TCP_STORES = {"pt_elastic", "ray::WorkerDict", "ray::CheckpointEngineWorker"}
+"Programs with a torch.distributed.TCPStore, which knows no address but all."
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("schedule")
@@ -56,6 +61,11 @@ def command(folder: Path) -> list[str]:
     return [sys.executable, "-m", "int_verl.cli", "run", "--config", config, *places, *REDUCED]
 
 
+def programs(sockets: set[tuple[str, str]]) -> set[str]:
+    """An actor of Ray's is called ``ray::Class.method`` while it is at work."""
+    return {program.partition(".")[0] for program, _ in sockets}
+
+
 def manifest(folder: Path, stage: str) -> dict[str, object]:
     file = folder / "run" / stage / "manifest.json"
     return dict(json.loads(file.read_text())) if file.is_file() else {}
@@ -65,9 +75,10 @@ def test_killed_in_sft_and_started_again_it_ends_with_the_report(folder: Path) -
     env = {**os.environ, "OMP_NUM_THREADS": "1"}
     with (folder / "first.log").open("w") as log:
         process = subprocess.Popen(command(folder), cwd=ROOT, env=env, stdout=log, stderr=log)
-        while process.poll() is None and manifest(folder, "sft").get("status") != "running":
-            time.sleep(0.2)
-        time.sleep(5)
+        with Listening(process.pid) as generating:
+            while process.poll() is None and manifest(folder, "sft").get("status") != "running":
+                time.sleep(0.2)
+            time.sleep(5)
         killed = process.poll() is None
         process.send_signal(signal.SIGKILL)
         process.wait()
@@ -75,12 +86,17 @@ def test_killed_in_sft_and_started_again_it_ends_with_the_report(folder: Path) -
     generated = (folder / "run/guide/sft.parquet").read_bytes()
     assert manifest(folder, "guide")["status"] == "done"
 
-    done = subprocess.run(command(folder), cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    resumed = subprocess.Popen(command(folder), cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+    with Listening(resumed.pid) as training:
+        said, _ = resumed.communicate()
+    assert resumed.returncode == 0, said
     for stage in ("sample", "propose", "guide"):
-        assert f"✓ {stage}: done" in done.stdout
-    assert "sft: train on prefix + intervention (stock verl.trainer.sft_trainer) (was interrupted" in done.stdout
+        assert f"✓ {stage}: done" in said
+    assert "sft: train on prefix + intervention (stock verl.trainer.sft_trainer) (was interrupted" in said
     assert (folder / "run/guide/sft.parquet").read_bytes() == generated
+    for listening in (generating, training):
+        assert {"gcs_server", "raylet", "ray::vLLMHttpServer"} <= programs(listening.seen)
+        assert programs(listening.beyond_loopback) <= TCP_STORES, "docs/security.md says what listens beyond loopback"
 
 
 def test_every_stage_left_what_it_should(folder: Path) -> None:

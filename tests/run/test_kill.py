@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -17,7 +19,7 @@ import pytest
 from int_verl.cli import main
 from int_verl.generate.journal import Journal
 from int_verl.run_files import TABLES
-from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
 
 pytestmark = pytest.mark.slow
 
@@ -130,6 +132,31 @@ def test_a_scheduler_takes_the_machine_back_and_the_same_command_goes_on(
     ]
     assert call(command(tmp_path, problems)) == 0
     assert contents(tmp_path) == undisturbed
+
+
+def test_the_batch_script_of_the_docs_has_a_stopped_run_requeued(
+    problems: Path, undisturbed: dict[str, bytes], tmp_path: Path
+) -> None:
+    """`scontrol` is not Slurm's here: it notes how it is called."""
+    (script,) = re.findall(r"```bash\n(#!/bin/bash\n#SBATCH.*?)```", (ROOT / "docs/scale.md").read_text(), re.S)
+    run_dir = tmp_path / "run"
+    for name, does in (
+        ("int-verl", shlex.join(command(run_dir, problems))),
+        ("scontrol", f'echo "$@" >> {tmp_path}/q'),
+    ):
+        program = tmp_path / name
+        program.write_text(f"#!/bin/bash\nexec {does}\n" if name == "int-verl" else f"#!/bin/bash\n{does}\n")
+        program.chmod(0o755)
+    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+    job = subprocess.Popen(["bash", "-c", script], env={**environment, "INT_VERL_TEST_SLEEP": "0.01"})
+    wait_for_journal(run_dir, job)
+    time.sleep(1.0)
+    job.send_signal(signal.SIGUSR1)
+    assert job.wait(30) == 75
+    assert (tmp_path / "q").read_text() == "requeue 7\n"
+    assert subprocess.run(["bash", "-c", script], env=environment, check=False).returncode == 0
+    assert (tmp_path / "q").read_text() == "requeue 7\n"
+    assert contents(run_dir) == undisturbed
 
 
 def test_a_second_ctrl_c_leaves_at_once_and_nothing_is_damaged(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from contextlib import asynccontextmanager
@@ -31,7 +30,7 @@ class Endpoint:
     well: bool = True
     "Whether it is given requests."
     failing_since: float | None = None
-    "Since when it has answered none, by the monotonic clock; None: it answers."
+    "Since when it has answered none, by the event loop's clock; None: it answers."
     fault: str = ""
     "What it last did wrong."
 
@@ -113,11 +112,11 @@ class Endpoints:
         if not endpoint.well:
             return
         endpoint.well = False
+        loop = asyncio.get_running_loop()
         if endpoint.failing_since is None:
-            endpoint.failing_since = time.monotonic()
+            endpoint.failing_since = loop.time()
         self._resize()
-        left = self.give_up_after - (time.monotonic() - endpoint.failing_since)
-        asyncio.get_running_loop().call_later(max(left, 0), self._give_up_if_hopeless)
+        loop.call_at(endpoint.failing_since + self.give_up_after, self._give_up_if_hopeless)
         self._menders[endpoint] = asyncio.create_task(self._mend(endpoint, pause))
 
     def forget(self, request: Request) -> None:
@@ -158,14 +157,14 @@ class Endpoints:
         self._admission.resize(self.concurrency * sum(endpoint.well for endpoint in self.all))
 
     def _give_up_if_hopeless(self) -> None:
-        now = time.monotonic()
+        loop = asyncio.get_running_loop()
         # Half a millisecond of grace: timers may be early by the clock's resolution.
-        long_ago = now - self.give_up_after + 5e-4
+        long_ago = loop.time() - self.give_up_after + 5e-4
         if not all(not e.well and e.failing_since is not None and e.failing_since <= long_ago for e in self.all):
             return
         if any(endpoint.in_flight for endpoint in self.all):
             # It may be at work on these and refuse only more of them; each has its time limit.
-            asyncio.get_running_loop().call_later(_BETWEEN_LOOKS, self._give_up_if_hopeless)
+            loop.call_later(_BETWEEN_LOOKS, self._give_up_if_hopeless)
         else:
             self._admission.refuse(
                 EngineError(f"no server was well for {self.give_up_after:g} s (engine.give_up_after): {self._faults()}")
