@@ -140,22 +140,20 @@ def test_the_batch_script_of_the_docs_has_a_stopped_run_requeued(
     """`scontrol` is not Slurm's here: it notes how it is called."""
     (script,) = re.findall(r"```bash\n(#!/bin/bash\n#SBATCH.*?)```", (ROOT / "docs/scale.md").read_text(), re.S)
     run_dir = tmp_path / "run"
-    for name, does in (
-        ("int-verl", shlex.join(command(run_dir, problems))),
-        ("scontrol", f'echo "$@" >> {tmp_path}/q'),
-    ):
-        program = tmp_path / name
-        program.write_text(f"#!/bin/bash\nexec {does}\n" if name == "int-verl" else f"#!/bin/bash\n{does}\n")
-        program.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
-    job = subprocess.Popen(["bash", "-c", script], env={**environment, "INT_VERL_TEST_SLEEP": "0.01"})
+    run = f"exec {shlex.join(command(run_dir, problems))}"
+    for name, does in (("int-verl", run), ("scontrol", 'echo "$@" >> asked')):
+        (tmp_path / name).write_text(f"#!/bin/bash\n{does}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "SLURM_JOB_ID": "7"}
+    job = subprocess.Popen(["bash", "-c", script], cwd=tmp_path, env={**environment, "INT_VERL_TEST_SLEEP": "0.01"})
     wait_for_journal(run_dir, job)
     time.sleep(1.0)
     job.send_signal(signal.SIGUSR1)
     assert job.wait(30) == 75
-    assert (tmp_path / "q").read_text() == "requeue 7\n"
-    assert subprocess.run(["bash", "-c", script], env=environment, check=False).returncode == 0
-    assert (tmp_path / "q").read_text() == "requeue 7\n"
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"
+    assert subprocess.run(["bash", "-c", script], cwd=tmp_path, env=environment, check=False).returncode == 0
+    assert (tmp_path / "asked").read_text() == "requeue 7\n"
     assert contents(run_dir) == undisturbed
 
 

@@ -39,7 +39,7 @@ from tests.run.virtual_faults import HOUR, SERVERS, Fault, Server, draw, overrid
 _GRACE = 30.0
 _CRASHED = 70
 _DONE, _LOST_ENGINE, _USER, _PREEMPTED = 0, 1, 2, 75
-_RESTARTED_AFTER = {_LOST_ENGINE: 120.0, _USER: 120.0, _PREEMPTED: 300.0, -signal.SIGKILL: 60.0}
+_RESTARTED_AFTER = {_LOST_ENGINE: 300.0, _USER: 120.0, _PREEMPTED: 300.0, -signal.SIGKILL: 60.0}
 "How a head may end -> virtual seconds until the scheduler starts the next."
 
 
@@ -210,8 +210,9 @@ def main() -> None:
         kinds = Counter(f"{fault.kind} {fault.how}".strip() for fault in day.fired)
         fired = ", ".join(f"{kind} {number}" for kind, number in sorted(kinds.items()))
         ends = ", ".join(f"{code}: {number}" for code, number in sorted(day.ends.items()))
+        seconds, processor = time.monotonic() - started, sum(os.times()[:4])
         print(
-            f"seed {seed}: {day.now / HOUR:.1f} h in {time.monotonic() - started:.0f} s; "
+            f"seed {seed}: {day.now / HOUR:.1f} h in {seconds:.0f} s ({processor:.0f} s of a core); "
             f"{len(day.fired)} faults ({fired}); {sum(day.ends.values())} heads (exit codes {ends})",
             file=sys.stderr,
         )
