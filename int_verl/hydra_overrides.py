@@ -29,6 +29,26 @@ def quote(value: object) -> str:
     return text
 
 
+def literal(value: object) -> str:
+    """Any value that JSON has, as Hydra reads it back: a string stays one, whatever it looks like.
+
+    >>> literal({"a": ["1", 1, None]})
+    "{a: ['1', 1, null]}"
+    """
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}: {literal(inner)}" for key, inner in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if not isinstance(value, str):
+        return quote(value)
+    # A backslash means itself unless a quote or an interpolation follows.
+    return "'" + re.sub(r"(\\*)(?:('|\$\{)|$)", lambda found: found[1] * 2 + _escaped(found[2]), value) + "'"
+
+
+def _escaped(sign: str | None) -> str:
+    return f"\\{sign}" if sign else ""
+
+
 def key_and_value(override: str) -> tuple[str, str]:
     """An override's key without the signs that add or remove it, and its value.
 

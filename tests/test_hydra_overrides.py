@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from int_verl.hydra_overrides import quote
+from int_verl.hydra_overrides import literal, quote
 
 
 @pytest.mark.parametrize(
@@ -17,3 +18,19 @@ def test_paths_survive_hydras_grammar(name: str) -> None:
 
     parsed = OverridesParser.create().parse_override(f"key={quote(Path('/tmp') / name)}")
     assert str(parsed.value()) == f"/tmp/{name}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("a", "1", "true", "null", "", " ", "it's", "back\\", "back\\'q", "a,b", "[x]", "{}", "a=b", "é", 'q"q'),
+        *("${x}", "\\${x}", "http://h:1/v1", "\\d+{0,2}", '<verdict id="{{ id }}">(in)?correct</verdict>'),
+        *(1, 1.5, True, None, [], {"a": {"b": ["1", 1, None, True, 1.5, "x'y"]}}),
+    ],
+)
+def test_a_literal_is_what_it_was(value: Any) -> None:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from omegaconf import OmegaConf
+
+    parsed = OverridesParser.create().parse_override(f"+key={literal(value)}").value()
+    assert OmegaConf.to_container(OmegaConf.create({"key": parsed}), resolve=True) == {"key": value}

@@ -7,6 +7,8 @@ import importlib
 import importlib.util
 import inspect
 import json
+import os
+import resource
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -68,20 +70,27 @@ class FunctionCalls(Task):
     Args:
         path, name: what `load_function` takes.
         settings: more keyword arguments.
+        memory_gb: what a worker may allocate; each process that it starts, too.
     """
 
-    def __init__(self, path: str, name: str, settings: dict[str, Any]) -> None:
-        self._path, self._name, self._settings = path, name, settings
+    def __init__(self, path: str, name: str, settings: dict[str, Any], memory_gb: float | None = None) -> None:
+        self._path, self._name, self._settings, self._memory_gb = path, name, settings, memory_gb
 
     def begin(self) -> Answer:
-        function = load_function(self._path, self._name)
+        if self._memory_gb is not None:
+            # Of data, not of address space: GPU libraries reserve much more of that than they use.
+            limit = int(self._memory_gb * 2**30)
+            resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+        function, worker = load_function(self._path, self._name), os.getpid()
 
         def answer(arguments: dict[str, Any]) -> Any:
             result, fault = None, None
             try:
                 result = _plain(call(function, **arguments, **self._settings))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 fault = f"it raised {type(error).__name__}: {error}"[:300]
+            if os.getpid() != worker:
+                os._exit(0)  # a child that the function forked must not answer in its parent's place
             try:
                 json.dumps(result)
             except (TypeError, ValueError):

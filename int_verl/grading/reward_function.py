@@ -16,7 +16,7 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.grading.base_grader import BaseGrader, Grade
-from int_verl.grading.pool import CannotBegin, PoolError, WorkerKind, WorkerPool
+from int_verl.grading.function_pool import CallFault, FunctionPool
 from int_verl.grading.reward_result import read_result
 from int_verl.redaction import redact
 
@@ -40,6 +40,7 @@ class RewardFunction(BaseGrader):
         settings: more keyword arguments (verl's ``reward_kwargs``).
         workers: processes, and so calls at a time.
         timeout: seconds that one call may take; the import of the file is not counted.
+        memory_gb: what one process may allocate; None: no limit.
         warn: is told of the first call that failed.
 
     Raises:
@@ -54,16 +55,15 @@ class RewardFunction(BaseGrader):
         *,
         workers: int = 1,
         timeout: float = 5.0,
+        memory_gb: float | None = None,
         warn: Callable[[str], None] = lambda _: None,
     ) -> None:
         if not path.startswith("pkg://") and not Path(path).is_file():
             raise UserError(f"grader.reward_path={path}: no such file; give path/to/file.py or pkg://module")
         self._label = f"grader.reward_path={path}"
         self._remedy = f"`int-verl reward check --fn {path}:{name}` shows more"
-        self._timeout, self._warn = timeout, warn
-        task = {"path": path, "name": name, "settings": dict(settings or {})}
-        kind = WorkerKind("int_verl.grading.function_calls:FunctionCalls", task)
-        self._pool = WorkerPool(kind, workers, timeout)
+        self._warn = warn
+        self._pool = FunctionPool(path, name, settings or {}, workers, timeout, memory_gb)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="reward")
         self._lock = threading.Lock()
         self._golds = itertools.count()
@@ -115,14 +115,11 @@ class RewardFunction(BaseGrader):
     def _call(self, response: str, gold: str, source: str, extra: dict[str, Any]) -> Grade:
         arguments = {"data_source": source, "solution_str": response, "ground_truth": gold, "extra_info": extra}
         try:
-            reply = self._pool.ask(arguments)
-        except CannotBegin as problem:
+            grade = read_result(self._pool.call(arguments))
+        except UserError as problem:
             raise UserError(f"{self._label}: {problem}") from None
-        except TimeoutError:
-            return self._failure("timeout", f"no result after {self._timeout:g} s")
-        except PoolError as problem:
-            return self._failure("error", str(problem))
-        grade = reply["fault"] or read_result(reply["result"])
+        except CallFault as fault:
+            return self._failure("timeout" if fault.reason == "timeout" else "error", fault.detail)
         if isinstance(grade, str):
             return self._failure("error", grade)
         with self._lock:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from int_verl.grading.base_grader import VERDICTS, Grade
@@ -34,6 +34,25 @@ class Score(dict[str, Any]):
         return float(self) / float(other)
 
 
+def as_score(result: Any, keys: Sequence[str] = ()) -> Score | str:
+    """What a reward function returned with the same keys every time, or why it is no score.
+
+    Args:
+        keys: of its dict, beside `score`, `acc`, `pred` and `verdict`, that are kept: numbers, 0 where there is none.
+
+    >>> as_score({"score": 2, "bonus": 1, "odd": None}, ["bonus", "absent"])
+    {'score': 2.0, 'acc': 2.0, 'pred': '', 'verdict': 'correct', 'bonus': 1.0, 'absent': 0.0}
+    """
+    grade = read_result(result)
+    if isinstance(grade, str):
+        return grade
+    values = result if isinstance(result, Mapping) else {"score": result}
+    score = float(values["score"])
+    numbers = {key: float(values[key]) if _is_number(values.get(key)) else 0.0 for key in keys}
+    acc = float(values.get("acc", score))
+    return Score({"score": score, "acc": acc, "pred": grade.answer or "", "verdict": grade.verdict, **numbers})
+
+
 def read_result(result: Any) -> Grade | str:
     """What a reward function returned as a grade, or why it is none.
 
@@ -47,7 +66,7 @@ def read_result(result: Any) -> Grade | str:
         return f"it returned a dict without score: {str(result)[:100]}"
     for key in ("score", "acc"):
         value = values.get(key, 0.0)
-        if not isinstance(value, int | float) or not math.isfinite(value):
+        if not _is_number(value):
             return f"it returned {key}={str(value)[:100]}, which is no number"
     correct = values["acc" if "acc" in values else "score"] >= SOLVED_FROM
     verdict = values.get("verdict")
@@ -55,3 +74,7 @@ def read_result(result: Any) -> Grade | str:
         verdict = "correct" if correct else "incorrect"
     pred = values.get("pred")
     return Grade(str(verdict), None if pred in (None, "") else str(pred), "reward function")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)

@@ -97,10 +97,17 @@ class Question:
             UserError: one of them is broken.
         """
         if isinstance(value, str):
-            return self._render(self._environment.from_string(value), {"id": mark}) if "{{" in value else value
+            return self._fill(value, mark) if "{{" in value else value
         if isinstance(value, Mapping):
             return {str(key): self.fill(inner, mark) for key, inner in value.items()}
         return [self.fill(inner, mark) for inner in value] if isinstance(value, list) else value
+
+    def _fill(self, text: str, mark: str) -> str:
+        try:
+            template = self._environment.from_string(text)
+        except TemplateError as error:
+            raise UserError(f"extra_body: {error}") from None
+        return self._render(template, {"id": mark})
 
     def _render(self, template: Template, variables: dict[str, Any]) -> str:
         try:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from int_verl.errors import UserError
+from int_verl.grading.base_grader import VERDICTS
+from int_verl.grading.guarded_function import row_of
 from int_verl.grading.reward_result import SOLVED_FROM
 
 
@@ -40,3 +44,40 @@ def group_metrics(groups: Iterable[tuple[str, Sequence[float]]]) -> dict[str, fl
         "int/always_solved": always / total,
         **{f"int/reward/{source}": sum(rewards) / len(rewards) for source, rewards in sorted(of_source.items())},
     }
+
+
+def verdict_metrics(results: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """How the rewards of a step came about.
+
+    Args:
+        results: what the reward function said of each rollout.
+
+    Returns:
+        ``int/verdict/<verdict>``, the share of each of `VERDICTS`, and ``int/fault/<reason>``, that of calls which
+        failed for this reason (the beginning of the result's ``fault``); nothing of functions that say neither.
+
+    >>> verdict_metrics([{"verdict": "error", "fault": "died: its process died"}])["int/fault/died"]
+    1.0
+    """
+    verdicts = Counter(str(result["verdict"]) for result in results if "verdict" in result)
+    faults = Counter(str(result["fault"]).partition(":")[0] for result in results if result.get("fault"))
+    shares = {f"int/verdict/{name}": verdicts[name] / len(results) for name in VERDICTS} if verdicts else {}
+    return {**shares, **{f"int/fault/{reason}": count / len(results) for reason, count in faults.items()}}
+
+
+def check_that_some_are_rewarded(results: Sequence[Mapping[str, Any]], rows: Sequence[Any]) -> None:
+    """Refuse a step in which no call of the reward function came to anything: there is nothing to learn from.
+
+    Args:
+        results: what the reward function said of each rollout.
+        rows: the ``extra_info`` of each rollout.
+
+    Raises:
+        UserError: it names the first row and what happened to it.
+    """
+    if results and all(result.get("fault") or result.get("verdict") == "error" for result in results):
+        fault = results[0].get("fault") or "error"
+        raise UserError(
+            f"all {len(results)} calls of the reward function in this step failed; {row_of(rows[0])}: {fault}; "
+            "`int-verl reward check` shows more, and after its repair the same command goes on"
+        )

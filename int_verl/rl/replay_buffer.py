@@ -9,11 +9,11 @@ import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
 from int_verl.errors import UserError
-from int_verl.rl.metrics import group_metrics
+from int_verl.rl.metrics import check_that_some_are_rewarded, group_metrics, verdict_metrics
 
 
 class MeasuredReplayBuffer(ReplayBuffer):
-    """Stock `ReplayBuffer` that adds `group_metrics` to the metrics of a training step.
+    """Stock `ReplayBuffer` that adds `group_metrics` and `verdict_metrics` to those of a training step.
 
     verl takes it as `trainer.v1.sampler.custom_sampler` (verl/trainer/ppo/v1/trainer_base.py:139) and logs what
     `sample` returns beside the batch. It is the one place outside the trainer that sees whole groups with their
@@ -25,7 +25,8 @@ class MeasuredReplayBuffer(ReplayBuffer):
     - ``reward_model``: whether rewards come from a model, perhaps only after sampling: then nothing is added.
 
     Raises:
-        UserError: group filtering or an asynchronous trainer is asked for, which verl has for its own samplers only.
+        UserError: group filtering or an asynchronous trainer is asked for, which verl has for its own samplers only;
+            from `sample`, that the reward function failed with every rollout, from which verl would go on.
     """
 
     def __init__(self, *, trainer_mode: str, sampler_kwargs: Any, **kwargs: Any) -> None:
@@ -42,16 +43,30 @@ class MeasuredReplayBuffer(ReplayBuffer):
     def sample(self, global_steps: int, partition_id: str, batch_size: int) -> tuple[Any, dict[str, Any]]:
         """verl's batch, and its metrics with ours."""
         batch, metrics = super().sample(global_steps, partition_id, batch_size)
-        if self._measures and partition_id == "train" and batch.keys:
-            metrics = {**metrics, **group_metrics(_groups(batch))}
+        if not self._measures:
+            return batch, metrics
+        if not batch.keys:
+            raise UserError("the reward function failed with every rollout of this step; the log has what it raised")
+        data = _rollouts(batch)
+        results = [_result(extra) for extra in data.pop("extra_fields").tolist()]
+        check_that_some_are_rewarded(results, data.pop("extra_info").tolist())
+        if partition_id == "train":
+            metrics = {**metrics, **group_metrics(_groups(data)), **verdict_metrics(results)}
         return batch, metrics
 
 
-def _groups(batch: Any) -> Iterable[tuple[str, list[float]]]:
+def _rollouts(batch: Any) -> Any:
+    fields = ["uid", "data_source", "rm_scores", "extra_fields", "extra_info"]
+    return tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+
+
+def _result(extra_fields: Any) -> dict[str, Any]:
+    """What the reward function said of a rollout (verl/trainer/ppo/v1/trainer_base.py:1131)."""
+    return extra_fields.get("reward_extra_info", {}) if isinstance(extra_fields, dict) else {}
+
+
+def _groups(data: Any) -> Iterable[tuple[str, list[float]]]:
     """Data source and rewards of every group."""
-    data = tq.kv_batch_get(
-        keys=batch.keys, partition_id=batch.partition_id, select_fields=["uid", "data_source", "rm_scores"]
-    )
     groups: dict[str, tuple[str, list[float]]] = {}
     rewards = [float(tokens.sum()) for tokens in data["rm_scores"].unbind()]
     for uid, source, reward in zip(data.pop("uid").tolist(), data.pop("data_source").tolist(), rewards, strict=True):

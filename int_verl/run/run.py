@@ -136,6 +136,7 @@ class Run:
             settings.reward_kwargs,
             workers=settings.workers,
             timeout=settings.timeout,
+            memory_gb=settings.reward_memory_gb,
             warn=lambda message: self.console.print(message),
         )
 

@@ -20,6 +20,8 @@ class GraderSettings:
     and more keyword arguments. To grade as RL rewards, give it what rl.reward_path has."""
     reward_name: Name = "compute_score"
     reward_kwargs: dict[str, Any] = field(default_factory=dict)
+    reward_memory_gb: PositiveFloat | None = 4.0
+    "What one process that calls it may allocate; null: no limit."
 
 
 @dataclass(frozen=True, slots=True)

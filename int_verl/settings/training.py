@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from int_verl.settings.ranges import GroupSize, Name, PositiveFloat, PositiveInt, PositiveShare, Share
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
@@ -64,8 +64,18 @@ class RLSettings:
     """intervention: problems with a kept intervention stand in the data a second time, continued from their guided
     prefix."""
     reward_path: Name = "pkg://int_verl.reward_fns.math_answer"
-    "path/to/file.py or pkg://module, and the function's name."
+    "path/to/file.py or pkg://module, the function's name, and more keyword arguments."
     reward_name: Name = "compute_score"
+    reward_kwargs: dict[str, Any] = field(default_factory=dict)
+    reward_guarded: bool = True
+    """Call a function of your own in processes of its own, so that one that raises, hangs or crashes costs a call and
+    not the run (docs/reward-functions.md); false: verl calls it as it is. Those of this package need no guard."""
+    reward_keys: tuple[str, ...] = ()
+    "Guarded: numbers in its dict, beside score and acc, that verl is to log in validation."
+    reward_workers: PositiveInt = 4
+    "Guarded: calls at a time of each of verl's reward workers, seconds that a call may take, and memory of a process."
+    reward_timeout: PositiveFloat = 60.0
+    reward_memory_gb: PositiveFloat | None = 4.0
     total_steps: PositiveInt = 400
     prompts_per_step: PositiveInt = 32
     rollouts: GroupSize = 8

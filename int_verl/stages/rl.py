@@ -29,6 +29,7 @@ from int_verl.stages.sft import sft_model
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.export import BestCheckpoint, export_model
 from int_verl.trainers.launch import train
+from int_verl.trainers.reward import try_to_load
 from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.verl_folder import mean_validation_scores
 
@@ -55,7 +56,9 @@ class RLStage(Stage):
     platform: Literal["cpu", "gpu"]
 
     depends_on = ("run.seed", "problems", "prompts.solve", "rl", "eval")
-    indifferent = ("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes", "rl.trust_checkpoint")
+    indifferent = tuple(
+        f"rl.{name}" for name in ("dump_rollouts", "save_freq", "stall_minutes", "trust_checkpoint", "reward_workers")
+    )
 
     @property
     def from_base(self) -> bool:
@@ -117,6 +120,7 @@ class RLStage(Stage):
 
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
+        try_to_load(self.settings)
         model = train(self._launch(self.model.folder).command(), on_progress)
         steps = self.settings.total_steps
         score = mean_validation_scores(checkpoints).get(steps)

@@ -19,6 +19,7 @@ from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
+from int_verl.trainers.reward import check_reward, reward_settings
 
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
@@ -58,12 +59,6 @@ class RLLaunch(Launch):
     rollout_dir: Path
     "Where verl writes `{step}.jsonl` with every training rollout, if `rl.dump_rollouts`."
 
-    @property
-    def reward(self) -> Path | str:
-        """A python file, or verl's ``pkg://module``."""
-        path = self.settings.reward_path
-        return path if path.startswith("pkg://") else Path(path)
-
     def check_settings(self) -> None:
         settings = self.settings
         check_export(settings.export, settings.test_freq, settings.save_freq)
@@ -72,8 +67,7 @@ class RLLaunch(Launch):
             raise UserError(
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
             )
-        if isinstance(self.reward, Path) and not self.reward.is_file():
-            raise UserError(f"{settings.reward_path}: no such file; rl.reward_path is a python file or pkg://module")
+        check_reward(settings)
 
     def command(self) -> TrainerCommand:
         """The command; a UserError where verl would fail or do another thing with settings, files or model."""
@@ -121,8 +115,7 @@ class RLLaunch(Launch):
             f"{rollout}.val_kwargs.temperature": evaluation.temperature,
             f"{rollout}.val_kwargs.top_p": evaluation.top_p,
             f"{rollout}.val_kwargs.top_k": evaluation.top_k,
-            "reward.custom_reward_function.path": self.reward,
-            "reward.custom_reward_function.name": settings.reward_name,
+            **reward_settings(settings),
             "trainer.total_training_steps": settings.total_steps,
             "trainer.val_before_train": True,
             "trainer.test_freq": settings.test_freq or settings.total_steps,

@@ -116,3 +116,8 @@ def test_the_id_in_the_rest_of_the_request() -> None:
         "seed": 1,
         "stop": ["x", "{1,2}"],
     }
+
+
+def test_a_broken_string_of_the_request_is_said() -> None:
+    with pytest.raises(UserError, match="extra_body"):
+        Question("reference").fill({"stop": "{{ id"}, "ab12")

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from int_verl.errors import UserError
 from int_verl.evaluate import zero_advantage_ratio
-from int_verl.rl.metrics import group_metrics
+from int_verl.rl.metrics import check_that_some_are_rewarded, group_metrics, verdict_metrics
 
 
 def test_shares_and_sources() -> None:
@@ -39,3 +40,30 @@ def test_as_the_evaluation_counts(rewards_P_G: list[list[float]]) -> None:
     assert measured["int/zero_advantage_ratio"] == pytest.approx(zero_advantage_ratio(rewards_P_G))
     shares = [measured[f"int/{name}_solved"] for name in ("never", "sometimes", "always")]
     assert sum(shares) == pytest.approx(1)
+
+
+def test_verdicts_and_faults_are_shares_of_the_rollouts() -> None:
+    results = [
+        {"verdict": "correct", "fault": ""},
+        {"verdict": "timeout", "fault": "timeout: no result after 2 s"},
+        {"verdict": "error", "fault": "raised: it raised KeyError: 'a'"},
+        {"verdict": "error", "fault": "raised: it raised ValueError"},
+    ]
+    measured = verdict_metrics(results)
+    assert {name: share for name, share in measured.items() if share} == {
+        "int/verdict/correct": 0.25,
+        "int/verdict/timeout": 0.25,
+        "int/verdict/error": 0.5,
+        "int/fault/timeout": 0.25,
+        "int/fault/raised": 0.5,
+    }
+    assert verdict_metrics([{"score": 1.0}, {}]) == verdict_metrics([]) == {}
+
+
+def test_a_step_without_any_reward_is_refused_by_its_first_row() -> None:
+    failed, wrong = {"verdict": "error", "fault": "died: its process died"}, {"verdict": "incorrect", "fault": ""}
+    rows = [{"index": 7, "id": "p"}, {"index": 8}]
+    with pytest.raises(UserError, match=r"all 2 calls .* failed; row index=7, id=p: died: its process died"):
+        check_that_some_are_rewarded([failed, failed], rows)
+    for results in ([failed, wrong], [{"score": 0.0}] * 2, []):
+        check_that_some_are_rewarded(results, rows)
