@@ -17,6 +17,7 @@ from int_verl.errors import UserError
 from int_verl.grading import Score
 from int_verl.grading.reward_result import SOLVED_FROM
 from int_verl.judging.judge import Judgement, shared_judge
+from int_verl.judging.question import as_text
 
 
 async def compute_score(
@@ -39,7 +40,7 @@ async def compute_score(
     response = solution_str if isinstance(solution_str, str) else ""
     try:
         judge = shared_judge(settings)
-        judgement = await judge.judge(response, "" if ground_truth is None else str(ground_truth), extra_info or {})
+        judgement = await judge.judge(response, as_text(ground_truth), extra_info or {})
     except UserError as error:
         judgement = Judgement(0.0, f"settings: {error}")
     if judgement is None:

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 from int_verl.errors import UserError
 from int_verl.judging.cache import VerdictCache
 from int_verl.judging.fault import Fault
-from int_verl.judging.question import Question
+from int_verl.judging.question import Question, as_text
 from int_verl.judging.server import JudgeServer
 from int_verl.judging.verdict import read_verdict
 from int_verl.maths.boxes import after_thinking
@@ -118,7 +118,7 @@ class Judge:
     async def _score(self, response: str, reference: str, extra: Mapping[str, Any]) -> float:
         settings = self.settings
         try:
-            rubric = str(extra.get("rubric") or settings.rubric)
+            rubric = as_text(extra.get("rubric")) or settings.rubric
             message, mark = self._question.render(response, reference, rubric, extra)
             limits = {"temperature": settings.temperature, "max_tokens": settings.max_tokens}
             body = {

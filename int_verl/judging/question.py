@@ -45,6 +45,19 @@ def fence_id(*texts: str) -> str:
     return digest[:_ID_DIGITS]
 
 
+def as_text(value: Any) -> str:
+    """A field of a row: several, as a rubric may be, as a numbered list.
+
+    >>> as_text(["Names n.", "Uses induction."])
+    '1. Names n.\\n2. Uses induction.'
+    """
+    if hasattr(value, "tolist"):  # parquet's lists come as numpy's arrays
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return "\n".join(f"{number}. {part}" for number, part in enumerate(value, 1))
+    return "" if value is None else str(value)
+
+
 class Question:
     """A template by its name, ``reference`` or ``rubric``, or a path that ends in ``.jinja``.
 
@@ -80,7 +93,7 @@ class Question:
         Raises:
             UserError: the template uses something that this row has not.
         """
-        problem, solution = (str(extra.get(name) or "") for name in ("problem", "reference_solution"))
+        problem, solution = (as_text(extra.get(name)) for name in ("problem", "reference_solution"))
         shown = harmless(response)
         mark = fence_id(self.name, problem, solution, reference, rubric, shown)
         given = {"reference": reference, "reference_solution": solution, "response": shown, "extra": dict(extra)}

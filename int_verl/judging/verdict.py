@@ -8,8 +8,8 @@ from int_verl.judging.fault import Fault
 from int_verl.maths.boxes import after_thinking
 
 _NUMBER = re.compile(r"0(\.\d+)?|1(\.0+)?|\.\d+")
-_AROUND = " \t\r\n`*_."
-"What may stand behind the block: spaces and the ends of markup."
+_AROUND = " \t\r\n`*_"
+"What may stand around a verdict: spaces and markup."
 
 
 def read_verdict(answer: str, mark: str, *, partial: bool) -> float:
@@ -30,9 +30,9 @@ def read_verdict(answer: str, mark: str, *, partial: bool) -> float:
     if len(openings) != 1:
         raise Fault("several_verdicts" if openings else "no_verdict", f"{len(openings)} blocks with the right id")
     block = re.search(rf"<verdict\s+id\s*=\s*[\"']?{mark}[\"']?\s*>([^<]*)</verdict>(.*)", said, re.DOTALL)
-    if block is None or block[2].strip(_AROUND):
+    if block is None or block[2].strip(f"{_AROUND}."):
         raise Fault("no_verdict", "the block is broken, or not the end of the answer")
-    word = block[1].strip(_AROUND).casefold() if not _NUMBER.fullmatch(block[1].strip()) else block[1].strip()
+    word = block[1].strip(_AROUND).removesuffix(".").casefold()
     if word in ("correct", "incorrect"):
         return float(word == "correct")
     if partial and _NUMBER.fullmatch(word):

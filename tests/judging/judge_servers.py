@@ -53,26 +53,23 @@ class Server:
 @contextlib.contextmanager
 def serve(behaviour: Behaviour, delay: float = 0.0) -> Iterator[Server]:
     """A server in a thread of its own."""
-    server, loop, ready = Server(behaviour, delay=delay), asyncio.new_event_loop(), threading.Event()
+    server, ready, stops = Server(behaviour, delay=delay), threading.Event(), []
 
     async def run() -> None:
+        stop, loop = asyncio.Event(), asyncio.get_running_loop()
+        stops.append(lambda: loop.call_soon_threadsafe(stop.set))
         listening = await asyncio.start_server(server.answer, "127.0.0.1", 0)
         server.port = listening.sockets[0].getsockname()[1]
         ready.set()
-        await asyncio.sleep(3600)
+        await stop.wait()  # what hangs is cancelled with the loop
 
-    def work() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
-            loop.run_until_complete(task)
-
-    task = loop.create_task(run())
-    thread = threading.Thread(target=work, daemon=True)
+    thread = threading.Thread(target=lambda: asyncio.run(run()), daemon=True)
     thread.start()
     assert ready.wait(20)
     try:
         yield server
     finally:
-        loop.call_soon_threadsafe(task.cancel)
+        stops[0]()
         thread.join(20)
 
 

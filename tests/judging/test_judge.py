@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from int_verl.errors import UserError
@@ -94,9 +95,9 @@ def test_thinking_is_passed_over() -> None:
 
 def test_shares_of_a_rubric() -> None:
     with serve(lambda r: completion(block(r, "0.75"))) as server:
-        row = {**ROW, "rubric": "1. Names the successor function."}
+        row = {**ROW, "rubric": np.array(["Names the successor function.", "Ends."], dtype=object)}
         assert judge(server, row=row, template="rubric", partial=True) == Judgement(0.75)
-        assert "successor function" in server.requests[0]["messages"][0]["content"]
+        assert "1. Names the successor function.\n2. Ends." in server.requests[0]["messages"][0]["content"]
         without = judge(server, template="rubric", partial=True)
         assert without is not None
         assert without.fault == "template: template=rubric: 'rubric' is undefined"
