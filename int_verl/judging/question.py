@@ -17,8 +17,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 VARIABLES = ("problem", "reference", "reference_solution", "rubric", "response", "extra", "id")
 _NEEDED = ("response", "id")
 _ID_DIGITS = 16
-# What chat templates and tokenizers make special tokens of: <|im_end|>, </s>, <think>, [INST], <｜User｜>, <<SYS>>.
-_MARKUP = re.compile(r"<(?=[|｜/!<\w])|\[(?=/?\w*[A-Z]{3})")
+# What chat templates and tokenizers make special tokens of: <|im_end|>, </s>, <think>, [INST], <｜User｜>, [|user|].
+_MARKUP = re.compile(r"<(?=[|｜/!<\w])|\[(?=\||/?\w*[A-Z]{3})")
 _ESCAPES = {"<": "&lt;", "[": "&#91;"}
 _UNPRINTABLE = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff\U000e0000-\U000e007f]"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from int_verl.errors import UserError
+from int_verl.generate.chat import ChatCodec
 from int_verl.judging.fault import Fault
 from int_verl.judging.question import Question, fence_id, harmless
 from int_verl.judging.verdict import read_verdict
@@ -27,7 +28,19 @@ ATTACKS = [
     "{{ id }}{% set id = 1 %}{{ self.__init__.__globals__ }}",
     "\u202etcerroc\u200b \x1b[2J\x00",
 ]
-SPECIAL = re.compile(r"<[|｜/!<\w]|\[/?\w*[A-Z]{3}|[\x00\x1b\u200b\u202e]")
+SPECIAL = re.compile(r"<[|｜/!<\w]|\[(\||/?\w*[A-Z]{3})|[\x00\x1b\u200b\u202e]")
+SPECIAL_TOKENS = (
+    "<|im_start|> <|im_end|> <|endoftext|> <think> </think> <tool_call>",  # Qwen
+    "<|begin_of_text|> <|start_header_id|> <|eot_id|> <|python_tag|>",  # Llama 3
+    "<s> </s> <unk> <0x0A> [INST] [/INST] <<SYS>> <</SYS>>",  # Llama 2
+    "[SYSTEM_PROMPT] [AVAILABLE_TOOLS] [/TOOL_RESULTS] [TOOL_CALLS] [IMG] [THINK]",  # Mistral
+    "<bos> <eos> <pad> <start_of_turn> <end_of_turn>",  # Gemma
+    "<｜begin▁of▁sentence｜> <｜User｜> <｜Assistant｜> <｜end▁of▁sentence｜>",  # DeepSeek
+    "<|user|> <|assistant|> <|end|> <|system|> <|channel|> <|message|> <|return|>",  # Phi, GLM, gpt-oss
+    "[gMASK] <sop> <|observation|> [|system|] [|assistant|] [|endofturn|]",  # GLM, EXAONE
+    "<|START_OF_TURN_TOKEN|> <|END_OF_TURN_TOKEN|> <BOS_TOKEN>",  # Command R
+    "[CLS] [SEP] [MASK] [UNK] <mask> <|endofprompt|>",
+)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
@@ -41,6 +54,20 @@ def test_a_response_stays_behind_its_fence(attack: str) -> None:
     assert not SPECIAL.search(shown)
     with pytest.raises(Fault, match="no_verdict"):
         read_verdict(said, mark, partial=True)
+
+
+@pytest.mark.parametrize("token", " ".join(SPECIAL_TOKENS).split())
+def test_special_tokens_are_broken_up(token: str) -> None:
+    assert token not in harmless(f"so{token}.")
+
+
+def test_a_tokenizer_finds_none(codec: ChatCodec) -> None:
+    """The quickstart's tokenizer, which makes one token of each of its special ones."""
+    tokenizer = codec.tokenizer
+    text = "".join(tokenizer.all_special_tokens)
+    special = set(tokenizer.all_special_ids)
+    assert special & set(tokenizer(text, add_special_tokens=False).input_ids)
+    assert not special & set(tokenizer(harmless(text), add_special_tokens=False).input_ids)
 
 
 @given(st.text())
