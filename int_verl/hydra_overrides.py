@@ -32,6 +32,8 @@ def quote(value: object) -> str:
 def literal(value: object) -> str:
     """Any value that JSON has, as Hydra reads it back: a string stays one, whatever it looks like.
 
+    An interpolation stays one as well, for the trainer to resolve.
+
     >>> literal({"a": ["1", 1, None]})
     "{a: ['1', 1, null]}"
     """
@@ -41,12 +43,9 @@ def literal(value: object) -> str:
         return "[" + ", ".join(map(literal, value)) + "]"
     if not isinstance(value, str):
         return quote(value)
-    # A backslash means itself unless a quote or an interpolation follows.
-    return "'" + re.sub(r"(\\*)(?:('|\$\{)|$)", lambda found: found[1] * 2 + _escaped(found[2]), value) + "'"
-
-
-def _escaped(sign: str | None) -> str:
-    return f"\\{sign}" if sign else ""
+    # A backslash means itself unless a quote follows.
+    text = re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + found[2].replace("'", "\\'"), value)
+    return f"'{text}'"
 
 
 def key_and_value(override: str) -> tuple[str, str]:

@@ -19,7 +19,7 @@ from int_verl.settings.written import MAY_HOLD_SECRETS, check_complete
 
 T = TypeVar("T")
 
-_FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs")
+_FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs", "rl.reward_kwargs")
 "Sections whose keys are the user's."
 
 
@@ -160,13 +160,15 @@ def section(config: DictConfig, name: str, kind: type[T]) -> T:
 
 
 def _values(name: str, section: DictConfig) -> dict[str, Any]:
-    """A section as plain values; overrides for a trainer keep their variables, which the trainer reads itself."""
+    """A section as plain values; what a trainer is handed on keeps its variables, which the trainer reads itself."""
     values = OmegaConf.to_container(section)
     assert isinstance(values, dict)
     overrides = values.get("overrides")
     found: dict[str, Any] = resolved(values)
     if name in ("sft", "rl") and isinstance(overrides, list):
         found["overrides"] = [for_trainer(override) for override in overrides]
+    if name == "rl" and "reward_kwargs" in values:
+        found["reward_kwargs"] = values["reward_kwargs"]
     return found
 
 

@@ -11,7 +11,10 @@ from omegaconf import DictConfig, OmegaConf
 from int_verl.redaction import hide, hide_credentials
 from int_verl.settings.environment import as_hydra_reads, resolved, variables
 
-FREE_FORM = ("grader.reward_kwargs", "engine.overrides", "proposer.engine.overrides", "sft.overrides", "rl.overrides")
+FREE_FORM = (
+    *("grader.reward_kwargs", "rl.reward_kwargs"),
+    *("engine.overrides", "proposer.engine.overrides", "sft.overrides", "rl.overrides"),
+)
 "Settings with keys of the user's own, whose values are handed on as they are."
 OVERRIDES = tuple(key for key in FREE_FORM if key.endswith(".overrides"))
 _SECRET = re.compile(

@@ -19,7 +19,10 @@ from int_verl.settings.secrets import FREE_FORM, is_below, leaves, looks_secret
 ALLOWED = "INT_VERL_KEYS"
 "Names further variables, separated by commas, that the settings may send to servers."
 _SERVERS = ("engine.base_urls", "proposer.engine.base_urls")
-_KEYS_OF_SERVERS = ("engine.api_key_env", "proposer.engine.api_key_env")
+_KEYS_OF_SERVERS = (
+    *("engine.api_key_env", "proposer.engine.api_key_env"),
+    *("grader.reward_kwargs.api_key_env", "rl.reward_kwargs.api_key_env"),
+)
 _KEY = re.compile(r"\w*(KEY|TOKEN|PASSWORD|PASSWD|USER|USERNAME)", re.IGNORECASE)
 _PLACE = re.compile(r"(\w*_)?(HOST|HOSTNAME|PORT|ADDR|ADDRESS|NODE|SERVER|BASE_URL)S?\d*", re.IGNORECASE)
 _OF_OTHERS = re.compile(
@@ -59,7 +62,7 @@ def _check_key(key: str, name: str) -> None:
         raise UserError(f"{key}: give the name of the environment variable that holds the key, not the key")
     if not _may_be_sent(name):
         raise UserError(
-            f"{key}={name}: this variable would be sent to the servers of engine.base_urls, but is not named "
+            f"{key}={name}: this variable would be sent to the server, but is not named "
             f"as a server's key is (..._API_KEY, ..._TOKEN); if it is one, say so with {ALLOWED}={name} in "
             "the environment"
         )

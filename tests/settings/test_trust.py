@@ -34,12 +34,12 @@ def refused(*settings: str) -> str:
     "name",
     ["HOME", "PATH", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "GITHUB_TOKEN", "WANDB_API_KEY", "SSH_AUTH_SOCK", "DB_KEY"],
 )
-@pytest.mark.parametrize("section", ["engine", "proposer.engine"])
+@pytest.mark.parametrize("section", ["engine", "proposer.engine", "grader.reward_kwargs", "rl.reward_kwargs"])
 def test_a_variable_that_is_no_servers_key_is_not_sent(
     name: str, section: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = f"{section}.api_key_env={name}"
-    assert refused(setting).startswith(f"{setting}: this variable would be sent to the servers")
+    assert refused(setting).startswith(f"{setting}: this variable would be sent to the server,")
     monkeypatch.setenv("INT_VERL_KEYS", f"OTHER, {name}")
     compose(None, [*NEEDED, setting])
 

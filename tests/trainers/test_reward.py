@@ -53,7 +53,8 @@ def test_or_by_verl_where_asked_for(file: str) -> None:
 
 
 @pytest.mark.verl
-def test_verl_reads_the_arguments_back(file: str) -> None:
+def test_verl_reads_the_arguments_back(file: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables too: they stand in the trainer's environment, not on its command line."""
     from verl.trainer.ppo.reward import get_custom_reward_fn
 
     from tests.config.test_configs import compose
@@ -62,14 +63,16 @@ def test_verl_reads_the_arguments_back(file: str) -> None:
         "def f(data_source, solution_str, ground_truth, extra_info=None, **kwargs):\n"
         "    return {'score': 1.0, 'pred': repr(kwargs)}\n"
     )
-    kwargs = {"text": "it's ${HOME}, 1", "one": "1", "deep": {"list": [1, None, True]}}
+    monkeypatch.setenv("JUDGE_KEY", "canary")
+    kwargs = {"text": "it's, 1", "one": "1", "deep": {"list": [1, None, True]}, "key": "${oc.env:JUDGE_KEY}"}
     told = reward_settings(settings(reward_path=file, reward_name="f", reward_kwargs=kwargs))
+    assert "canary" not in str(told)
     config = compose("int_grpo", "actor_rollout_ref.model.path=model", *hydra_overrides(told))
     score = get_custom_reward_fn(config)
     assert score is not None
     result = score(data_source="d", solution_str="s", ground_truth="g", extra_info={"index": 1})
     assert result["fault"] == ""
-    assert result["pred"] == repr(kwargs)
+    assert result["pred"] == repr({**kwargs, "key": "canary"})
 
 
 @pytest.mark.parametrize(
