@@ -57,7 +57,10 @@ class MeasuredReplayBuffer(ReplayBuffer):
 
 def _rollouts(batch: Any) -> Any:
     fields = ["uid", "data_source", "rm_scores", "extra_fields", "extra_info"]
-    return tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    data = tq.kv_batch_get(keys=batch.keys, partition_id=batch.partition_id, select_fields=fields)
+    if data.get("rm_scores") is None:  # TransferQueue leaves out what one rollout lacks
+        raise UserError("the reward function returned None for a rollout; rl.reward_guarded=true counts that as 0")
+    return data
 
 
 def _result(extra_fields: Any) -> dict[str, Any]:
