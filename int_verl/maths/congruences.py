@@ -76,6 +76,8 @@ _LAST_RESIDUE = re.compile(rf"(?P<rest>{_RESIDUE.pattern})\\mod\s*(?P<modulus>[0
 
 def each_with_modulus(pieces: Sequence[str]) -> list[str]:
     """Pieces between commas, where ``n \\equiv 1`` and ``4 \\pmod{5}`` have become a whole congruence each."""
+    if not any("mod" in piece for piece in pieces):
+        return list(pieces)
     whole: list[str] = []
     run: list[str] = []
     for piece in pieces:
@@ -97,7 +99,7 @@ def each_with_modulus(pieces: Sequence[str]) -> list[str]:
 
 def congruence(text: str) -> Congruence | Contradiction | Text | None:
     """A piece with a modulus; None where there is none, text where it is not understood."""
-    match = _MODULUS.fullmatch(text)
+    match = _MODULUS.fullmatch(text) if "\\pmod" in text else None
     if match is None:
         return None
     sides = cut(match["rest"], _RELATIONS)

@@ -55,7 +55,7 @@ def _same_right_side(gold: Value, answer: Value) -> bool:
         if nodes.Series in present:
             raise Undecided("infinite series")
         return same_tree(a, b)
-    if not (_in_radians(a) or _in_radians(b)):
+    if nodes.Degrees in present and not (_in_radians(a) or _in_radians(b)):
         a, b = _without_degrees(a), _without_degrees(b)
     try:
         if equal(a, b):
