@@ -42,6 +42,8 @@ class _Group(click.Group):
         "push": ("int_verl.commands.push", "push"),
         "reward": ("int_verl.commands.reward", "reward"),
         "sft show": ("int_verl.commands.sft_show", "show"),
+        "status": ("int_verl.commands.status", "status"),
+        "tables": ("int_verl.commands.tables", "tables"),
     }
 
     def list_commands(self, ctx: click.Context) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from int_verl.console import SafeConsole
+from int_verl.heartbeat import Heartbeat
 from int_verl.terminal import visible
 
 _SECONDS_BETWEEN_PLAIN_LINES = 10.0
@@ -22,9 +26,17 @@ class StageProgress:
         stage: the stage's name.
         total: positions, or None where it is not known.
         lead: the event whose count is the position, if the stage counts events.
+        status: the file in which other shells find how far it is (see `Heartbeat`); None: there is none.
     """
 
-    def __init__(self, console: SafeConsole, stage: str, total: int | None = None, lead: str | None = None) -> None:
+    def __init__(
+        self,
+        console: SafeConsole,
+        stage: str,
+        total: int | None = None,
+        lead: str | None = None,
+        status: Path | None = None,
+    ) -> None:
         self.console, self.stage, self.total, self.lead = console, stage, total, lead
         self.counts: Counter[str] = Counter()
         self._position = 0
@@ -33,6 +45,9 @@ class StageProgress:
         self._last_line = self._started
         self._last_live = 0.0
         self._bar: Progress | None = None
+        self._heartbeat = None if status is None else Heartbeat(status, self.state)
+        self.more: Callable[[], Mapping[str, Any]] = dict
+        "What else another shell wants to know; `totals` in it are numbers that grow."
 
     def __enter__(self) -> StageProgress:
         if self.console.is_terminal:
@@ -48,6 +63,8 @@ class StageProgress:
             )
             self._bar.start()
             self._task = self._bar.add_task(visible(self.stage), total=self.total, note="")
+        if self._heartbeat is not None:
+            self._heartbeat.__enter__()
         return self
 
     def __exit__(
@@ -55,6 +72,25 @@ class StageProgress:
     ) -> None:
         if self._bar is not None:
             self._bar.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.__exit__(exc_type, exc, traceback)
+
+    @property
+    def position(self) -> int:
+        return self.counts[self.lead] if self.lead else self._position
+
+    def state(self) -> dict[str, Any]:
+        """All that is known now, for `int-verl status`."""
+        more = dict(self.more())
+        return {
+            "stage": self.stage,
+            "position": self.position,
+            "total": self.total,
+            "note": self._note,
+            "counts": {what: number for what, number in self.counts.items() if what != self.lead},
+            **more,
+            "totals": {"positions": self.position, **more.get("totals", {})},
+        }
 
     def count(self, what: str, number: int = 1) -> None:
         self.counts[what] += number
@@ -70,7 +106,7 @@ class StageProgress:
 
     def _show(self) -> None:
         now = time.monotonic()
-        position = self.counts[self.lead] if self.lead else self._position
+        position = self.position
         if self._bar is not None:
             if now - self._last_live > 0.1 or position == self.total:
                 self._last_live = now

@@ -10,6 +10,8 @@ CONFIG = "config.yaml"
 JOURNAL = "journal.sqlite"
 LOCK = ".lock"
 REPORT = "report.html"
+STATUS = "status.json"
+"What the stage at work says of itself."
 SPOOL = "rows.spool"
 "Rows of finished problems, until they can be written in the order of the problems."
 

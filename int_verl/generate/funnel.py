@@ -38,8 +38,9 @@ class Funnel:
                 "cut_inside_token": 0,
             },
         }
-        """What the manifests hold: stage -> counts. `context_length_needed` only where a prompt did not fit, and only
-        where a request was given up `lost`: the engine's words -> requests."""
+        """What the manifests hold: stage -> counts. `context_length_needed` only where a prompt did not fit (with
+        `model_allows`, see `LocalModel.allows`), and only where a request was given up `lost`: the engine's words ->
+        requests."""
         self._tokens_saved = 0.0
 
     def add(self, rows: ProblemRows) -> None:
@@ -130,13 +131,18 @@ def tokens_saved(guide: Mapping[str, Any]) -> str:
 
 def context_length_needed(counts: Mapping[str, Mapping[str, Any]]) -> str | None:
     """What would have let the prompts fit that were rejected; None if none was."""
-    needed = max((stage.get("context_length_needed", 0) for stage in counts.values()), default=0)
+    stage = max(counts.values(), key=lambda each: each.get("context_length_needed", 0), default={})
+    needed, allowed = stage.get("context_length_needed", 0), stage.get("model_allows")
     if not needed:
         return None
-    return (
-        "Prompts that did not fit were rejected, never cut; "
-        f"engine.context_length={needed} would have let all of them fit."
-    )
+    if allowed is not None and needed > allowed:
+        mend = (
+            f"the model itself allows {allowed:,} tokens, and {needed:,} would have let all of them fit; lower "
+            "max_tokens, or take a model with a longer context"
+        )
+    else:
+        mend = f"engine.context_length={needed} would have let all of them fit"
+    return f"Prompts that did not fit were rejected, never cut; {mend}."
 
 
 def _number(value: int) -> str:

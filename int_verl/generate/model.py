@@ -87,11 +87,14 @@ class LocalModel:
         return ChatCodec(self.folder)
 
     @cached_property
+    def allows(self) -> int | None:
+        """Prompt and completion tokens at most by the model's own configuration; None where it does not say."""
+        return read_json(self.folder / "config.json").get("max_position_embeddings") or None
+
+    @cached_property
     def context_length(self) -> int:
         """Prompt and completion tokens at most."""
-        file = self.folder / "config.json"
-        from_model = read_json(file).get("max_position_embeddings")
-        limits = [limit for limit in (self.longest, from_model) if limit]
+        limits = [limit for limit in (self.longest, self.allows) if limit]
         if not limits:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
         return int(min(limits))

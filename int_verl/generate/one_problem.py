@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
+from int_verl.generate.advice import EarlyWarning, Kind
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
 from int_verl.generate.filters import check_location, leaks_answer
@@ -54,6 +55,8 @@ class Parts:
     proposer: Sampler | None = None
     """Another model that writes the guided solutions and verifications; None: the same one. Only text goes from one to
     the other."""
+    early: EarlyWarning | None = None
+    "Told what became of every completion."
 
 
 class OneProblem:
@@ -62,7 +65,7 @@ class OneProblem:
     def __init__(self, parts: Parts, problem: Problem, number: int) -> None:
         self.policy, self.proposer = parts.policy, parts.proposer or parts.policy
         self.prompts, self.grader = parts.prompts, parts.grader
-        self.settings, self.watcher = parts.settings, parts.watcher
+        self.settings, self.watcher, self.early = parts.settings, parts.watcher, parts.early
         self.problem, self.rows = problem, ProblemRows(number)
         self.prompt_ids = self.policy.codec.prompt_ids(self.prompts.solve(problem.problem))
 
@@ -99,6 +102,7 @@ class OneProblem:
         )
         draw = await self._draw(self.policy, request, self.prompts.solve_version)
         outcome, answer = await self._judge(draw)
+        self._ended("attempts", outcome)
         self.watcher.count("attempts")
         text = draw.text or ""
         begin = steps_begin(text, draw.opened_thinking, settings.thinking)
@@ -184,6 +188,7 @@ class OneProblem:
         status = "written" if answer else "empty"
         if draw.cut_off or answered is None:
             status = draw.no_answer
+        self._ended("guided_solutions", status)
         row = {"problem_id": self.problem.id, "text": draw.text, "status": status, **draw.provenance}
         self.rows.guided_solutions.append(row)
         return (content, answer) if answer else None
@@ -206,6 +211,7 @@ class OneProblem:
         status, intervention, misplaced = self._read(draw, attempt, content)
         if turns is None:
             status = "no_guided_solution"
+        self._ended("proposals", status)
         row = {
             "problem_id": self.problem.id,
             "attempt": attempt.index,
@@ -287,6 +293,8 @@ class OneProblem:
             request = self._request(context_ids, settings.sampling, purpose, order)
             draw = await self._draw(self.policy, request, self.prompts.solve_version)
             outcome, answer = await self._judge(draw, begun)
+            if condition == "intervention":
+                self._ended("guided", outcome)
             self.watcher.count("guided" if condition == "intervention" else "control")
             if outcome == "correct" and condition == "intervention":
                 self.watcher.count("guided_correct")
@@ -344,6 +352,10 @@ class OneProblem:
             "model_revision": self.policy.model.revision,
             "prompt_version": self.prompts.verify_version,
         }
+
+    def _ended(self, kind: Kind, outcome: str) -> None:
+        if self.early:
+            self.early.see(kind, outcome)
 
     async def _draw(self, sampler: Sampler, request: Request, prompt_version: str, send: bool = True) -> Draw:
         draw = await sampler.draw(request, prompt_version, send)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ _PROBLEM = pa.schema([pa.field(table, pa.list_(pa.struct(list(schema)))) for tab
 
 
 class Spool:
-    """A scratch file of numbered results; it is made anew at every run and removed at the end.
+    """A scratch file of numbered results; it is made anew at every run and removed when the tables are written.
 
     It makes the order of the rows independent of the order in which problems finish, in constant memory. A result is an
     Arrow record batch of one row, compressed with zstd.
@@ -62,17 +63,39 @@ class Spool:
         Raises:
             UserError: the file was changed or damaged since.
         """
-        for number, size, payload in self._db.execute("SELECT * FROM results ORDER BY number"):
-            try:
-                batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), _PROBLEM)
-                batch.validate(full=True)
-            except (OSError, pa.ArrowInvalid) as error:
-                raise UserError(
-                    f"{self.path}: the rows of problem {number} were changed since they were written ({error}); run "
-                    "the same command again, which makes this file anew"
-                ) from error
-            yield ProblemRows(number, **batch.to_pylist()[0])
+        return _results(self._db, self.path)
 
-    def __exit__(self, *exc_info: object) -> None:
+    def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
+        """A run that was stopped leaves the file for `finished`."""
         self._db.close()
-        self.path.unlink(missing_ok=True)
+        if exc_type is None:
+            self.path.unlink(missing_ok=True)
+
+
+def finished(path: Path) -> Iterator[ProblemRows]:
+    """The problems that a run has finished so far, or had when it was stopped, by their numbers.
+
+    A run at work is not held up: the file is free between two results.
+
+    Raises:
+        UserError: there is no such file, or it is damaged.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)) as db:
+            yield from _results(db, path)
+    except sqlite3.Error as error:
+        raise UserError(f"{path}: {error}; no run has left its finished problems there") from error
+
+
+def _results(db: sqlite3.Connection, path: Path) -> Iterator[ProblemRows]:
+    for (number,) in db.execute("SELECT number FROM results ORDER BY number").fetchall():
+        size, payload = db.execute("SELECT size, payload FROM results WHERE number = ?", (number,)).fetchone()
+        try:
+            batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), _PROBLEM)
+            batch.validate(full=True)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise UserError(
+                f"{path}: the rows of problem {number} were changed since they were written ({error}); run the same "
+                "command again, which makes this file anew"
+            ) from error
+        yield ProblemRows(number, **batch.to_pylist()[0])

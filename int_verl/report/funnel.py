@@ -92,8 +92,8 @@ def funnel_remarks(stages: list[StageRecord]) -> list[str]:
     """What the counts of the generation stages say beside the bars, a sentence each."""
     counts = {stage.name: stage.counts for stage in stages if stage.name in ("sample", "propose", "guide")}
     try:
-        remarks = [context_length_needed(counts)]
         guide = counts.get("guide", {})
+        remarks = [context_length_needed(counts), *(f"Lost: {loss}." for loss in guide.get("advice", []))]
         if guide.get("rollouts_not_drawn"):
             remarks.append(
                 f"Waves left {guide['rollouts_not_drawn']:,} guided rollouts undrawn and {tokens_saved(guide)}."

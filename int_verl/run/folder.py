@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
@@ -109,12 +110,10 @@ class RunFolder:
                 raise UserError(
                     f"run.dir={self.path}: {error.strerror}; choose a folder that can be written"
                 ) from error
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            if not _taken(file):
                 raise FolderInUseError(
                     f"run.dir={self.path}: another run is using this folder; wait for it or choose another run.dir"
-                ) from None
+                )
             yield
 
     def manifest(self, stage: str) -> Manifest | None:
@@ -154,6 +153,18 @@ class RunFolder:
 def _open_lock(path: Path) -> BinaryIO:
     """The lock's file, which is never written and never a link."""
     return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666), "rb")
+
+
+def _taken(file: BinaryIO) -> bool:
+    """Whether the lock is ours now; tried again, because `int-verl status` holds it for an instant."""
+    for _ in range(3):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
 
 
 def installed_versions() -> dict[str, str]:

@@ -18,6 +18,7 @@ from int_verl.errors import UserError
 from int_verl.progress import StageProgress
 from int_verl.run.folder import Manifest, RunFolder
 from int_verl.run.stage import Stage
+from int_verl.run_files import STATUS
 from int_verl.settings.compose import flatten
 from int_verl.settings.environment import plain
 from int_verl.settings.written import recorded
@@ -152,7 +153,8 @@ class Schedule:
         self.folder.write_manifest(manifest)
         others: set[str] = set()
         try:
-            with StageProgress(self.console, stage.name, stage.total(), stage.counts_events) as progress:
+            status = self.folder / STATUS
+            with StageProgress(self.console, stage.name, stage.total(), stage.counts_events, status) as progress:
                 counts = stage.execute(progress)
             others = self.seal({name: found for name, found in counts.items() if name != stage.name})
             manifest.counts = counts[stage.name]

@@ -26,6 +26,8 @@ from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run_files import CARD, GUIDED_ROLLOUTS, INTERVENTIONS, KEPT, RL_ROWS
 from int_verl.settings.published import public_name, published
 
+_OF_THE_RUN = ("requests", "advice", "lost", "model_allows")
+"Counts that say something of the run and its servers, and nothing of the rows."
 FILES = {
     "sft": (KEPT, "prefix + intervention, to train on: verl's `messages` and the exact tokens"),
     "rl": (RL_ROWS, "all training problems in verl's columns, for RL"),
@@ -78,7 +80,7 @@ def write_release(
             "verify": prompts.verify_version,
         },
         funnel={
-            stage: [_counted(*found) for found in rows.items() if found[0] != "requests"]
+            stage: [_counted(*found) for found in rows.items() if found[0] not in _OF_THE_RUN]
             for stage, rows in counts.items()
         },
         settings={key: json.dumps(value).replace("|", "\\|") for key, value in sorted(published(settings).items())},

@@ -12,7 +12,9 @@ from typing import Any, ClassVar
 
 from int_verl.console import SafeConsole
 from int_verl.files import file_hash
+from int_verl.generate.advice import EarlyWarning, losses, outcomes_of
 from int_verl.generate.dataflow import Generator
+from int_verl.generate.engines.journaled import engines_state
 from int_verl.generate.funnel import funnel_table
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
@@ -95,6 +97,8 @@ class Dataflow:
         counts = self.generate(progress)
         self.release(counts)
         self.console.print(funnel_table(counts))
+        for loss in counts[self.until]["advice"]:
+            self.console.print(f"  lost: {loss}", soft_wrap=True)
         return {stage: counts[stage] for stage in stages_up_to(self.until)}
 
     def generate(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
@@ -118,7 +122,9 @@ class Dataflow:
             if self.proposer is not None and self.until != "sample":
                 engines.append(self.proposer.open(journal))
                 proposer = Sampler(engines[1], self.proposer.model, sameness)
-            generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer)
+            progress.more = lambda: engines_state(engines)
+            early = EarlyWarning(self.settings, progress.warn)
+            generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer, early)
 
             async def draw() -> None:
                 async with contextlib.AsyncExitStack() as opened:
@@ -133,6 +139,11 @@ class Dataflow:
             counts = write_tables(self.folder.path, spool.in_order(), self.until, progress)
         if journal.damaged:
             self.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
+        models = {"propose": (self.proposer or self.policy).model}
+        for stage, of_stage in counts.items():
+            if "context_length_needed" in of_stage:
+                of_stage["model_allows"] = models.get(stage, self.policy.model).allows
+        counts[self.until]["advice"] = [str(loss) for loss in losses(outcomes_of(counts), self.settings)]
         counts[self.until]["requests"] = {
             "drawn": sum(engine.drawn for engine in engines),
             "replayed": sum(engine.replayed for engine in engines),

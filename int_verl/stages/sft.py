@@ -68,8 +68,7 @@ class SFTStage(Stage):
         interventions = pq.read_metadata(self.folder / self.rows).num_rows
         if not interventions:
             raise UserError(
-                f"{self.folder / KEPT}: no intervention was kept, so there is nothing to train on; `int-verl report` "
-                "shows where they were lost; more attempts, proposals or rollouts may help"
+                f"{self.folder / KEPT}: no intervention was kept, so there is nothing to train on; {self._worst_loss()}"
             )
         require_verl()
         counts = {"rows": interventions}
@@ -84,6 +83,12 @@ class SFTStage(Stage):
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
         write_text(self.folder / SFT_MODEL, f"{model.resolve()}\n")
         return {self.name: {"steps": command.expected_step, **counts}}
+
+    def _worst_loss(self) -> str:
+        """Where most was lost, and what would mend it, by the generator's own words."""
+        manifest = self.folder.manifest("guide")
+        advice = manifest.counts.get("advice") if manifest else None
+        return f"most was lost here: {advice[0]}" if advice else "`int-verl report` shows where they were lost"
 
     def plan(self) -> list[str]:
         return [self._launch(self.model.folder_in_plan).shell()]

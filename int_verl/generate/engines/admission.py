@@ -53,6 +53,11 @@ class Admission:
         finally:
             self._leave()
 
+    @property
+    def waiting(self) -> int:
+        """How many wait for a place."""
+        return sum(not admitted.done() for _, _, admitted in self._waiting)
+
     def resize(self, limit: int) -> None:
         """A higher limit lets more in at once; a lower one turns nobody out."""
         self.limit = limit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from int_verl.settings.sampling import Sampling
 
@@ -57,3 +57,12 @@ class Engine(Protocol):
     async def __aexit__(self, *exc_info: object) -> None: ...
 
     async def generate(self, request: Request) -> Completion: ...
+
+
+@runtime_checkable
+class Served(Protocol):
+    """An engine of several servers, which can say how they are."""
+
+    def servers(self) -> list[dict[str, Any]]:
+        """Of each server: url, in_flight, well, and the fault that it had last."""
+        ...

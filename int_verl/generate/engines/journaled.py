@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
 
 from int_verl.errors import EngineError, LostRequestError, RefusedRequestError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
-from int_verl.generate.engines.base import Completion, Engine, Request
+from int_verl.generate.engines.base import Completion, Engine, Request, Served
 from int_verl.generate.journal import Journal, request_key
 from int_verl.settings.engine import EngineSettings
 
@@ -48,6 +51,8 @@ class JournaledEngine:
         "Requests given up, now or in earlier runs."
         self.lost_for_good = 0
         "Those among them that are not tried again."
+        self.last_fault = ""
+        "What last went wrong with a request."
         self._losses_before = journal.losses()
         self._losses: dict[bytes, str] = {}
         self._made = 0
@@ -102,6 +107,27 @@ class JournaledEngine:
         self.drawn_tokens += len(completion.token_ids)
         return completion
 
+    def state(self) -> dict[str, Any]:
+        """What another shell wants to know of it while it draws: requests, servers, the last fault."""
+        return {
+            "requests": {
+                "drawn": self.drawn,
+                "from the journal": self.replayed,
+                "in flight": self._admission.inside,
+                "waiting": self._admission.waiting,
+                "made again": self.repeated,
+                "lost": self.lost,
+            },
+            "tokens": self.drawn_tokens,
+            "servers": self.engine.servers() if isinstance(self.engine, Served) else [],
+            "last_fault": self.last_fault,
+        }
+
+    @property
+    def lost_words(self) -> list[str]:
+        """The engine's words of each request that this run gave up."""
+        return list(self._losses.values())
+
     def _runs(self, key: bytes) -> int:
         """How many earlier runs gave a request up."""
         return self._losses_before.get(key, ("", 0))[1]
@@ -131,9 +157,22 @@ class JournaledEngine:
                     fault = f"failed: {error}" if isinstance(error, TransientEngineError) else timed_out
                     what = f"a request of {len(request.prompt_ids)} prompt tokens (seed {request.seed})"
                     raise _FailedEveryTryError(f"{what} {fault}; tried {tries} times") from error
+                self.last_fault = str(error) or f"a request did not return within {self.settings.timeout} s"
             self.repeated += 1
             longest = min(self.first_wait * 2 ** (tries - 1), _LONGEST_WAIT)
             await asyncio.sleep(longest * random.uniform(0.5, 1.0))
+
+
+def engines_state(engines: Sequence[JournaledEngine]) -> dict[str, Any]:
+    """What another shell wants to know of the engines of a run; `totals` grow."""
+    states = [engine.state() for engine in engines]
+    return {
+        "requests": {name: sum(each["requests"][name] for each in states) for name in states[0]["requests"]},
+        "servers": [server for each in states for server in each["servers"]],
+        "lost": dict(Counter(words for engine in engines for words in engine.lost_words).most_common(5)),
+        "last_fault": next((each["last_fault"] for each in states if each["last_fault"]), ""),
+        "totals": {"tokens": sum(each["tokens"] for each in states)},
+    }
 
 
 class _FailedEveryTryError(EngineError):

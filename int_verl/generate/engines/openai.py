@@ -78,6 +78,12 @@ class OpenAIEngine:
         await self._endpoints.close()
         await self._session.close()
 
+    def servers(self) -> list[dict[str, Any]]:
+        return [
+            {"url": each.url, "in_flight": each.in_flight, "well": each.well, "fault": each.fault}
+            for each in self._endpoints.all
+        ]
+
     async def generate(self, request: Request) -> Completion:
         """Draws one completion.
 
