@@ -18,8 +18,10 @@ _OPTION = re.compile(
 
 def parts(text: str) -> list[str]:
     """The values of at least two labelled parts, in the order of their labels; empty for anything else."""
+    if _PART.match(text) is None:
+        return []
     found = list(_PART.finditer(text))
-    if len(found) < 2 or found[0].start() > 0:
+    if len(found) < 2:
         return []
     labels = [match["label"] for match in found]
     if not any(labels == list(sequence[: len(labels)]) for sequence in _SEQUENCES):

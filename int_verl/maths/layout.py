@@ -39,8 +39,13 @@ _GOES_ON = re.compile(r"\s*(?:[=<>]|\\(?:le|leq|ge|geq|approx|equiv|Rightarrow|i
 
 def without_layout(text: str) -> str:
     """``text`` without fonts, colours, spacing, frames, braces above or below, and environments of lines."""
-    text = _GONE.sub(" ", _SKIP.sub(" ", _DOTTED_DELIMITER.sub("", text)))
-    text = _FULL_STOP.sub("", _THIN.sub(r"\1 ", text))
+    if "left" in text or "right" in text:
+        text = _DOTTED_DELIMITER.sub("", text)
+    if "skip" in text or "kern" in text:
+        text = _SKIP.sub(" ", text)
+    text = _THIN.sub(r"\1 ", _GONE.sub(" ", text))
+    if "square" in text or "qed" in text or "Box" in text or "check" in text:
+        text = _FULL_STOP.sub("", text)
     if "\\begin" in text:
         text = _ONE_CELL.sub(r"\1", _LINES.sub(_joined, text))
     if "brace" in text or "bracket" in text:

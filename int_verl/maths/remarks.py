@@ -32,6 +32,8 @@ def without_remark(text: str) -> str:
 
     What says a rounded value becomes that: ``\\sqrt{2} \\text{ (about 1.41)}`` is ``\\sqrt{2} \\approx 1.41``.
     """
+    if "(" not in text and "text" not in text and "m" not in text and "where" not in text:
+        return text  # no remark begins without one of these
     for remark in _REMARK.finditer(text):
         said = _MARKUP.sub(" ", text[remark.start() :]).strip().rstrip(".")
         if remark.start() == 0 or _DENIES.search(said) or (said.startswith("(") and not _closes_at_end(said)):

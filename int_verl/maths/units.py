@@ -87,6 +87,8 @@ _COMPUTES = re.compile(
     r"tenth|twelfth|hundredth|thousandth|millionth)s?\b"
 )
 """Words that make another number of the one before them."""
+_ENDS_NO_UNIT = frozenset(")]|!%015678")
+_ANY_WORD = re.compile(r"\\(?:text|math|mbox|hbox|rm|operatorname|euro|pounds|yen|\$)|(?<![\\A-Za-z])[A-Za-z]")
 _VOWELS = frozenset("aeiouy")
 _LETTERS = re.compile(r"m/s(?:\^\{?2\}?)?")
 _MOST_WORDS = 12
@@ -130,9 +132,12 @@ def with_letter(text: str) -> tuple[str, Unit] | None:
     return None if found is None else (found[0], _read(found[1]))
 
 
+@lru_cache(maxsize=4096)
 def _split(text: str, *, letters: bool = False) -> tuple[str, str] | None:
     """A value and all of the unit after it, as written."""
     text = text.strip()
+    if text[-1:] in _ENDS_NO_UNIT or _ANY_WORD.search(text) is None:
+        return None
     core, found = text, None
     for _ in range(_MOST_WORDS):
         match = _FACTOR.search(core)
