@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from int_verl.maths import ask_math_verify, two_readings
-from int_verl.maths.answer_items import NO_COMMITMENT, Contradiction, Open, Text
+from int_verl.maths.answer_items import (
+    NO_COMMITMENT,
+    Contradiction,
+    Item,
+    NamedGroup,
+    NotUnderstood,
+    Open,
+    Set,
+    Text,
+    Tuple,
+)
 from int_verl.maths.combinations import with_calls
 from int_verl.maths.domains import domains_differ, with_names_of
 from int_verl.maths.normal_form import spelling
@@ -94,9 +104,8 @@ def inspect(gold: str) -> tuple[str, str]:
             return "unusable", "it is put in question, or goes on"
         if any(isinstance(item, Text) and len(item.text.split()) > _LONG_TEXT_WORDS for item in items):
             return "unusable", "it is prose: nothing but the same words would be right"
-        if same(items, items):
-            return "usable", "engine"
-        return "unusable", "it does not equal itself"
+        if not any(map(_holds_unread, items)):
+            return ("usable", "engine") if same(items, items) else ("unusable", "it does not equal itself")
     except TooLarge as problem:
         return "unusable", f"too large ({problem})"
     except GIVES_UP:
@@ -105,3 +114,13 @@ def inspect(gold: str) -> tuple[str, str]:
     if verdict is None:
         return "unusable", "it cannot be parsed"
     return ("usable", "math-verify") if verdict else ("unusable", "it does not equal itself")
+
+
+def _holds_unread(item: Item) -> bool:
+    """Whether a part of an item was not understood: it has the same text as itself, and may equal nothing else."""
+    match item:
+        case NotUnderstood():
+            return True
+        case Tuple(entries=parts) | NamedGroup(entries=parts) | Set(members=parts):
+            return any(map(_holds_unread, parts))
+    return False
