@@ -100,11 +100,11 @@ def write_report(run_dir: Path) -> Path:
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        remarks=list(dict.fromkeys(folder.remarks)),
+        remarks=[redact(remark) for remark in dict.fromkeys(folder.remarks)],
     )
     path = folder.path / REPORT
     with private():
-        write_text(path, redact(page))
+        write_text(path, page)
     return path
 
 

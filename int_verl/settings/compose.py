@@ -10,7 +10,7 @@ from typing import Any, TypeVar, get_args
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
-from int_verl.redaction import redact
+from int_verl.redaction import NOT_SHOWN, redact
 from int_verl.settings.environment import for_trainer, resolve_all_but_environment, resolved
 from int_verl.settings.secrets import hide_secrets, is_below, leaves
 from int_verl.settings.sections import KINDS, Settings, defaults
@@ -53,7 +53,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
         hide_secrets(config)
     except (HydraException, OmegaConfBaseException) as error:
         where = f"--config {file}: " if file and not overrides else ""
-        raise UserError(redact(where + " ".join(str(error).split()))) from error
+        raise UserError(where + _unquoted(" ".join(str(error).split()), overrides)) from error
     OmegaConf.set_struct(config, True)
     missing = sorted(OmegaConf.missing_keys(config))
     if missing:
@@ -61,6 +61,14 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
     check_complete(config)
     _check_unicode(config)
     return config
+
+
+def _unquoted(message: str, overrides: Sequence[str]) -> str:
+    """Another library's message without what overrides say of settings that may hold secrets."""
+    for key, _, value in (override.partition("=") for override in overrides):
+        if value and is_below(key.lstrip("+~"), MAY_HOLD_SECRETS):
+            message = message.replace(value, NOT_SHOWN)
+    return redact(message)
 
 
 def _check_unicode(config: DictConfig) -> None:

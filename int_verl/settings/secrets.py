@@ -30,7 +30,7 @@ def looks_secret(name: str) -> bool:
     >>> [looks_secret(name) for name in ("judge_key", "HF_TOKEN", "dbPassword", "max_tokens", "tokenizer", "monkey")]
     [True, True, True, False, False, False]
     """
-    return _SECRET.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)) is not None
+    return name != "PWD" and _SECRET.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name)) is not None
 
 
 def leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

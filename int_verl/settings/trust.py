@@ -23,8 +23,8 @@ _KEYS_OF_SERVERS = (
     *("engine.api_key_env", "proposer.engine.api_key_env"),
     *("grader.reward_kwargs.api_key_env", "rl.reward_kwargs.api_key_env"),
 )
-_KEY = re.compile(r"\w*(KEY|TOKEN|PASSWORD|PASSWD|USER|USERNAME)", re.IGNORECASE)
-_PLACE = re.compile(r"(\w*_)?(HOST|HOSTNAME|PORT|ADDR|ADDRESS|NODE|SERVER|BASE_URL)S?\d*", re.IGNORECASE)
+_KEY = re.compile(r"\w*(KEY|TOKEN|PASSWORD|PASSWD)", re.IGNORECASE)
+_PLACE = re.compile(r"(\w*_)?(HOST|HOSTNAME|PORT|ADDR|ADDRESS|NODE|SERVER|BASE_URL|USER|USERNAME)S?\d*", re.IGNORECASE)
 _OF_OTHERS = re.compile(
     r"(AWS|AZURE|GOOGLE|GCP|GCLOUD|GITHUB|GH|GITLAB|CI|HF|HUGGING|HUGGINGFACE|WANDB|NPM|PYPI|TWINE|DOCKER|SSH|GPG|VAULT"
     r"|DB|DATABASE|POSTGRES\w*|PG\w*|MYSQL|REDIS)_|\w*(SECRET|PRIVATE|ACCESS_?KEY|SESSION|SIGNING|ENCRYPTION)",

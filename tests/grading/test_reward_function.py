@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
@@ -251,3 +252,15 @@ def test_a_run_grades_with_it(
     if code == 0:
         outcomes = {row["outcome"] for row in read_rows(tmp_path / "run" / "sample" / "attempts.parquet")}
         assert outcomes == {"incorrect"}  # by the built-in grader some are correct
+
+
+def test_its_arguments_are_on_no_command_line(file: str) -> None:
+    """Everybody on the machine may read those of all processes."""
+    with RewardFunction(file, "odd", {"judge_key": "made-up-by-the-test"}) as function:
+        assert function.grade_response("yes", "1").correct
+        shown = []
+        for line in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(OSError):  # it has ended
+                shown.append(line.read_bytes())
+    assert any(b"int_verl.grading.function_calls" in line for line in shown)
+    assert not any(b"made-up-by-the-test" in line for line in shown)

@@ -32,7 +32,7 @@ def refused(*settings: str) -> str:
 
 @pytest.mark.parametrize(
     "name",
-    ["HOME", "PATH", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "GITHUB_TOKEN", "WANDB_API_KEY", "SSH_AUTH_SOCK", "DB_KEY"],
+    ["HOME", "USER", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "GITHUB_TOKEN", "WANDB_API_KEY", "SSH_AUTH_SOCK", "DB_KEY"],
 )
 @pytest.mark.parametrize("section", ["engine", "proposer.engine", "grader.reward_kwargs", "rl.reward_kwargs"])
 def test_a_variable_that_is_no_servers_key_is_not_sent(
@@ -73,6 +73,11 @@ def test_a_judges_key_comes_from_the_environment() -> None:
     config = compose(None, [*NEEDED, "grader.reward_kwargs.key=${oc.env:AWS_SECRET_ACCESS_KEY}"])
     assert checked(config).grader.reward_kwargs == {"key": "an-aws-secret"}
     assert redact("it says an-aws-secret") == "it says ${oc.env:AWS_SECRET_ACCESS_KEY}"
+
+
+@pytest.mark.parametrize("value", ["made-up{key", "[made-up-key", "'made-up-key"])
+def test_a_slip_of_the_hand_does_not_print_a_key(value: str) -> None:
+    assert "made-up" not in refused(f"grader.reward_kwargs.judge_key={value}")
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:

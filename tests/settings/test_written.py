@@ -27,7 +27,7 @@ def test_names_of_secrets(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["max_tokens", "tokenizer", "monkey", "author", "bypass", "HOME", "skip_tokenizer_init"]
+    "name", ["max_tokens", "tokenizer", "monkey", "author", "bypass", "HOME", "PWD", "skip_tokenizer_init"]
 )
 def test_names_of_other_things(name: str) -> None:
     assert not looks_secret(name)
