@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
+from int_verl.files import check_own_files
 from int_verl.generate.journal import Journal
 from int_verl.generate.problem_rows import ProblemRows
 from int_verl.generate.tables import stages_up_to, write_tables
@@ -94,6 +95,7 @@ def _shard(folder: Path, console: SafeConsole) -> _Shard:
     file = folder / CONFIG
     if not file.is_file():
         raise UserError(f"{folder}: no run folder; merge takes the folders of runs with run.shard")
+    check_own_files(folder)
     config = load_yaml(file)
     text = OmegaConf.select(config, "run.shard")
     if text is None:

@@ -83,6 +83,18 @@ def test_a_link_is_not_uploaded(generated: Path, tmp_path: Path) -> None:
         release_files(tmp_path / "run")
 
 
+def test_a_link_is_not_merged(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A merge opens the shards' journals."""
+    (tmp_path / "shard").mkdir()
+    (tmp_path / "shard/config.yaml").write_text("run: {shard: 0/1}\n")
+    (tmp_path / "victim").write_bytes(b"")  # SQLite would take an empty file for a new database
+    (tmp_path / "shard/journal.sqlite").symlink_to(tmp_path / "victim")
+    code, _, err = call(capsys, "merge", str(tmp_path / "shard"), "--into", str(tmp_path / "run"))
+    assert code == 2
+    assert "shard/journal.sqlite: a link that leads out" in err
+    assert (tmp_path / "victim").read_bytes() == b""
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
