@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from int_verl.grading import Score, extract_answer, holds_several
+from int_verl.grading import Score, as_text, extract_answer, holds_several
 
 
 def _plain(text: Any) -> str:
-    return " ".join(str(text).split()).casefold()
+    return " ".join((as_text(text) or "").split()).casefold()
 
 
 def compute_score(
@@ -35,7 +35,7 @@ def compute_score(
     """
     answer = extract_answer(solution_str, unboxed=unboxed) if isinstance(solution_str, str) else None
     golds = list(ground_truth) if holds_several(ground_truth) else [ground_truth]
-    wanted = {_plain(gold) for gold in golds if gold is not None and _plain(gold)}
+    wanted = set(filter(None, map(_plain, golds)))
     if answer is None:
         verdict = "no_answer"
     elif not wanted:

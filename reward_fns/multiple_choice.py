@@ -13,7 +13,7 @@ import re
 import string
 from typing import Any
 
-from int_verl.grading import Score, extract_answer
+from int_verl.grading import Score, as_text, extract_answer
 
 _MARKUP = re.compile(r"\\(?:text|textbf|mathrm|mathbf|boldsymbol)\s*(?=\{)|[{}$*]")
 _PICK = re.compile(r"\(?\s*([A-Za-z])\s*(?:\)|[.:](?=\s|$)|$)")
@@ -55,7 +55,7 @@ def compute_score(
     choices = [str(choice) for choice in choices] if choices is not None else None
     answer = extract_answer(solution_str, unboxed=unboxed) if isinstance(solution_str, str) else None
     picked = letter(answer, choices) if answer is not None else None
-    wanted = letter(str(ground_truth), choices) if ground_truth is not None else None
+    wanted = letter(as_text(ground_truth) or "", choices)
     if wanted is None:
         verdict = "gold_unparsable"
     elif picked is None:

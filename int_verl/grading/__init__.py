@@ -10,7 +10,7 @@ Importing it imports neither math-verify nor sympy; answers that need them are c
 """
 
 from int_verl.grading.base_grader import VERDICTS, BaseGrader, Grade
-from int_verl.grading.grader import Grader, holds_several, shared_grader
+from int_verl.grading.grader import Grader, as_text, holds_several, shared_grader
 from int_verl.grading.reward_result import Score
 from int_verl.maths.boxes import extract_answer
 from int_verl.maths.decimals import Decimals
@@ -22,6 +22,7 @@ __all__ = [
     "Grade",
     "Grader",
     "Score",
+    "as_text",
     "extract_answer",
     "holds_several",
     "shared_grader",

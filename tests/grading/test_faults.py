@@ -12,7 +12,7 @@ import pytest
 
 from int_verl.grading import VERDICTS, Grader, comparisons
 from int_verl.grading.faults import shown, tell, where
-from int_verl.reward_fns import math_answer, math_answer_format, math_answer_overlong
+from int_verl.reward_fns import exact_match, math_answer, math_answer_format, math_answer_overlong, multiple_choice
 
 
 class Hostile(str):
@@ -51,7 +51,7 @@ def test_any_two_texts_have_a_verdict(grader: Grader, value: Any) -> None:
         for grade in (grader.grade(one, other), grader.grade_response(one, other)):
             assert grade.verdict in VERDICTS
             assert grade.verdict != "error", grade
-    for module in (math_answer, math_answer_format, math_answer_overlong):
+    for module in (exact_match, math_answer, math_answer_format, math_answer_overlong, multiple_choice):
         score = module.compute_score("source", value, value)
         assert score["verdict"] in VERDICTS
     reason = grader.check_gold(value)
