@@ -90,6 +90,8 @@ class Supervised:
 
     def _set_going(self) -> None:
         assert self._process is not None
+        if not hasattr(os, "waitid"):  # macOS
+            return
         with contextlib.suppress(ChildProcessError):
             found = os.waitid(os.P_PID, self._process.pid, os.WSTOPPED | os.WNOHANG)
             if found is not None:

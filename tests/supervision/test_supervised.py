@@ -112,3 +112,20 @@ def test_a_killed_parent_leaves_nothing_even_if_the_supervisor_was_stopped(
     parent.kill()
     parent.wait()
     assert wait_for(lambda: not processes_with(mark))
+
+
+def test_both_killed_in_one_moment_the_command_itself_ends(tmp_path: Path, mark: str) -> None:
+    """No process is left that could end its daemons; docs/security.md says what could."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(tmp_path), str(os.getpid())], cwd=ROOT, stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    assert parent.stdout.readline() == b"up\n"
+    supervisor = supervisor_of(mark)
+    (command,) = (pid for pid in processes_with(mark) if os.getsid(pid) == supervisor != pid)
+    for pid in (parent.pid, supervisor):  # so that neither sees the other's end
+        os.kill(pid, signal.SIGSTOP)
+    os.kill(supervisor, signal.SIGKILL)
+    parent.kill()
+    parent.wait()
+    assert wait_for(lambda: command not in processes_with(mark))
