@@ -101,7 +101,7 @@ def normalise(text: str) -> str:
     if not text.isascii() or not text.isprintable():
         text = _from_unicode(text)
     if "\\\\" in text:
-        text = undoubled(text)
+        text = undoubled(_unwrap(text))
     text = _unwrap(text)
     if "..." in text or "dots" in text:
         text = _REPEATED_DIGITS.sub(_repeating, text)
@@ -179,7 +179,8 @@ def _unwrap(text: str) -> str:
         for left, right in _WRAPPERS:
             if len(text) >= len(left) + len(right) and text.startswith(left) and text.endswith(right):
                 inner = text[len(left) : -len(right)]
-                if left not in inner and right not in inner and not inner.endswith("\\"):
+                is_escaped = (len(inner) - len(inner.rstrip("\\"))) % 2 == 1  # \$ is no end, \\$ is one after a break
+                if left not in inner and right not in inner and not is_escaped:
                     text = inner
         if text == before:
             return text

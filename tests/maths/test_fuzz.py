@@ -18,6 +18,7 @@ from int_verl.grading import VERDICTS, Grader, extract_answer
 from int_verl.maths.normal_form import key, normalise
 from int_verl.maths.quantities import quantity
 from int_verl.maths.quick_comparison import decide
+from int_verl.maths.thorough_comparison import judge_by_engine
 from tests.maths.fuzz import Found, try_pair
 
 LIMIT = 1.0
@@ -156,3 +157,11 @@ def test_the_whole_grammar(random: Random) -> None:
     found = Found()
     try_pair(found, random)
     assert found.faults == {}
+
+
+def test_what_the_fuzz_has_found() -> None:
+    assert normalise(r"$\frac12\\$") == normalise(r"\frac12")
+    assert normalise(r"$5\$") != "5"
+    assert normalise(r"$\displaystyle ]0, 1[$") == "(0, 1)"
+    for damaged in (r"\frac 2.", r"\frac .5 3", r"\floor(1, 2)"):
+        assert judge_by_engine(normalise(damaged), "2") in (None, ("incorrect", "engine"))
