@@ -118,8 +118,7 @@ def _token_counter(model: str) -> Callable[[str], int]:
     from int_verl.generate.chat import ChatCodec
     from int_verl.generate.model import LocalModel
 
-    codec = ChatCodec(LocalModel(model).folder)
-    return lambda text: len(codec.encode(text))
+    return ChatCodec(LocalModel(model).folder).length
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -105,6 +105,7 @@ def _remedies(kind: Kind, settings: GeneratorSettings) -> list[tuple[tuple[str, 
                 f"wrote more than propose.max_content_tokens={settings.propose.max_content_tokens}",
                 "raise that",
             ),
+            (("not_encodable",), "hold characters that model.path has no tokens for", "a prompts.verify that says so"),
             (("duplicate",), "repeated another", "fewer propose.proposals, or a higher propose.sampling.temperature"),
         ]
     return [

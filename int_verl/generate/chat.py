@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError, first_line
 from int_verl.files import read_json
+from int_verl.generate.chat_template import ChatTemplate
+from int_verl.generate.text_tokens import TextTokens
 from int_verl.generate.thinking import opened_in
 
 
@@ -18,12 +21,13 @@ class ChatCodec:
 
     Args:
         path: folder of a model in Hugging Face format.
+        today: the day that the chat template prints, where it prints one; None: the clock's.
 
     Raises:
-        UserError: no model or no chat template there.
+        UserError: no model or no chat template there, or a tokenizer that does not give back what it encodes.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, today: date | None = None) -> None:
         # Read when transformers is imported; it would speak of image processors that no text model has.
         os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
         from transformers import AutoTokenizer
@@ -35,41 +39,45 @@ class ChatCodec:
         if not self.tokenizer.chat_template:
             raise UserError(f"model.path={path}: the tokenizer has no chat template; set one in tokenizer_config.json")
         self.end_ids = frozenset(end_token_ids(path, self.tokenizer.eos_token_id))
-        # transformers' own call and decode take twice the time, most of it in Python and under the interpreter's lock.
-        self._backend: Any = getattr(self.tokenizer, "backend_tokenizer", None)
-        if self._backend is not None:
-            self._backend.no_truncation()
-            self._backend.no_padding()
+        self._tokens = TextTokens(self.tokenizer)
+        self._tokens.check(f"model.path={path}")
+        self._template = ChatTemplate(self.tokenizer, self._tokens, today)
 
     @cached_property
     def opened_thinking(self) -> str:
         """`<think>` if the chat template opens the model's thinking in the prompt, else nothing."""
-        return opened_in(self._apply_template([{"role": "user", "content": "."}]))
+        return opened_in(self._template.opening)
 
     def encode(self, text: str) -> list[int]:
-        if self._backend is not None:
-            return list(self._backend.encode(text, add_special_tokens=False).ids)
-        return list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        """Token ids that continue any response by this text; what looks like a special token in it is text.
+
+        Raises:
+            InexactTextError: the tokenizer has no tokens that give it back as it is.
+        """
+        return self._tokens.exactly(text, self._template.control)
+
+    def length(self, text: str) -> int:
+        """Tokens of a text, about: as the tokenizer encodes it on its own."""
+        return len(self._tokens.as_written(text))
 
     def decode(self, token_ids: Sequence[int]) -> str:
-        if self._backend is not None:
-            return str(self._backend.decode(list(token_ids), skip_special_tokens=False))
-        return str(
-            self.tokenizer.decode(list(token_ids), skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        )
+        return self._tokens.decode(token_ids)
 
     def prompt_ids(self, *contents: str) -> tuple[int, ...]:
-        """Token ids of a chat that alternates user and assistant, ready for the assistant's next turn."""
+        """Token ids of a chat that alternates user and assistant, ready for the assistant's next turn.
+
+        Raises:
+            UserError: the chat template fails, or leaves out what a message says.
+        """
         messages = [
             {"role": "assistant" if i % 2 else "user", "content": content} for i, content in enumerate(contents)
         ]
-        return tuple(self.encode(self._apply_template(messages)))
+        return tuple(self._template.prompt_ids(messages))
 
-    def _apply_template(self, messages: list[dict[str, str]]) -> str:
-        try:
-            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True))
-        except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
-            raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({first_line(error)})") from error
+    def usual_prompt_ids(self, content: str, today: date | None) -> list[int]:
+        """As transformers and verl encode it on that day: special tokens in the content are what they say."""
+        template = ChatTemplate(self.tokenizer, self._tokens, today)
+        return self._tokens.as_written(template.rendered([{"role": "user", "content": content}]))
 
     def without_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """A completion's tokens without the end token, if it closed with one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ class LocalModel:
     "`engine.context_length`; None: what the model allows."
     written: str | None = None
     "The setting as it is written, with variables of the environment by their names."
+    today: date | None = None
+    "What its chat template prints as today's date; None: the clock's day."
 
     @property
     def label(self) -> str:
@@ -84,7 +87,13 @@ class LocalModel:
     def codec(self) -> ChatCodec:
         from int_verl.generate.chat import ChatCodec
 
-        return ChatCodec(self.folder)
+        return ChatCodec(self.folder, self.today)
+
+    @cached_property
+    def prints_date(self) -> bool:
+        """Whether its chat template asks for today's date."""
+        files = (*self.folder.glob("chat_template*"), *self.folder.glob("tokenizer_config.json"))
+        return any(b"strftime_now" in file.read_bytes() for file in files)
 
     @cached_property
     def allows(self) -> int | None:

@@ -21,6 +21,7 @@ from int_verl.generate.problem_rows import ProblemRows, Row
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Draw, Sampler
 from int_verl.generate.seeds import request_seed, share_has
+from int_verl.generate.text_tokens import InexactTextError
 from int_verl.generate.thinking import steps_begin
 from int_verl.grading import BaseGrader
 from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
@@ -245,7 +246,11 @@ class OneProblem:
             return misplaced, intervention, misplaced
         if leaks_answer(intervention.content, self.problem.answer):
             return "leak", intervention, misplaced
-        if len(self.policy.codec.encode(intervention.content)) > settings.max_content_tokens:
+        try:
+            content_ids = self.policy.codec.encode(intervention.content)
+        except InexactTextError:
+            return "not_encodable", intervention, misplaced
+        if len(content_ids) > settings.max_content_tokens:
             return "too_long", intervention, misplaced
         return "proposed", intervention, misplaced
 

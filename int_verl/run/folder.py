@@ -131,6 +131,12 @@ class RunFolder:
     def write_manifest(self, manifest: Manifest) -> None:
         write_text(self.path / manifest.stage / "manifest.json", json.dumps(asdict(manifest), indent=2) + "\n")
 
+    def first_day(self) -> str | None:
+        """The day that chat templates print in this run, if it was started before."""
+        file, sampled = self.path / CONFIG, self.manifest("sample")
+        remembered = value_of(load_yaml(file), "run.date") if file.is_file() else None
+        return remembered or (sampled.inputs.get("date") if sampled else None)
+
     def remember(self, config: DictConfig, identity: tuple[str, ...]) -> None:
         """Write the settings down.
 

@@ -6,6 +6,7 @@ Stages do not see a `Run`: `int_verl.stages.assemble` gives each the parts that 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -64,9 +65,14 @@ class Run:
     """
 
     def __init__(self, config: DictConfig, console: SafeConsole) -> None:
-        self.config, self.console, self.settings = config, console, checked(config)
+        self.console, self.settings = console, checked(config)
         settings = self.settings.run
         self.folder = RunFolder(Path(settings.dir))
+        day = settings.date or self.folder.first_day() or date.today().isoformat()
+        self.today = date.fromisoformat(day)
+        dated = OmegaConf.merge(config, {"run": {"date": day}})
+        assert isinstance(dated, DictConfig)
+        self.config = dated
         shard = None if settings.shard is None else Shard.parse(settings.shard)
         self.problems = ProblemSets(self.settings.problems, shard)
 
@@ -82,7 +88,8 @@ class Run:
     def model(self) -> LocalModel:
         """The base model."""
         settings, written = self.settings, plain(self.config, "model.path")
-        return LocalModel(settings.model.path, longest=settings.engine.context_length, written=written)
+        longest = settings.engine.context_length
+        return LocalModel(settings.model.path, longest=longest, written=written, today=self.today)
 
     @cached_property
     def policy(self) -> Policy:
@@ -104,7 +111,7 @@ class Run:
         if engine.name == "openai":
             engine.check_servers()
         key = "proposer.path"
-        model = LocalModel(settings.path, key, engine.context_length, plain(self.config, key))
+        model = LocalModel(settings.path, key, engine.context_length, plain(self.config, key), self.today)
         return Policy(model, engine, self._max_tokens, self.platform)
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from int_verl.settings.ranges import Count, FolderName, Name, PositiveInt
+from int_verl.settings.ranges import Count, Day, FolderName, Name, PositiveInt
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,9 @@ class RunSettings:
     them."""
     seed: Count = 0
     "Every request of the generator, SFT and RL derive their seeds from it."
+    date: Day | None = None
+    """What a chat template that prints today's date prints, for example 2026-05-01; null: the day on which the run's
+    folder was first started, whenever it goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from int_verl.settings.sections import KINDS
 TEXTS = (
     "run.name",
     "run.shard",
+    "run.date",
     "model.path",
     "problems.train",
     "problems.heldout",

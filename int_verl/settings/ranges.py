@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import date
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -45,7 +46,16 @@ def _server(url: str) -> str:
     return url
 
 
+def _day(text: str) -> str:
+    try:
+        return date.fromisoformat(text).isoformat()
+    except ValueError:
+        raise ValueError("no day such as 2026-05-01") from None
+
+
 Count = Annotated[int, Ge(0)]
+Day = Annotated[str, AfterValidator(_day)]
+"2026-05-01"
 PositiveInt = Annotated[int, Gt(0)]
 Share = Annotated[float, Ge(0), Le(1)]
 PositiveShare = Annotated[float, Gt(0), Le(1)]

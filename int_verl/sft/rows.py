@@ -17,7 +17,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from int_verl.errors import UserError, first_line
+from int_verl.errors import UserError
+from int_verl.generate.chat_template import ChatTemplate
+from int_verl.generate.text_tokens import TextTokens
 
 PARTS = ("prompt_ids", "prefix_ids", "intervention_ids")
 SUFFIX, WEIGHT, MESSAGES = "suffix_ids", "weight", "messages"
@@ -277,18 +279,16 @@ def encode_chat(
     text = answer["content"]
     if not text:
         raise UserError("the assistant's message is empty")
+    tokens = TextTokens(tokenizer)
+    chat_template = ChatTemplate(tokenizer, tokens, variables=template)
     try:
-        prompt = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True, **template)
-    except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
-        raise UserError(f"the model's chat template refuses the messages: {first_line(error)}") from error
-    opened = _THINKING_AT_THE_END.search(prompt)
+        prompt = chat_template.prompt_ids(chat)
+    except UserError as error:
+        raise UserError(f"the model's chat template refuses the messages: {error}") from error
+    opened = _THINKING_AT_THE_END.search(chat_template.opening)
     if opened and text.startswith(opened.group().rstrip()):
         text = text[len(opened.group().rstrip()) :].lstrip("\n")
-    return _encode(tokenizer, prompt), _encode(tokenizer, text)
-
-
-def _encode(tokenizer: Any, text: str) -> list[int]:
-    return list(tokenizer(text, add_special_tokens=False).input_ids)
+    return prompt, tokens.exactly(text, chat_template.control)
 
 
 def model_named_in(file: Path) -> str:

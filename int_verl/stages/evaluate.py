@@ -11,6 +11,8 @@ import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 
 from int_verl.console import SafeConsole
@@ -119,18 +121,28 @@ class EvaluationStage(Stage):
             dumps: RL stage, step of the validation, and the model's name in the rows.
         """
         codec = self.policy.model.codec
+        dumps = list(dumps)
+        days = self._days_printed(self.folder / validation_dump(arm, step) for arm, step, _ in dumps)
         keys: dict[str, tuple[str, str]] = {}
         for problem_set, problems in self.problem_sets().items():
             for problem in problems:
                 # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
-                prompt_ids = list(codec.prompt_ids(self.prompts.solve(problem.problem)))
-                keys[codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
+                for day in days:
+                    prompt_ids = codec.usual_prompt_ids(self.prompts.solve(problem.problem), day)
+                    keys[codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
 
         def is_truncated(response: str) -> bool:
-            return len(codec.encode(response)) >= self.rl.max_response_length - 1
+            return codec.length(response) >= self.rl.max_response_length - 1
 
         for arm, step, model in dumps:
             yield from problem_scores(self.folder / validation_dump(arm, step), model, keys, is_truncated)
+
+    def _days_printed(self, dumps: Iterable[Path]) -> set[date]:
+        """The days that verl's prompts may print: it takes them from the clock, and a validation may pass midnight."""
+        if not self.policy.model.prints_date:
+            return {date.today()}
+        written = {date.fromtimestamp(dump.stat().st_mtime) for dump in dumps if dump.is_file()}
+        return written | {day - timedelta(days=1) for day in written}
 
     def sample_base(self, model: str, progress: StageProgress) -> list[Row]:
         """Scores of the base model, under this name, by samples through the journal as everything else."""

@@ -76,6 +76,11 @@ class Dataflow:
     recorded: Mapping[str, Any] = field(default_factory=dict)
     "Dotted key -> value of all settings that the rows depend on, for the data card."
 
+    def date(self) -> dict[str, str]:
+        """The day that the prompts print, as an input of the stages; nothing where they print none."""
+        printing = [policy.model for policy in (self.policy, self.proposer) if policy and policy.model.prints_date]
+        return {"date": str(printing[0].today)} if printing else {}
+
     def run(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         """From the problems to the tables of every stage up to `until`, and what lies beside them.
 
@@ -185,6 +190,7 @@ class GenerationStage(Stage):
         return {
             "problems": flow.problems.train.digest,
             **flow.policy.model.parts,
+            **flow.date(),
             **({"reward": file_hash(reward)} if reward.is_file() else {}),
         }
 
