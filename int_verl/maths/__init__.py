@@ -8,18 +8,11 @@ An answer goes through these files, in this order:
 3. `quick_comparison`: what two strings tell at once, mostly by the numbers that they are (`quantities`).
 4. `thorough_comparison`: all the rest, which may take long; it asks, one after the other,
 
-<<<<<<< HEAD
    - `read_answer`: from the text to its items (`answer_items` has their kinds), with `brackets` to cut it, `labels`,
      `remarks`, `prose` and `units` for its words, `marks_in_words` for its signs, `minutes` for its angles and times,
      `numerals` for its bases, `congruences`, `domains`, `combinations`, `systems`, `ellipses`, `definitions` for
      left-hand sides, `signs` for what ``\\pm`` stands for, `regions` (`regions_in_words`) and `inequalities` for
      subsets of the line, which are `intervals`;
-=======
-   - `read_answer`: from the text to its items (`answer_items` has their kinds), with `brackets` to cut it, `prose` for
-     its words and units, `marks_in_words` for its signs, `minutes` for its angles and times, `numerals` for its bases,
-     `congruences`, `domains`, `combinations`, `systems`, `ellipses`, `definitions` for left-hand sides, `signs` for
-     what ``\\pm`` stands for, `regions` and `inequalities` for subsets of the line, which are `intervals`;
->>>>>>> f2656c9 (wip)
    - `same_answer`: are two lists of items the same? `same_value`: are two values, equations or inequalities?
      `same_congruence`: are two congruences?
    - `ask_math_verify`: the last resort.
