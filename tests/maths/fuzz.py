@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -51,8 +52,8 @@ def readings(gold: str, answer: str) -> Iterator[tuple[str, Callable[[], Any]]]:
     wanted, given = normalise(gold), normalise(answer)
     for one, other in ((wanted, given), (given, wanted)):
         if one and other:
-            yield "quick comparison", lambda one=one, other=other: decide(one, other)
-            yield "comparison", lambda one=one, other=other: thorough_comparison.judge(one, other)
+            yield "quick comparison", partial(decide, one, other)
+            yield "comparison", partial(thorough_comparison.judge, one, other)
     if wanted:
         yield "inspection", lambda: thorough_comparison.inspect(wanted)
     yield "leak test", lambda: filters._leaks(f"So ${gold}$, {gold} = {answer}. The answer is {gold}.", answer)
@@ -88,8 +89,8 @@ class Found:
 
     def add(self, fault: str, gold: str, answer: str) -> None:
         """Count a fault, and keep its pair if it is the shortest."""
-        times, *pair = self.faults.get(fault, (0, gold, answer))
-        shortest = min(pair, [gold, answer], key=lambda two: len("".join(two)))
+        times, earlier_gold, earlier_answer = self.faults.get(fault, (0, gold, answer))
+        shortest = min((earlier_gold, earlier_answer), (gold, answer), key=lambda pair: len("".join(pair)))
         self.faults[fault] = (times + 1, *shortest)
 
     def read(self, name: str, reading: Callable[[], Any], gold: str, answer: str) -> None:
@@ -131,9 +132,12 @@ def try_pair(found: Found, random: Random) -> None:
         with _counted_if_slow(found, SECONDS):
             found.read(name, reading, gold, answer)
     with _counted_if_slow(found, 5 * SECONDS):
-        found.read(
-            "properties", lambda: [found.add(*broken) for broken in broken_properties(random, gold)], gold, answer
-        )
+        found.read("properties", lambda: _try_properties(found, random, gold), gold, answer)
+
+
+def _try_properties(found: Found, random: Random, gold: str) -> None:
+    for broken in broken_properties(random, gold):
+        found.add(*broken)
 
 
 def main() -> None:
