@@ -14,6 +14,7 @@ from int_verl.generate.engines.ray_head import SAYS
 from int_verl.ray_cluster import loopback_environment
 from int_verl.supervision.supervised import Supervised
 
+_read_by_ray: dict[str, str] | None = None
 _POLL_SECONDS, _LONGEST_LOG = 0.05, 1 << 20
 
 
@@ -26,13 +27,17 @@ class OwnRay:
     """
 
     def __init__(self, arguments: dict[str, Any], nnodes: int = 1) -> None:
-        # Daemons and driver have to agree, and Ray reads both when it is imported.
-        if "ray" not in sys.modules:
-            os.environ.update(loopback_environment(nnodes))
         os.environ.setdefault("RAY_AUTH_MODE", "token")
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `stop`
         argv = [sys.executable, "-m", "int_verl.generate.engines.ray_head", json.dumps(arguments)]
-        self._head = Supervised(argv, self._log, os.environ)
+        switches = _switches(nnodes)
+        self._head = Supervised(argv, self._log, os.environ | switches)
+        if "ray" not in sys.modules:
+            os.environ.update(switches)
+            import ray  # noqa: F401 - it reads the switches
+
+            for name in switches:  # a trainer may want others
+                del os.environ[name]
 
     def connect(self, **arguments: Any) -> None:
         """Waits until it is up and makes this process its driver, with these arguments of `ray.init`.
@@ -66,3 +71,11 @@ class OwnRay:
         """Ends Ray and everything that it started: servers, and what they started."""
         self._head.stop()
         self._log.close()
+
+
+def _switches(nnodes: int) -> dict[str, str]:
+    """What daemons need in their environment to agree with this process, in which Ray reads it once, when imported."""
+    global _read_by_ray
+    if _read_by_ray is None:
+        _read_by_ray = {} if "ray" in sys.modules else loopback_environment(nnodes)
+    return _read_by_ray

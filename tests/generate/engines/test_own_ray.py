@@ -16,11 +16,13 @@ from tests.quickstart_files import ROOT
 from tests.supervision.families import FAMILY, processes_with, wait_for
 
 PARENT = f"""
-import subprocess, sys, time
+import os, subprocess, sys, time
 from int_verl.generate.engines.own_ray import OwnRay
+from int_verl.ray_cluster import LOOPBACK
 
 own = OwnRay({{"num_cpus": 2, "include_dashboard": False}})
 own.connect(logging_level="ERROR", log_to_driver=False)
+assert LOOPBACK not in os.environ, "a trainer may be on several nodes"
 import ray
 
 @ray.remote
