@@ -110,6 +110,8 @@ def with_names_of(gold: str, answer: str) -> str:
     One of them has to say that its name stands for all integers.
     """
     (first, ours), (second, theirs) = _apart(gold), _apart(answer)
+    if not ours and not theirs:
+        return answer
     names = _integers(first, ours, theirs), _integers(second, theirs, ours)
     if not all(len(found) == 1 for found in names) or names[0] == names[1]:
         return answer

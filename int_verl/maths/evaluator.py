@@ -15,6 +15,8 @@ from int_verl.maths.undecided import Undefined, Unsupported
 
 _OPERATIONS = {nodes.Add: plus, nodes.Multiply: times, nodes.Divide: over, nodes.Power: power}
 _FACTORS = {nodes.Negative: Fraction(-1), nodes.Percent: Fraction(1, 100)}
+_MAKE_SMALL = frozenset([nodes.Number, nodes.Divide, nodes.Power, nodes.Call])
+"""What makes tiny fractions of others."""
 _CONSTANTS = {"pi": mp.pi, "e": mp.e, "i": mp.mpc(0, 1)}
 
 
@@ -33,11 +35,14 @@ class Evaluator:
         self.peak = 0
         """About log2 of the largest value on the way that is no fraction."""
         self.span = 0
-        """The largest absolute value of log2 on the way: how far below 1 a difference of two values may begin."""
+        """The largest absolute value of log2 of what is far from 1 on the way: how far below 1 a difference may
+        begin."""
 
     def __call__(self, node: Node) -> Result:
         value = self._value(node)
-        if isinstance(value, tuple):
+        if isinstance(value, tuple) or (
+            type(value) is Fraction and (type(node) not in _MAKE_SMALL or value.denominator == 1)
+        ):
             return value
         size = magnitude(value)
         if abs(size) > self.span:

@@ -69,6 +69,7 @@ _CONNECTIVE = re.compile(
     r"\\(?:text|mathrm|textrm|mbox|textbf|textit)\s*\{\s*[,;]?\s*(?:and|or|or else|and also)\s*[,;]?\s*\}|"
     r"(?<=[\s$,;)}\]])(?<![A-Za-z\\])(?:and|or|OR|AND)(?=[\s$(\[{])|\\(?:lor|vee|land|wedge)(?![A-Za-z])"
 )
+_MAY_SEPARATE = re.compile(r"and|or|AND|OR|\\(?:text|mathrm|mbox|vee|wedge)")
 _TEXT_COMMA = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*([,;:])\s*\}")
 _LISTING_TEXT = re.compile(r"\\(?:text|mathrm|textrm|textbf|mbox)\s*\{([^{}]*(?:,| and | or )[^{}]*)\}")
 _BLANK_TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*\}")
@@ -76,6 +77,8 @@ _BLANK_TEXT = re.compile(r"\\(?:text|mathrm|textrm|mbox)\s*\{\s*\}")
 
 def with_separators(text: str) -> str:
     """``text`` with a semicolon for each "and" and "or" between values, and no text command around a separator."""
+    if not _MAY_SEPARATE.search(text):
+        return text
     if not is_prose(text):
         text = _LISTING_TEXT.sub(r"\1", text)
     return _BLANK_TEXT.sub(" ", _TEXT_COMMA.sub(r" \1 ", _CONNECTIVE.sub(" ; ", text)))

@@ -246,6 +246,7 @@ _OPTION = re.compile(
     re.DOTALL | re.I,
 )
 _CHOICE = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)|[{\s])*\(?[{\s]*([A-J])[}\s]*\)?[}\s]*")
+_OPTIONS = frozenset("ABCDEFGH")
 _TEXT_MARKS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]")
 
 
@@ -263,9 +264,11 @@ def _option(text: str) -> str | None:
 
 def _options(side: tuple[Item, ...]) -> set[str] | None:
     """The letters of an answer like ``ACD``, each once and in their order; None for any other."""
+    if len(side) > 1 or not isinstance(side[0], (items.Value, items.Text)):
+        return None
     text = _TEXT_MARKS.sub("", side[0].text).strip()
     is_list = (
-        len(side) == 1 and 2 <= len(text) <= 6 and set(text) <= set("ABCDEFGH") and sorted(set(text)) == list(text)
+        2 <= len(text) <= 6 and text.isupper() and set(text) <= set("ABCDEFGH") and sorted(set(text)) == list(text)
     )
     return set(text) if is_list else None
 
