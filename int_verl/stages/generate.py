@@ -144,11 +144,7 @@ class Dataflow:
             counts = write_tables(self.folder.path, spool.in_order(), self.until, progress)
         if journal.damaged:
             self.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
-        models = {"propose": (self.proposer or self.policy).model}
-        for stage, of_stage in counts.items():
-            if "context_length_needed" in of_stage:
-                of_stage["model_allows"] = models.get(stage, self.policy.model).allows
-        counts[self.until]["advice"] = [str(loss) for loss in losses(outcomes_of(counts), self.settings)]
+        self.advise(counts)
         counts[self.until]["requests"] = {
             "drawn": sum(engine.drawn for engine in engines),
             "replayed": sum(engine.replayed for engine in engines),
@@ -159,6 +155,14 @@ class Dataflow:
             "seconds": round(time.monotonic() - started, 1),
         }
         return counts
+
+    def advise(self, counts: dict[str, dict[str, Any]]) -> None:
+        """Add to the counts where most was lost, and what the models allow where prompts did not fit."""
+        models = {"propose": (self.proposer or self.policy).model}
+        for stage, of_stage in counts.items():
+            if "context_length_needed" in of_stage:
+                of_stage["model_allows"] = models.get(stage, self.policy.model).allows
+        counts[self.until]["advice"] = [str(loss) for loss in losses(outcomes_of(counts), self.settings)]
 
     def release(self, counts: Mapping[str, dict[str, Any]]) -> None:
         """Write what lies beside the tables of a whole run: RL rows and the data card."""

@@ -81,7 +81,9 @@ def merge(folders: Sequence[Path], into: Path, console: SafeConsole) -> None:
         with StageProgress(console, "merge", len(problems.train), "written") as progress:
             counts = write_tables(folder.path, _in_order(folder, shards, until), until, progress)
         counts[until]["requests"] = _sum([shard.manifest(until).counts.get("requests", {}) for shard in shards])
-        Stages(merged, until).dataflow.release(counts)
+        dataflow = Stages(merged, until).dataflow
+        dataflow.advise(counts)
+        dataflow.release(counts)
         schedule_of(merged, until).seal({stage: counts[stage] for stage in stages_up_to(until)})
 
 

@@ -62,7 +62,9 @@ def take_finished(folder: Path, into: Path, console: SafeConsole) -> tuple[int, 
         write_problems(run.folder / HELDOUT_PROBLEMS, run.problems.heldout)
         with StageProgress(console, "tables", len(rows), "written") as progress:
             counts = write_tables(run.folder.path, rows, until, progress)
-        Stages(run, until).dataflow.release(counts)
+        dataflow = Stages(run, until).dataflow
+        dataflow.advise(counts)
+        dataflow.release(counts)
         schedule_of(run, until).seal({stage: counts[stage] for stage in stages_up_to(until)})
     return len(rows), counts["guide"]["kept"]
 
