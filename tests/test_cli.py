@@ -284,10 +284,20 @@ def test_a_folder_of_another_run_is_refused(
 ) -> None:
     assert call(capsys, "sample", *settings)[0] == 0
     other = tmp_path / "other.jsonl"
-    other.write_text((tmp_path / "train.jsonl").read_text())
+    other.write_text("".join((tmp_path / "train.jsonl").read_text().splitlines(keepends=True)[:-1]))
     code, _, err = call(capsys, "sample", *settings, f"problems.train={other}")
     assert code == 2
     assert "this folder holds a run with problems.train=" in err
+
+
+def test_a_problem_file_may_move(capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path) -> None:
+    assert call(capsys, "sample", *settings)[0] == 0
+    for name in ("train", "heldout"):
+        (tmp_path / f"{name}.jsonl").rename(tmp_path / f"moved_{name}.jsonl")
+    moved = [f"problems.{name}={tmp_path / f'moved_{name}.jsonl'}" for name in ("train", "heldout")]
+    code, out, _ = call(capsys, "sample", *settings, *moved)
+    assert code == 0
+    assert "sample: done in" in out
 
 
 def test_a_manifest_says_what_has_changed() -> None:

@@ -199,9 +199,14 @@ def _why_no_text(value: Any) -> str | None:
 
 def write_problems(path: Path, problems: ProblemSet) -> None:
     """Write a problem set as parquet, unless it is there already."""
-    schema = PROBLEM.with_metadata({_DIGEST: problems.digest})
-    if not path.is_file() or (pq.read_schema(path).metadata or {}).get(_DIGEST) != problems.digest.encode():
-        write_rows(path, schema, (problem.row() for problem in problems))
+    if written_digest(path) != problems.digest:
+        write_rows(path, PROBLEM.with_metadata({_DIGEST: problems.digest}), (problem.row() for problem in problems))
+
+
+def written_digest(path: Path) -> str | None:
+    """The digest of the problem set that `write_problems` wrote; None where there is none."""
+    digest = (pq.read_schema(path).metadata or {}).get(_DIGEST) if path.is_file() else None
+    return digest.decode() if digest else None
 
 
 def read_problems(path: Path) -> Iterator[Problem]:

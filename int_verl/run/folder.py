@@ -7,7 +7,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -24,6 +24,10 @@ from int_verl.settings.environment import value_of
 from int_verl.settings.written import written, written_config
 
 Status = Literal["running", "done", "failed"]
+
+
+_BY_CONTENT = ("problems.train", "problems.heldout")
+"Settings that name a file whose content is among the inputs: it may lie elsewhere now."
 
 
 class FolderInUseError(UserError):
@@ -64,7 +68,7 @@ class Manifest:
         changed = [
             f"{key} {_short(self.settings.get(key))} -> {_short(settings.get(key))}"
             for key in sorted({*self.settings, *settings})
-            if self.settings.get(key) != settings.get(key)
+            if self.settings.get(key) != settings.get(key) and key not in _BY_CONTENT
         ]
         names = sorted({*self.inputs, *inputs})
         changed += [f"{name} has changed" for name in names if self.inputs.get(name) != inputs.get(name)]
@@ -137,8 +141,14 @@ class RunFolder:
         remembered = value_of(load_yaml(file), "run.date") if file.is_file() else None
         return remembered or (sampled.inputs.get("date") if sampled else None)
 
-    def remember(self, config: DictConfig, identity: tuple[str, ...]) -> None:
+    def remember(
+        self, config: DictConfig, identity: tuple[str, ...], is_same: Callable[[str], bool] = lambda _: False
+    ) -> None:
         """Write the settings down.
+
+        Args:
+            identity: keys whose values a folder keeps to.
+            is_same: whether another value of such a key means the same content.
 
         Raises:
             UserError: the folder belongs to a run in which one of the `identity` keys had another value.
@@ -148,7 +158,7 @@ class RunFolder:
             earlier = load_yaml(file)
             for key in identity:
                 before, now = value_of(earlier, key), value_of(config, key)
-                if before != now:
+                if before != now and not is_same(key):
                     raise UserError(
                         redact(f"run.dir={self.path}: this folder holds a run with {key}={before}, now it is {now}; ")
                         + "choose another run.name or run.dir"

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from int_verl.errors import UserError
-from int_verl.problems.sets import Problem, ProblemSet
+from int_verl.problems.sets import Problem, ProblemSet, written_digest
 from int_verl.records import read_rows
 from int_verl.run.shards import Shard
+from int_verl.run_files import HELDOUT_PROBLEMS, TRAIN_PROBLEMS
 from int_verl.settings.inputs import ProblemSettings
 
 T = TypeVar("T")
@@ -48,6 +49,14 @@ class ProblemSets:
     def _open(self, file: str, limit: int | None, need_reference: bool) -> ProblemSet:
         columns = {str(ours): theirs for ours, theirs in self.settings.columns.items()}
         return ProblemSet(file, columns, limit, need_reference)
+
+    def are_those_of(self, folder: Path, key: str) -> bool:
+        """Whether `problems.train` or `problems.heldout` has the problems that a run's folder holds, from wherever."""
+        written, problems = {
+            "problems.train": (TRAIN_PROBLEMS, lambda: self.train),
+            "problems.heldout": (HELDOUT_PROBLEMS, lambda: self.heldout),
+        }[key]
+        return written_digest(folder / written) == problems().digest
 
     @property
     def share_size(self) -> int:

@@ -7,7 +7,7 @@ inputs have changed since. A changed setting reruns the stages that depend on it
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -52,6 +52,7 @@ class Schedule:
         config: the run's settings as composed.
         stages: in order, each after those that it reads from.
         forced: names of those that run again even if they are done.
+        is_same: whether another value of an `IDENTITY` key means what the folder holds.
     """
 
     folder: RunFolder
@@ -59,6 +60,7 @@ class Schedule:
     console: SafeConsole
     stages: tuple[Stage, ...]
     forced: frozenset[str] = frozenset()
+    is_same: Callable[[str], bool] = lambda _: False
 
     def plan(self) -> list[Task]:
         """What `execute` would do, as far as that can be told before the earlier stages have run."""
@@ -81,7 +83,7 @@ class Schedule:
             FolderInUseError: another run is at work in the folder.
         """
         with self.folder.lock():
-            self.folder.remember(self.config, IDENTITY)
+            self.folder.remember(self.config, IDENTITY, self.is_same)
             made: set[str] = set()
             for stage in self.stages:
                 if stage.name in made:

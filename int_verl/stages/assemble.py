@@ -169,7 +169,11 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
     for stage in stages:
         stage.check()
     forced = frozenset(NAMES if target is None else [target]) if force else frozenset[str]()
-    return Schedule(run.folder, run.config, run.console, stages, forced)
+
+    def is_same(key: str) -> bool:
+        return key.startswith("problems.") and run.problems.are_those_of(run.folder.path, key)
+
+    return Schedule(run.folder, run.config, run.console, stages, forced, is_same)
 
 
 def report_of(folder: Path, console: SafeConsole, force: bool = False) -> Schedule:
