@@ -230,9 +230,11 @@ def changed(tree: Node, change: Callable[[Node], Node]) -> Node:
     return done[tree]
 
 
-def of_letters(index: Node) -> Node:
-    """An index, in which ``i`` and ``e`` are letters and no constants."""
-    return replaced(replaced(index, Constant("i"), Variable("i")), Constant("e"), Variable("e"))
+def of_letters(tree: Node, letters: str = "ie") -> Node:
+    """A tree in which these letters, as in an index, are variables and no constants."""
+    if "i" in letters:
+        tree = replaced(tree, Constant("i"), Variable("i"))
+    return replaced(tree, Constant("e"), Variable("e")) if "e" in letters else tree
 
 
 def replaced(tree: Node, old: Leaf, new: Leaf) -> Node:

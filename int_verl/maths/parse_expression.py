@@ -12,7 +12,7 @@ from typing import Literal
 
 from int_verl.maths import nodes
 from int_verl.maths.commands import ACCENTS, MATRICES, NAMES, SPELLINGS, STOPS
-from int_verl.maths.nodes import Node, replaced
+from int_verl.maths.nodes import Node
 from int_verl.maths.size_limits import MAX_NESTING, TooLarge
 from int_verl.maths.tokens import FUNCTIONS, FUNCTIONS_OF_MANY, Token, tokenise
 from int_verl.maths.undecided import Unsupported
@@ -177,7 +177,10 @@ class _Parser:
     def raised(self, base: Node) -> Node:
         """``base`` with its exponent, if one follows."""
         if self.take("^"):
-            base = nodes.Power(base, self.argument(whole_number=True))
+            exponent = self.argument(whole_number=True)
+            if isinstance(base, nodes.Variable) and self.at("_"):
+                base = self.variable(base.name)  # x^2_i
+            base = nodes.Power(base, exponent)
         return self.postfix(base)
 
     def postfix(self, node: Node, operators: Sequence[str] = ("!", "degree", "\\%", "%")) -> Node:
@@ -366,10 +369,7 @@ class _Parser:
         if low is None or high is None:
             raise Unsupported("series without limits")
         body = self.product()
-        if variable in ("i", "e"):
-            # Here that letter is the index and not the constant.
-            body = replaced(body, nodes.Constant("i" if variable == "i" else "e"), nodes.Variable(variable))
-        return nodes.Series(name, variable, low, high, body)
+        return nodes.Series(name, variable, low, high, nodes.of_letters(body, variable))
 
     def matrix(self) -> Node:
         self.expect("{")

@@ -12,16 +12,17 @@ _EXPLAINS = (
 )
 _REMARK = re.compile(
     rf"(?:{_TEXT})?\(\s*(?:{_TEXT})?(?:{_EXPLAINS})(?![A-Za-z])|"
-    rf"[\s,;]*(?:{_TEXT})?\bwhere(?![A-Za-z])|"
+    rf"[\s,;]*(?:{_TEXT})?\b(?:where(?![A-Za-z])|(?:because|since)\s+(?=[^0-9]))|"
     rf"{_TEXT}\(?\s*(?:{_ABOUT}|exactly|i\.e\.|that is|in lowest terms|simplified)(?![A-Za-z])",
     re.IGNORECASE,
 )
+_MAY_BEGIN = re.compile(r"[(m]|text|where|because|since", re.IGNORECASE)
 _SAYS_ABOUT = re.compile(rf"[\s(]*(?:{_TEXT})?[\s(]*(?:{_ABOUT})(?![A-Za-z])", re.IGNORECASE)
 _MARKUP = re.compile(_TEXT + r"|[{}$]")
 _NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*")
 _DENIES = re.compile(
     r"\b(?:or|not|no|nor|wrong|incorrect|false|actually|should|else|otherwise|but|except|maybe|perhaps|instead|rather|"
-    r"impossible|rejected|extraneous|invalid)\b|n't\b|\?",
+    r"impossible|rejected|extraneous|invalid|cannot)\b|n't\b|[?;]",
     re.IGNORECASE,
 )
 _OPEN = re.compile(r"\?[\s)}]*$|(?<=[0-9A-Za-z}\])])\s*(?:\.\.\.|\\ldots)[\s}]*$")
@@ -32,8 +33,8 @@ def without_remark(text: str) -> str:
 
     What says a rounded value becomes that: ``\\sqrt{2} \\text{ (about 1.41)}`` is ``\\sqrt{2} \\approx 1.41``.
     """
-    if "(" not in text and "text" not in text and "m" not in text and "where" not in text:
-        return text  # no remark begins without one of these
+    if not _MAY_BEGIN.search(text):
+        return text
     for remark in _REMARK.finditer(text):
         said = _MARKUP.sub(" ", text[remark.start() :]).strip().rstrip(".")
         if remark.start() == 0 or _DENIES.search(said) or (said.startswith("(") and not _closes_at_end(said)):

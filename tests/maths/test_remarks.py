@@ -15,8 +15,10 @@ SAME = [
     (r"\sqrt2", r"x = \sqrt{2} \approx 1.41"), (r"\frac13", r"\frac13 \approx 33.3\%"), (r"10\pi", r"10\pi \approx 31"), (r"\frac{737}{39}", r"\frac{737}{39}\;\text{(about }18.9\text{ cards)}"),
     (r"\frac13", "0.333..."), (r"\frac16", r"0.1666\ldots"), ("8", "8."), ("8", r"8 \text{ exactly}"), ("1,2,3,\\ldots", "1,2,3,\\ldots"),
     (r"2\sqrt3", r"2\sqrt{3}\text{ cm}\approx 3.46\text{ cm}"), ("8", r"8 \text{ or } 8.0"), ("8", "≈8"),
+    ("8", "8 because every other case was counted twice"), ("8", "The answer is 8 because of symmetry."), ("8", r"8, \text{ since } k>0"), ("x=8", "x=8, since $x>0$"),
 ]  # fmt: skip
 DIFFERENT = [
+    ("8", "9 because 8 is too small"), ("8", "8 because it cannot be 9, or 9"), ("8", "because 8"), ("8", "8 since 9 was wrong"),
     *[("8", answer) for answer in (
         r"8 \approx 11", "8?", "8??", "8 (?)", r"8\ldots", "8...", r"8\cdots", "8, ...", "8 or so", r"8\text{ or so}", "8+", "8-ish", r"8 \ne 9", ">8", r"\ge 8", "at least 8",
         r"\text{at most } 8", "8 or more", "not 8", r"\neq 8", r"8 \text{ is wrong}", r"8\text{ (wrong)}", r"8 \text{ (incorrect)}", r"8 \text{ (or } 9)", r"8 \text{ (or 9)}",

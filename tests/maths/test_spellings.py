@@ -22,6 +22,8 @@ SAME = [
     (r"\lambda_{i}+1", r"1+\lambda_i"),
     ("a_{i+1}-a_i", "-a_{i}+a_{1+i}"),
     ("x_{e}", "x_e"),
+    ("x_i^2", "x^2_i"),
+    (r"\alpha_{n+1}^{2}", r"\alpha^2_{n+1}"),
     # vectors
     (r"\langle 1,2\rangle", "(1,2)"),
     ("(3,4,5)", r"\left\langle 3,4,5\right\rangle"),
