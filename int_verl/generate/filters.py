@@ -11,7 +11,7 @@ answer by the grader's own reader, so that whatever the grader would pay is foun
 - a formula, two sides of a chain or a list equals a tuple, set, interval, equation or whatever else the answer is; or
   every member of a tuple, set or list is stated on its own.
 - it has the words of an answer in words; "yes", "no" and single letters only where they are stated as the answer.
-- it says "the answer is ..." and what follows, read as a whole, is right.
+- it says "the answer is ...", or asserts anything else ("hence ..."), and what follows, read as a whole, is right.
 
 Letting an answer through spoils the data, dropping one proposal does not: what can be read both ways leaks.
 
@@ -98,6 +98,8 @@ def _leaks(content: str, answer: str) -> bool:
     letter = _LETTER_MARKUP.sub("", text)
     if len(letter) == 1 and letter.isalpha():
         leaks = _leaks_letter(mentions, letter)
+    elif not gold.members and same(text, "\\emptyset"):
+        leaks = _NO_SOLUTION.search(content) is not None or _leaks_as_a_whole(mentions, gold)
     elif same(text, "\\infty") or words.startswith("infinit"):
         leaks = _leaks_infinity(mentions)
     elif gold.kind == "number":
@@ -143,6 +145,8 @@ def _is_expression(mentions: Mentions, side: Side, gold: Gold) -> bool:
     """Whether a side, in any spelling, is the answer's expression."""
     if gold.kind != "expression" or side.bracket == "args" or side.letters != gold.letters:
         return False
+    if "!=" in (side.before, side.after):
+        return False
     is_named = len(side.tokens) > 1 or mentions.is_stated(side)
     return is_named and _equals(mentions, mentions.written(side.start, side.end), gold)
 
@@ -154,7 +158,7 @@ def _leaks_as_a_whole(mentions: Mentions, gold: Gold) -> bool:
         equations = [equation for start, end in run for equation in mentions.equations(start, end)]
         if any(_equals(mentions, written, gold) for written in [", ".join(formulas), *formulas, *equations]):
             return True
-    return False
+    return any(_equals(mentions, written, gold) for written in (*mentions.congruences(), *mentions.in_math()))
 
 
 def _is_result(mentions: Mentions, member: Gold) -> bool:
@@ -167,18 +171,30 @@ def _is_result(mentions: Mentions, member: Gold) -> bool:
 
 
 _SAID = re.compile(r"\banswer(?:\s+\w+){0,3}?\s*(?:is|=|:|\*\*)[\s:*]*", re.IGNORECASE)
+_ASSERTED = re.compile(
+    r"\b(?:is|are|be|equals?|gives?|gets?|obtain|namely|exactly|hence|thus|therefore|so|then)\b[\s:,]*|[:：是为為選选]|所以|因此",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"\n|。|[.!?](?=\s+[A-Z]|\s*$)")
-_MAX_SAID = 8
+_MAX_SAID, _MAX_ASSERTED = 8, 12
 
 
 def _leaks_stated(mentions: Mentions, gold: Gold) -> bool:
-    """Whether what a sentence says to be the answer is it, read as a whole."""
+    """Whether what a sentence says to be the answer, or to be so, is it, read as a whole."""
     content = mentions.text
-    for said in islice(_SAID.finditer(content), _MAX_SAID):
-        end = _SENTENCE_END.search(content, said.end())
-        if _equals(mentions, content[said.end() : end.start() if end else len(content)], gold):
+    if any(_equals(mentions, _rest(content, said.end()), gold) for said in islice(_SAID.finditer(content), _MAX_SAID)):
+        return True
+    for said in islice(_ASSERTED.finditer(content), _MAX_ASSERTED):
+        rest = _rest(content, said.end())
+        if _equals(mentions, rest, gold) and not (gold.kind == "number" and form(normalise(rest)) == "computation"):
             return True
     return False
+
+
+def _rest(content: str, start: int) -> str:
+    """Of a sentence, from an offset on."""
+    end = _SENTENCE_END.search(content, start)
+    return content[start : end.start() if end else len(content)]
 
 
 def _leaks_words(content: str, words: list[str]) -> bool:
@@ -195,6 +211,17 @@ def _leaks_words(content: str, words: list[str]) -> bool:
     return re.search(pattern, plain, re.IGNORECASE) is not None
 
 
+_NOT_DOUBTED = "".join(
+    rf"(?<!(?i:{verb}) )"
+    for verb in ("consider", "check", "examine", "exclude", "eliminate", "reject", "unlike", "not")
+)
+_NOT_DENIED = (
+    r"(?![\s$*\"')}\]:,]{0,8}(?i:(?:(?!but\b|and\b)[a-z']+ ){0,4}"
+    r"(?:wrong|false|fail(?:s|ed)?|incorrect|not|cannot|impossible|excluded|eliminated|rejected|ruled out)\b))"
+)
+"What an option is followed by where it is not chosen: its units are wrong."
+
+
 def _leaks_letter(mentions: Mentions, letter: str) -> bool:
     """A choice or a variable: only where it is stated, since letters name everything in mathematics."""
     bare = r"[\s$*\"'({\\]{0,12}(?:text(?:bf)?|mathrm)?[\s{(]{0,6}" + letter + r"(?![A-Za-z0-9_^'])"
@@ -204,7 +231,7 @@ def _leaks_letter(mentions: Mentions, letter: str) -> bool:
         r"(?i:\banswer\b(?: (?:is|must be|should be|choice))?:?)" + bare,
     ]
     if letter.isupper():
-        patterns.append(r"(?i:\b(?:option|choice|alternative)s?\b)(?i:\s+is)?" + bare)
+        patterns.append(_NOT_DOUBTED + r"(?i:\b(?:option|choice|alternative)s?\b)(?i:\s+is)?" + bare + _NOT_DENIED)
     return any(re.search(pattern, mentions.text) for pattern in patterns) or any(
         side.letters == {letter} and len(side.tokens) == 1 and not side.after and mentions.is_stated(side)
         for side in mentions.sides
@@ -213,10 +240,17 @@ def _leaks_letter(mentions: Mentions, letter: str) -> bool:
 
 def _leaks_infinity(mentions: Mentions) -> bool:
     return bool(re.search(r"\binfinite(?:ly many)?\b|\binfinity\b", mentions.text, re.IGNORECASE)) or any(
-        side.tokens[-1].text == r"\infty" and len(side.tokens) <= 2 and side.before == "=" for side in mentions.sides
+        [token.text for token in side.tokens] in ([r"\infty"], ["+", r"\infty"])
+        and side.before != "->"
+        and (mentions.is_stated(side) or _DIVERGES.fullmatch(" ".join(mentions.words_before(side.start, 2))))
+        for side in mentions.sides
     )
 
 
+_DIVERGES = re.compile(r"diverg(?:es?|ing) to")
+_NO_SOLUTION = re.compile(
+    r"\bno (?:[a-z]+ ){0,2}(?:solution|root)s?\b|\bno such [a-z]+ exists?\b|\bempty set\b", re.IGNORECASE
+)
 _LAYOUT = re.compile(r"[\s$]+|\\(?:text[a-z]*|math[a-z]+|mbox)(?![A-Za-z])")
 
 

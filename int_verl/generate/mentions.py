@@ -1,9 +1,9 @@
 """Which numbers of a text are mentions of a value, and which name, count or bound something else.
 
 Not mentions: a label (Step 2, (2), "2." at a line's start, Lemma 2), an operand or parameter named in words (times 9,
-divisible by 2, modulo 7, degree 3), "two-digit", "2-colouring", "two cases", "the two", "one can", a bound of a range
-of indices, a member of an index set or of a list with an ellipsis, an interval's end point, the excluded side of
-an "unequal". Everything else is.
+divisible by 2, modulo 7, degree 3), "two-digit", "2-colouring", "3 by 5", "two cases", "the two", "one can", a bound of
+a range of indices or numbers, a member of an index set or of a list with an ellipsis, an interval's end point, the
+excluded side of an "unequal". Everything else is.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ _LABELS = word_set(
     " exercise table page attempt formula formulas identity inequality relation observation remark"
     " row column round no number# type scenario configuration strategy variant version level index"
 )
+_ORDINAL_SIGNS = frozenset(("第", "제"))
+_ORDINALS = ("番目", "번째")
 _OPERATORS = word_set(r"plus minus times over mod modulo modulus \pmod \bmod \mod \pod")
 _OPERAND_PHRASE = re.compile(
     r"(?:.* )?(?:(?:divid(?:ed|e|ing)|multipl(?:ied|y|ying)|divisible|sides|equation|it|expression|through) by"
@@ -48,6 +50,11 @@ _ASSERTING = word_set(
 _CONDITION = word_set(
     "for when if where with all every any let assume suppose given integer integers whenever as each such"
     " positive natural real number numbers assuming while provided because since"
+)
+_FIRST_OF_RANGE = word_set("0 1 2")
+_CHANGES = word_set(
+    "rises rise rose grows grow grew increases increase increased goes go went drops drop dropped falls fall fell"
+    " decreases decrease decreased changes change changed moves move moved improves improved up down"
 )
 _AFTER_PRONOUN = word_set("of can must has may should that more such")
 _JOINERS = frozenset(("and", "or", "to", "through", "-", "&"))
@@ -123,7 +130,7 @@ class Mentions(Spans):
         at_line_start = first.kind == "num" and (first.line_start or (opened and opening.line_start))
         if at_line_start and after.tight and (closed or after.text in (".", ":")) and self._line_goes_on(end + 1):
             return True
-        if self._names_a_label(start):
+        if self._names_a_label(start) or self.text[after.start :].startswith(_ORDINALS):
             return True
         before = self.at(start - 2)
         is_reference = opened and closed and end - start == 1 and not opening.tight
@@ -136,7 +143,7 @@ class Mentions(Spans):
             while self.at(i).text == "." and self.at(i).tight:
                 i = self.before(i, "(", "#", "$", "text", '"', "{", "[")
             token = self.at(i)
-            if token.kind == "word" and token.text.lower() in _LABELS:
+            if token.text in _ORDINAL_SIGNS or (token.kind == "word" and token.text.lower() in _LABELS):
                 return True
             if token.kind != "comma" and token.text.lower() not in _JOINERS:
                 return False
@@ -171,7 +178,27 @@ class Mentions(Spans):
             following.kind in ("num", "var") or following.text.lower() in ("as", "the", "a", "that")
         ):
             return True
+        if after.text == "$" and following.text == "-":  # $5$-gon
+            return following.tight and self.at(end + 2).tight and self.at(end + 2).kind == "word"
         return after.kind == "word" and after.tight and after.text.startswith(("-", "D"))
+
+    def _is_number(self, index: int) -> bool:
+        return self.at(index).kind == "num"
+
+    def is_measure(self, start: int, end: int) -> bool:
+        """One of the sides of something: 3 by 5."""
+        before, after = self.before(start, "$"), end + (self.at(end).text == "$")
+        if self.at(after).text == "by":
+            return self._is_number(after + 1 + (self.at(after + 1).text == "$"))
+        return self.at(before).text == "by" and self._is_number(self.before(before, "$"))
+
+    def is_last_of_range(self, start: int) -> bool:
+        """The upper end of numbers that are gone through: from 1 to 100; not of a change: rises from 1 to 100."""
+        to = self.before(start, "$")
+        first = self.before(to, "$")
+        if self.at(to).text not in ("to", "through") or self.at(first).text not in _FIRST_OF_RANGE:
+            return False
+        return not _CHANGES.intersection(self.words_before(self.before(first, "$") + 1, 3))
 
     def is_range(self, side: Side) -> bool:
         """A bound, an index set, a list with an ellipsis, an excluded value, a limit point."""
@@ -183,9 +210,12 @@ class Mentions(Spans):
             return True
         if "ellipsis" in (self.at(side.start - 2).kind, self.at(side.end + 1).kind):
             return True
+        if self.is_measure(side.start, side.end) or self.is_last_of_range(side.start):
+            return True
         comma_after = self.at(side.end).kind == "comma"
         if comma_after or self.at(side.start - 1).kind == "comma":
-            if any(t.kind == "ellipsis" for t in self.tokens[max(0, side.start - 6) : side.end + 8]):
+            nearby = self.tokens[max(0, side.start - 6) : side.start] if side.before != "=" else []
+            if any(t.kind == "ellipsis" for t in [*nearby, *self.tokens[side.end : side.end + 8]]):
                 return True
             is_list = (
                 comma_after and self.at(side.end + 1).kind == "num" and self.at(side.end + 2).kind not in ("", "rel")

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
-from int_verl.maths.text_tokens import Token, tokens_of
+from int_verl.maths.text_tokens import Token, math_flags, tokens_of
 
 
 @dataclass(slots=True)
@@ -40,6 +41,8 @@ class Side:
 
 
 MATH_KINDS = frozenset(("num", "var", "cmd", "op", "open", "close"))
+_MODULO = frozenset(("mod", "modulo", r"\mod", r"\pmod", r"\bmod", r"\pod"))
+_CONGRUENT = frozenset(("is", "are", "be", "congruent", "to", "and", "or"))
 _FORMULA_KINDS = MATH_KINDS | {"rel", "comma", "ellipsis"}
 
 
@@ -145,6 +148,29 @@ class Spans:
                 run = []
             run.append(formula)
         yield run
+
+    def in_math(self) -> Iterator[str]:
+        """What stands between each two math delimiters, as a whole."""
+        flags = math_flags(self.text)
+        for (start, _), (end, _) in zip(flags[::2], flags[1::2], strict=True):
+            yield self.text[start:end].lstrip("$").removeprefix("\\(").removeprefix("\\[")
+
+    def congruences(self) -> Iterator[str]:
+        """Each run of formulas with the modulus behind it: "n is congruent to 1 or 3 modulo 8"."""
+        formulas = list(self.formulas())
+        for index, ((_, end), (modulus, last)) in enumerate(pairwise(formulas)):
+            if not any(token.text.lower() in _MODULO for token in self.tokens[end:modulus]):
+                continue
+            first = index
+            while first and self._are_joined(formulas[first - 1][1], formulas[first][0]):
+                first -= 1
+            closed = last < len(self.tokens) and self.tokens[last].kind == "close"
+            yield self.written(formulas[first][0], last + closed)
+
+    def _are_joined(self, end: int, start: int) -> bool:
+        """Whether only commas, "and", "or" and "is congruent to" stand between."""
+        between = self.tokens[end:start]
+        return all(token.kind in ("comma", "sep") or token.text.lower() in _CONGRUENT for token in between)
 
     def equations(self, start: int, end: int) -> Iterator[str]:
         """Each two sides that one of several relation signs of a formula joins."""

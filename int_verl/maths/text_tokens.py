@@ -45,7 +45,8 @@ _LEXEME = re.compile(
       (?=(?P<prose>[^{}]{0,300})\})
     |\\(?:math[a-z]{2,4}|boldsymbol|bm|operatorname\*?)\s?\{(?=(?P<font>[^{}]{0,60})\})
     |(?P<ordinal>[0-9]+(?:st|nd|rd|th)(?![A-Za-z]))
-    |(?P<num>[0-9]{1,3}(?:(?:\{,\}|\\,|\\!|,\\!|[,\ \u2009\u202f\u00a0])[0-9]{3})+(?![0-9])(?:\.[0-9]+)?
+    |(?P<num>[0-9]{0,30}\.[0-9]{0,30}(?:\\(?:overline|bar|dot)\s?(?:\{[0-9]{1,30}\}|[0-9])[0-9]{0,30}){1,3}
+      |[0-9]{1,3}(?:(?:\{,\}|\\,|\\!|,\\!|[,\ \u2009\u202f\u00a0])[0-9]{3})+(?![0-9])(?:\.[0-9]+)?
       |[0-9]+(?:\.[0-9]+)?|\.[0-9]+)
     |(?P<ellipsis>\.\.\.)
     |(?P<rel>-->|==>|<=|>=|!=|:=|==|->|=>|[=<>])
@@ -108,6 +109,7 @@ _UNITS = ("cm", "mm", "km", "kg", "mg", "ml", "mph", "hrs", "min", "sec", "dolla
 _EXCLAMATION = re.compile(r"\s+[A-Z]")
 _POWER_FOLLOWS = re.compile(r"-?[0-9A-Za-z(]")
 _SUBSCRIPT = re.compile(r"\s*(?:\\[A-Za-z]+|[A-Za-z0-9]|\{(?:[^{}]|\{[^{}]{0,40}\}){0,80}\})")
+_QUOTIENT_FOLLOWS = re.compile(r" ?/ ?\(")
 _ARTICLE_FOLLOWS = re.compile(r"\s+[a-z]{2}")
 _WORD_PARTS = re.compile("['\u2019-]")
 _DIGITS = re.compile(r"[0-9]+")
@@ -137,7 +139,7 @@ def _command(command: str) -> tuple[str, str]:
         return "cmd", spelled
 
 
-def _math_flags(text: str) -> list[tuple[int, bool]]:
+def math_flags(text: str) -> list[tuple[int, bool]]:
     """Positions from which the text is, or is no longer, in math mode; a dollar sign before money is neither."""
     flags: list[tuple[int, bool]] = []
     marks = [(m.start(), m.end(), m[0]) for m in _MATH_MARK.finditer(text)]
@@ -163,7 +165,7 @@ class _Lexer:
         self.in_math = False
 
     def run(self) -> list[Token]:
-        text, flags, flag, position = self.text, _math_flags(self.text), 0, 0
+        text, flags, flag, position = self.text, math_flags(self.text), 0, 0
         closing: dict[int, bool | None] = {}
         """Braces that close a text command, with the mode to go back to, or a font (None)."""
         font = -1  # where a font command starts whose argument's first token is still to come
@@ -268,7 +270,8 @@ class _Lexer:
         if len(word) == 1 and not self.in_math:
             is_article = word in "aAI" and not after_number and _ARTICLE_FOLLOWS.match(self.text, end)
             return self.add("word" if is_article else "var", word, start, end)
-        is_product = after_number and word.isalpha() and word not in _UNITS and len(word) <= 2 + (word[-1] != "s")
+        is_short = word.isalpha() and word not in _UNITS and len(word) <= 2 + (word[-1] != "s")
+        is_product = is_short and (after_number or _QUOTIENT_FOLLOWS.match(self.text, end) is not None)
         if self.in_math or is_product or (len(word) == 2 and (is_inside or following in ("^", "_"))):
             for i, letter in enumerate(word):
                 self.add("var", letter, start + i, start + i + 1)

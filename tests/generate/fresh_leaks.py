@@ -1,5 +1,5 @@
-"""A second set of labelled cases for the leak test: (answer, content). Written in one go and measured once; the rules
-were never changed because of it, so that its error counts say what the rules do with texts that they were not made for.
+"""A second set of labelled cases for the leak test: (answer, content). Written in one go and measured once, before the
+rules were changed because of it: 6 of 129 leaks were missed then and 4 of 121 safe contents flagged.
 
 Labels say whether a reader who is shown the content is told the final answer, not what the code says about it.
 """

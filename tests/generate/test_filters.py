@@ -104,7 +104,26 @@ def test_any_mathematics_gets_a_verdict(content: str, answer: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["(a,", "{", "$", "x_{", "\\text{", "2 = ", "Step 1, ", "^", "1,", "(((1)))", "2^", "9", "one ", "no "]
+    "unit",
+    [
+        "(a,",
+        "{",
+        "$",
+        "x_{",
+        "\\text{",
+        "2 = ",
+        "Step 1, ",
+        "^",
+        "1,",
+        "(((1)))",
+        "2^",
+        "9",
+        "one ",
+        "no ",
+        "1 mod 1, ",
+        "is ",
+        "so $1$ ",
+    ],
 )
 def test_time_is_linear_in_hostile_content(unit: str) -> None:
     content = unit * (12_000 // len(unit))
@@ -136,11 +155,11 @@ def test_no_heavy_import() -> None:
 
 
 def test_a_set_that_the_rules_were_not_made_for() -> None:
-    """Its errors as they were when it was measured, once; a change of the rules may only lower them."""
+    """6 missed and 4 flagged when it was measured, once; a change of the rules may only lower that."""
     missed = [case for case in fresh_leaks.LEAKS if not leaks_answer(case[1], case[0])]
     flagged = [case for case in fresh_leaks.SAFE if leaks_answer(case[1], case[0])]
-    assert len(missed) <= 6
-    assert len(flagged) <= 4
+    assert not missed
+    assert not flagged
 
 
 @pytest.mark.parametrize(

@@ -109,3 +109,24 @@ def test_offsets_are_in_order_and_inside_the_text(text: str) -> None:
         assert spans.written(side.start, side.end) in text
     for formula in spans.formulas():
         assert spans.written(*formula)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (r"Every $n \equiv 1 \pmod 4$ works.", [r"n \equiv 1 \pmod 4"]),
+        ("so $n$ is congruent to $0$ or $1$ modulo $4$", ["n$ is congruent to $0$ or $1$ modulo $4"]),
+        ("we have x = 3 (mod 7), and more", ["x = 3 (mod 7)"]),
+        ("work modulo 4 with n odd", []),
+    ],
+)
+def test_congruences(text: str, expected: list[str]) -> None:
+    assert list(Spans(text).congruences()) == expected
+
+
+def test_what_stands_between_delimiters() -> None:
+    assert list(Spans(r"So $x = 1$, \(y\) and \[ z \] cost \$5.").in_math()) == ["x = 1", "y", " z "]
+
+
+def test_a_repeating_decimal_is_a_number() -> None:
+    assert sides(r"so it is $0.1\overline{6}$ or 2.\dot{3}") == [r"0.1\overline{6}", r"2.\dot{3}"]
