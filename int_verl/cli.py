@@ -37,6 +37,7 @@ class _Group(click.Group):
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
         "doctor": ("int_verl.doctor", "doctor"),
+        "import": ("int_verl.commands.import_set", "import_set"),
         "merge": ("int_verl.commands.merge", "merge"),
         "problems": ("int_verl.commands.problems", "problems"),
         "push": ("int_verl.commands.push", "push"),

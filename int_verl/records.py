@@ -65,6 +65,19 @@ ATTEMPT = pa.schema(
     ]
 )
 
+# What a run may be given instead of drawing it (`generate/given.py`): attempts in the order of their indices, and
+# interventions in them. `text` of an intervention: the verification that proposed it, or empty.
+GIVEN_ATTEMPT = pa.schema([pa.field("problem_id", pa.string()), pa.field("text", pa.string())])
+GIVEN_INTERVENTION = pa.schema(
+    [
+        pa.field("problem_id", pa.string()),
+        pa.field("attempt", pa.int32()),
+        pa.field("content", pa.string()),
+        pa.field("location", pa.int32()),
+        pa.field("text", pa.string()),
+    ]
+)
+
 # One row a problem in the two-turn protocol: the model's own solution, written with the reference in view. `status`:
 # written, truncated (used as far as it goes), or why there is none.
 GUIDED_SOLUTION = pa.schema(

@@ -101,7 +101,7 @@ def check(
     console = standard_output()
     tokens = None if model is None else _token_counter(model)
     grader = None if reward is None else lambda: RewardFunction(*path_and_name("--reward", reward))
-    said = dict(map(_pair, columns))
+    said = said_columns(columns)
     with StageProgress(console, "check", lead="rows") as progress:
         report = check_problems(file, columns=said, tokens=tokens, grader=grader, count=progress.count, **rules)
     _show_report(console, report, rules["near"], show)
@@ -119,6 +119,11 @@ def _token_counter(model: str) -> Callable[[str], int]:
     from int_verl.generate.model import LocalModel
 
     return ChatCodec(LocalModel(model).folder).length
+
+
+def said_columns(options: Iterable[str]) -> dict[str, str]:
+    """Ours -> theirs, of options ``--column OURS=THEIRS``."""
+    return dict(map(_pair, options))
 
 
 def _pair(text: str) -> tuple[str, str]:

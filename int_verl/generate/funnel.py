@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
+from int_verl.generate.given import GIVEN
+
 if TYPE_CHECKING:
     from int_verl.generate.problem_rows import ProblemRows
 
@@ -38,9 +40,9 @@ class Funnel:
                 "cut_inside_token": 0,
             },
         }
-        """What the manifests hold: stage -> counts. `context_length_needed` only where a prompt did not fit (with
-        `model_allows`, see `LocalModel.allows`), and only where a request was given up `lost`: the engine's words ->
-        requests."""
+        """What the manifests hold: stage -> counts. Only where there is something of the kind: `given`, the rows taken
+        from a file; `context_length_needed`, where a prompt did not fit (with `model_allows`, see `LocalModel.allows`);
+        `lost`, the engine's words -> requests that were given up."""
         self._tokens_saved = 0.0
 
     def add(self, rows: ProblemRows) -> None:
@@ -48,6 +50,8 @@ class Funnel:
         sample["problems"] += 1
         sample["problems_solved"] += any(row["correct"] for row in rows.attempts)
         sample["attempts"] += len(rows.attempts)
+        if given := sum(row["finish_reason"] == GIVEN for row in rows.attempts):
+            sample["given"] = sample.get("given", 0) + given
         for row in rows.attempts:
             _add_one(sample["outcomes"], row["outcome"])
             _add_one(sample["skipped"], row["skipped"])
@@ -55,6 +59,8 @@ class Funnel:
         for row in rows.guided_solutions:
             _add_one(propose["guided_solutions"], row["status"])
         propose["proposals"] += len(rows.proposals)
+        if given := sum(row["finish_reason"] == GIVEN for row in rows.proposals):
+            propose["given"] = propose.get("given", 0) + given
         for row in rows.proposals:
             _add_one(propose["statuses"], row["status"])
             if row["status"] == "proposed":
@@ -99,6 +105,8 @@ def funnel_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
     sample, propose, guide = counts["sample"], counts.get("propose"), counts.get("guide")
     table.add_row("problems", _number(sample["problems"]), f"solved in an attempt {_number(sample['problems_solved'])}")
     table.add_row("attempts", _number(sample["attempts"]), _listed(sample["outcomes"]))
+    if given := sample.get("given"):
+        table.add_row("  given", _number(given), "their tokens are not the policy's own")
     add_sum("  not asked for", sample["skipped"])
     if sample["asked_with_one_step"]:
         table.add_row("  asked for, of one step", _number(sample["asked_with_one_step"]))
@@ -106,6 +114,8 @@ def funnel_table(counts: Mapping[str, Mapping[str, Any]]) -> Table:
         if propose["guided_solutions"]:
             add_sum("guided solutions", propose["guided_solutions"])
         table.add_row("proposals", _number(propose["proposals"]))
+        if given := propose.get("given"):
+            table.add_row("  given", _number(given))
         add_sum("  rejected", {name: number for name, number in propose["statuses"].items() if name != "proposed"})
         if propose["misplaced_but_kept"]:
             add_sum("  misplaced, but kept", propose["misplaced_but_kept"])

@@ -13,20 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, get_args
 
+from int_verl.generate.acceptance import Acceptance, Verdict
 from int_verl.generate.advice import EarlyWarning, Kind
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
-from int_verl.generate.filters import check_location, leaks_answer
+from int_verl.generate.given import GIVEN, NOTHING, Given
 from int_verl.generate.problem_rows import ProblemRows, Row
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Draw, Sampler
 from int_verl.generate.seeds import request_seed, share_has
-from int_verl.generate.text_tokens import InexactTextError
 from int_verl.generate.thinking import steps_begin
 from int_verl.grading import BaseGrader
-from int_verl.interventions import Intervention, InterventionParseError, parse_intervention
-from int_verl.interventions.parse import is_example
 from int_verl.problems.sets import Problem
+from int_verl.records import PROVENANCE
 from int_verl.settings.generation import Condition, GeneratorSettings, Until
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps, prefix_tokens
@@ -34,6 +33,10 @@ from int_verl.steps import cut_steps, prefix_tokens
 # The second part of `Request.order`: of one problem the deeper stages go first.
 _GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
 _CONDITIONS = get_args(Condition)
+_NOT_ASKED: Row = dict.fromkeys(field.name for field in PROVENANCE) | {"model": GIVEN, "finish_reason": GIVEN}
+
+Proposed = tuple[Row, Candidate | None]
+"""A row of `proposals`, and the candidate if it was accepted."""
 
 
 class Watcher(Protocol):
@@ -58,6 +61,8 @@ class Parts:
     the other."""
     early: EarlyWarning | None = None
     "Told what became of every completion."
+    given: Given = NOTHING
+    "Attempts and interventions that need not be drawn."
 
 
 class OneProblem:
@@ -67,7 +72,9 @@ class OneProblem:
         self.policy, self.proposer = parts.policy, parts.proposer or parts.policy
         self.prompts, self.grader = parts.prompts, parts.grader
         self.settings, self.watcher, self.early = parts.settings, parts.watcher, parts.early
+        self.given = parts.given
         self.problem, self.rows = problem, ProblemRows(number)
+        self.acceptance = Acceptance(self.settings.propose, self.policy.codec, problem.answer)
         self.prompt_ids = self.policy.codec.prompt_ids(self.prompts.solve(problem.problem))
 
     async def solve(self, until: Until) -> ProblemRows:
@@ -84,8 +91,13 @@ class OneProblem:
     # Sample
 
     async def _sample(self) -> list[Attempt]:
-        """Draw and grade the attempts; return those to ask interventions for."""
-        drawn = await asyncio.gather(*map(self._attempt, range(self.settings.sample.attempts)))
+        """Draw or take the attempts and grade them; return those to ask interventions for."""
+        given = self.given.attempts_of(self.problem.id)
+        if given:
+            draws = [self.policy.take(row["text"] or "", self.prompt_ids) for row in given]
+        else:
+            draws = await asyncio.gather(*map(self._draw_attempt, range(self.settings.sample.attempts)))
+        drawn = await asyncio.gather(*map(self._attempt, range(len(draws)), draws))
         solved = any(row["correct"] for row, _ in drawn)
         chosen: list[Attempt] = []
         for row, attempt in drawn:
@@ -96,17 +108,17 @@ class OneProblem:
             self.rows.attempts.append(row)
         return chosen
 
-    async def _attempt(self, index: int) -> tuple[Row, Attempt]:
-        settings = self.settings.sample
-        request = self._request(
-            self.prompt_ids, settings.sampling, ("sample", self.problem.id, index), (_SAMPLE, index)
-        )
-        draw = await self._draw(self.policy, request, self.prompts.solve_version)
+    async def _draw_attempt(self, index: int) -> Draw:
+        sampling, purpose = self.settings.sample.sampling, ("sample", self.problem.id, index)
+        request = self._request(self.prompt_ids, sampling, purpose, (_SAMPLE, index))
+        return await self._draw(self.policy, request, self.prompts.solve_version)
+
+    async def _attempt(self, index: int, draw: Draw) -> tuple[Row, Attempt]:
         outcome, answer = await self._judge(draw)
         self._ended("attempts", outcome)
         self.watcher.count("attempts")
         text = draw.text or ""
-        begin = steps_begin(text, draw.opened_thinking, settings.thinking)
+        begin = steps_begin(text, draw.opened_thinking, self.settings.sample.thinking)
         attempt = Attempt(index, draw.token_ids, cut_steps(text, self.settings.steps.by, begin))
         row = {
             "problem_id": self.problem.id,
@@ -151,15 +163,17 @@ class OneProblem:
     # Propose
 
     async def _propose(self, attempts: Sequence[Attempt]) -> list[Candidate]:
-        """Verify every chosen attempt; return the proposals that parse and pass the filters, duplicates removed."""
-        turns = await self._guided_solution() if self.settings.propose.two_turns else ()
-        drawn = await asyncio.gather(
-            *(
-                self._verify(attempt, turns, index)
+        """Verify every chosen attempt, or take what is given; return the proposals that parse and pass the filters,
+        duplicates removed."""
+        given = self.given.interventions_of(self.problem.id)
+        if given is None:
+            drawn = await self._verifications(attempts)
+        else:
+            drawn = [
+                self._take(attempt, index, row)
                 for attempt in attempts
-                for index in range(self.settings.propose.proposals)
-            )
-        )
+                for index, row in enumerate(given.get(attempt.index, []))
+            ]
         candidates: dict[tuple[str, str], Candidate] = {}
         for row, candidate in drawn:
             if candidate is not None:
@@ -169,6 +183,11 @@ class OneProblem:
             self.watcher.count(row["status"])
             self.rows.proposals.append(row)
         return list(candidates.values())
+
+    async def _verifications(self, attempts: Sequence[Attempt]) -> list[Proposed]:
+        turns = await self._guided_solution() if self.settings.propose.two_turns else ()
+        indices = range(self.settings.propose.proposals)
+        return await asyncio.gather(*(self._verify(attempt, turns, k) for attempt in attempts for k in indices))
 
     async def _guided_solution(self) -> tuple[str, str] | None:
         """The first turn, written once a problem and shared by all its attempts: (user's prompt, model's answer).
@@ -194,9 +213,7 @@ class OneProblem:
         self.rows.guided_solutions.append(row)
         return (content, answer) if answer else None
 
-    async def _verify(
-        self, attempt: Attempt, turns: tuple[str, ...] | None, index: int
-    ) -> tuple[Row, Candidate | None]:
+    async def _verify(self, attempt: Attempt, turns: tuple[str, ...] | None, index: int) -> Proposed:
         """Ask for an intervention; `turns` is None if the first turn came to nothing, and then nothing is asked."""
         prompt_ids: tuple[int, ...] = ()
         content = ""
@@ -209,50 +226,33 @@ class OneProblem:
         purpose = ("propose", self.problem.id, attempt.index, index)
         request = self._request(prompt_ids, self.settings.propose.sampling, purpose, (_VERIFY, attempt.index, index))
         draw = await self._draw(self.proposer, request, self.prompts.verify_version, send=turns is not None)
-        status, intervention, misplaced = self._read(draw, attempt, content)
+        verdict = self.acceptance.of_draw(draw, attempt, content)
         if turns is None:
-            status = "no_guided_solution"
+            verdict = "no_guided_solution", None, ""
+        return self._proposed(attempt, index, draw.text, verdict, draw.provenance)
+
+    def _take(self, attempt: Attempt, index: int, given: Row) -> Proposed:
+        """A given intervention instead of a verification that is asked for."""
+        return self._proposed(attempt, index, given["text"], self.acceptance.of_row(given, attempt), _NOT_ASKED)
+
+    def _proposed(self, attempt: Attempt, index: int, text: str | None, verdict: Verdict, provenance: Row) -> Proposed:
+        status, intervention, misplaced = verdict
         self._ended("proposals", status)
         row = {
             "problem_id": self.problem.id,
             "attempt": attempt.index,
             "proposal": index,
-            "text": draw.text,
+            "text": text,
             "status": status,
             "misplaced": misplaced,
             "content": intervention.content if intervention else None,
             "location": intervention.location if intervention else None,
-            **draw.provenance,
+            **provenance,
         }
         if status != "proposed" or intervention is None:
             return row, None
         prefix = prefix_tokens(self.policy.codec, attempt.token_ids, attempt.steps.start(intervention.location))
         return row, Candidate(attempt, index, intervention, prefix)
-
-    def _read(self, draw: Draw, attempt: Attempt, prompt: str) -> tuple[str, Intervention | None, str]:
-        """What a verification amounts to: `proposed` or the reason why not, and how its location contradicts it."""
-        settings = self.settings.propose
-        answer = draw.answer()
-        if answer is None:
-            return draw.no_answer, None, ""
-        try:
-            intervention = parse_intervention(answer)
-            if is_example(intervention, prompt):
-                raise InterventionParseError("empty_content")
-        except InterventionParseError as error:
-            return "truncated" if draw.cut_off else error.reason, None, ""
-        misplaced = check_location(intervention, len(attempt.steps), answer) or ""
-        if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
-            return misplaced, intervention, misplaced
-        if leaks_answer(intervention.content, self.problem.answer):
-            return "leak", intervention, misplaced
-        try:
-            content_ids = self.policy.codec.encode(intervention.content)
-        except InexactTextError:
-            return "not_encodable", intervention, misplaced
-        if len(content_ids) > settings.max_content_tokens:
-            return "too_long", intervention, misplaced
-        return "proposed", intervention, misplaced
 
     # Guide
 

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from int_verl.errors import LostRequestError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Engine, Request
+from int_verl.generate.given import GIVEN
 from int_verl.generate.model import LocalModel
 from int_verl.generate.problem_rows import Row
 from int_verl.generate.sameness import Sameness
+from int_verl.generate.text_tokens import InexactTextError
 from int_verl.generate.thinking import answer_in
+from int_verl.records import PROVENANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +93,24 @@ class Sampler:
         }
         text = self.codec.decode(token_ids) if completion else None
         return Draw(token_ids, text, self.codec.opened_thinking, provenance)
+
+    def take(self, text: str, prompt_ids: tuple[int, ...]) -> Draw:
+        """A completion that is given as text, in the tokens of this model; one that has none of its own is lost."""
+        token_ids: tuple[int, ...] = ()
+        fault: str | None = None
+        try:
+            token_ids = tuple(self.codec.encode(text))
+        except InexactTextError as error:
+            fault = f"given, but {error}"
+        if self.codec.decode(token_ids) != text:
+            fault = fault or "given, but the tokenizer does not give its text back"
+        provenance = dict.fromkeys(field.name for field in PROVENANCE) | {
+            "model": GIVEN,
+            "prompt_ids": prompt_ids,
+            "token_ids": array("i", token_ids),
+            "prompt_tokens": len(prompt_ids),
+            "completion_tokens": len(token_ids),
+            "finish_reason": GIVEN,
+            "fault": fault,
+        }
+        return Draw(token_ids, None if fault else text, self.codec.opened_thinking, provenance)

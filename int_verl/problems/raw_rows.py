@@ -18,13 +18,17 @@ _LONGEST_FIELD = 1 << 30  # characters; csv stops at 131,072 otherwise
 
 
 def raw_rows(file: str) -> Iterator[dict[str, Any]]:
-    """The rows of a file, or of a data set that `datasets.load_dataset` knows (``name:split``), one at a time.
+    """The rows of a file, or of a data set that `datasets` loads, one at a time.
+
+    Args:
+        file: a .parquet, .jsonl or .csv file, a folder that `datasets.load_dataset` or `load_from_disk` takes, or a
+            name; behind a folder or a name ``:split`` for a split other than train.
 
     Raises:
         UserError: no such file or data set, or a row that cannot be read.
     """
     path = Path(file).expanduser()
-    return file_rows(file) if path.suffix in _READERS or path.exists() else _dataset_rows(file)
+    return file_rows(file) if path.suffix in _READERS or path.is_file() else _dataset_rows(file)
 
 
 def file_rows(file: str) -> Iterator[dict[str, Any]]:
@@ -48,9 +52,15 @@ def _dataset_rows(file: str) -> Iterator[dict[str, Any]]:
     import datasets
 
     name, _, split = file.partition(":")
+    folder = Path(name).expanduser()
+    saved = any((folder / mark).is_file() for mark in ("dataset_dict.json", "state.json"))
     try:
-        rows = datasets.load_dataset(name, split=split or "train")
-    except (OSError, ValueError, RuntimeError) as error:
+        if saved:
+            loaded = datasets.load_from_disk(str(folder))
+            rows = loaded[split or "train"] if isinstance(loaded, datasets.DatasetDict) else loaded
+        else:
+            rows = datasets.load_dataset(str(folder) if folder.is_dir() else name, split=split or "train")
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise UserError(f"{file}: neither a file nor a data set that can be loaded ({first_line(error)})") from error
     yield from rows
 

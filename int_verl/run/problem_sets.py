@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, islice
-from operator import itemgetter
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
@@ -70,11 +69,8 @@ class ProblemSets:
     def unsolved(self, attempts: Path) -> Iterator[Problem]:
         """Training problems that none of the attempts in a table solved."""
         rows = read_rows(attempts, ["problem_id", "correct"])
-        by_problem = groupby(rows, key=itemgetter("problem_id"))  # attempts are in the order of the problems
-        for problem, (problem_id, drawn) in zip(self.train, by_problem, strict=True):
-            assert problem.id == problem_id
-            if not any(row["correct"] for row in drawn):
-                yield problem
+        solved = {row["problem_id"] for row in rows if row["correct"]}
+        return (problem for problem in self.train if problem.id not in solved)
 
     def hard(self, attempts: Path, limit: int) -> list[Problem]:
         """The hard set of the evaluation: the first `limit` unsolved training problems."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from int_verl.settings.ranges import PositiveFloat, PositiveInt, Share
+from int_verl.settings.ranges import Count, Name, PositiveFloat, PositiveInt, Share
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 StepRule = Literal["blank_line", "headings", "sentences"]
@@ -28,12 +28,15 @@ class StepSettings:
 
 @dataclass(frozen=True, slots=True)
 class SampleSettings:
-    attempts: PositiveInt = 4
-    "Attempts a problem, K."
+    attempts: Count = 4
+    "Attempts a problem, K; 0 draws none, with attempts_from."
     thinking: ThinkingRule = field(default="all", kw_only=True)
     """Of an output with <think>...</think>. all: all of it has steps; solution: only what follows, and the thinking
     stands before every prefix but is not trained on."""
     sampling: Sampling = SHARED_SAMPLING
+    attempts_from: Name | None = None
+    """A parquet file of attempts to go on from (columns problem_id, text; `int-verl import` writes it); they are drawn
+    for the problems that it does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +58,15 @@ class ProposeSettings:
     "Longer interventions are rejected."
     after_first_error: Literal["drop", "keep"] = "drop"
     "drop or keep interventions whose location contradicts the verification's own verdicts."
+    interventions_from: Name | None = None
+    """A parquet file of interventions in the attempts of sample.attempts_from (columns problem_id, attempt, content,
+    location, text); for the problems that it has, none are asked for."""
 
 
 @dataclass(frozen=True, slots=True)
 class GuideSettings:
-    rollouts: PositiveInt = 32
-    "Guided rollouts an intervention, K."
+    rollouts: Count = 32
+    "Guided rollouts an intervention, K; 0 draws none, with select.need_success=false."
     sampling: Sampling = SHARED_SAMPLING
     separator: str | None = None
     """Stands between the intervention and the continuation; not trained on. null: what the attempt itself has there, a

@@ -72,6 +72,7 @@ def write_release(
     card = environment.get_template("data_card.md.jinja").render(
         name=folder.path.resolve().name,
         files=[_described(folder, config) for config in FILES],
+        given=counts["sample"].get("given", 0),
         model=public_name(model.label) or "model",
         model_revision=model.revision,
         prompts={

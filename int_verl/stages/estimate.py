@@ -85,6 +85,8 @@ class Known:
     "Table -> mean length of its completions."
     measured: Mapping[str, int] = field(default_factory=dict)
     "Rate -> of how many rows; a rate that is not here is the paper's."
+    given: Mapping[str, int] = field(default_factory=dict)
+    "Table -> rows that a file gives instead: attempts, proposals."
 
 
 def estimate(
@@ -104,10 +106,12 @@ def estimate(
         completion_tokens: the mean length in every stage, if it is given.
     """
     rates, lengths = known.rates, dict(known.tokens)
-    attempts = problems * sample.attempts
+    attempts = known.given.get("attempts", problems * sample.attempts)
     incorrect = attempts * rates.incorrect
     asked_problems = problems * (1 - (1 - rates.incorrect) ** sample.attempts)
     proposals, most_proposals = incorrect * propose.proposals, attempts * propose.proposals
+    if "proposals" in known.given:
+        proposals = most_proposals = known.given["proposals"]
     interventions = proposals * rates.proposed
     rollouts, first = 0.0, 0
     for size in guide.wave_sizes():
@@ -130,7 +134,9 @@ def estimate(
     if controls:
         most = math.ceil(most_proposals * controls)
         lines.append(line("guide", "controls", "guided", interventions * controls, most, guide_tokens))
-    return [line for line in lines if UNTIL.index(line.stage) <= UNTIL.index(until)]
+    not_asked = {*known.given, *(["guided_solutions"] if "proposals" in known.given else [])}
+    wanted = UNTIL[: UNTIL.index(until) + 1]
+    return [line for line in lines if line.stage in wanted and line.table not in not_asked]
 
 
 def known_from(folder: Path) -> Known:
@@ -211,6 +217,8 @@ def assumptions(lines: Sequence[Line], known: Known, settings: EstimateSettings)
         source = f"of {known.measured[name]:,} in this folder" if name in known.measured else "the paper"
         return f"{getattr(known.rates, name):.1%} of the {of} ({source})"
 
+    if not lines:
+        return ["Nothing is asked of a model: everything is given."]
     last = UNTIL.index(lines[-1].stage)
     rates = [rate("incorrect", "attempts incorrect and verified")] if last >= UNTIL.index("propose") else []
     if last >= UNTIL.index("guide"):

@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from int_verl.console import SafeConsole
+from int_verl.errors import UserError
 from int_verl.files import file_hash
 from int_verl.generate.advice import EarlyWarning, losses, outcomes_of
 from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.journaled import engines_state
 from int_verl.generate.funnel import funnel_table
+from int_verl.generate.given import Given
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sameness import Sameness
@@ -26,6 +28,7 @@ from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
+from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
@@ -81,6 +84,10 @@ class Dataflow:
         printing = [policy.model for policy in (self.policy, self.proposer) if policy and policy.model.prints_date]
         return {"date": str(printing[0].today)} if printing else {}
 
+    def given(self) -> Given:
+        """What is taken from files instead of being drawn; raises UserError where a file is not fit."""
+        return Given.open(self.settings.sample.attempts_from, self.settings.propose.interventions_from)
+
     def run(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         """From the problems to the tables of every stage up to `until`, and what lies beside them.
 
@@ -129,7 +136,8 @@ class Dataflow:
                 proposer = Sampler(engines[1], self.proposer.model, sameness)
             progress.more = lambda: engines_state(engines)
             early = EarlyWarning(self.settings, progress.warn)
-            generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer, early)
+            given = self._given_for_these_problems()
+            generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer, early, given)
 
             async def draw() -> None:
                 async with contextlib.AsyncExitStack() as opened:
@@ -164,6 +172,15 @@ class Dataflow:
                 of_stage["model_allows"] = models.get(stage, self.policy.model).allows
         counts[self.until]["advice"] = [str(loss) for loss in losses(outcomes_of(counts), self.settings)]
 
+    def _given_for_these_problems(self) -> Given:
+        given = self.given()
+        ids = [row["id"] for row in read_rows(self.folder / TRAIN_PROBLEMS, ["id"])] if given.attempts else []
+        for rows, what in ((given.attempts, "attempts"), (given.interventions, "interventions")):
+            if rows is not None:
+                number = rows.check_problems(ids)
+                self.console.print(f"{what} of {number:,} of {len(ids):,} problems are given, {rows.name}")
+        return given
+
     def release(self, counts: Mapping[str, dict[str, Any]]) -> None:
         """Write what lies beside the tables of a whole run: RL rows and the data card."""
         if self.until == "guide" and self.problems.shard is None:  # a shard has no rows of all problems
@@ -178,12 +195,17 @@ class Dataflow:
             )
 
 
+def _given_file(name: str, file: str | None) -> dict[str, str]:
+    return {name: file_hash(Path(file).expanduser())} if file else {}
+
+
 class GenerationStage(Stage):
     """A generator stage; executing it makes the tables of every stage up to the last that is wanted."""
 
     name: Until
     counts_events: ClassVar[str | None] = "problems"
     fixed: ClassVar[tuple[str, ...]] = ("weights", "configuration", "tokenizer")
+    indifferent: ClassVar[tuple[str, ...]] = ("sample.attempts_from", "propose.interventions_from")
 
     def __init__(self, dataflow: Dataflow) -> None:
         self.dataflow = dataflow
@@ -196,10 +218,14 @@ class GenerationStage(Stage):
             **flow.policy.model.parts,
             **flow.date(),
             **({"reward": file_hash(reward)} if reward.is_file() else {}),
+            **_given_file("given attempts", flow.settings.sample.attempts_from),
         }
 
     def outputs(self) -> dict[str, str]:
         return {table: file for table, (file, _) in TABLES[self.name].items()}
+
+    def check(self) -> None:
+        self.dataflow.given()
 
     def goes_on(self, counts: Mapping[str, Any]) -> str | None:
         requests = counts.get("requests", {})
@@ -226,7 +252,8 @@ class GenerationStage(Stage):
         by, two_turns = settings.steps.by, settings.propose.two_turns
         show_prompts(console, flow.folder, flow.problems.train, flow.prompts, by, two_turns, self.name)
         gpus = engine.nnodes * engine.gpus_per_node
-        show_estimate(console, flow.folder, flow.problems.share_size, self.name, settings, flow.estimate, gpus)
+        given = flow.given().counts
+        show_estimate(console, flow.folder, flow.problems.share_size, self.name, settings, flow.estimate, gpus, given)
 
 
 class SampleStage(GenerationStage):
@@ -238,8 +265,18 @@ class SampleStage(GenerationStage):
     def inputs(self) -> dict[str, str]:
         return super().inputs() | {"prompts": self.dataflow.prompts.solve_version}
 
+    def check(self) -> None:
+        super().check()
+        settings, shard = self.dataflow.settings.sample, self.dataflow.problems.shard
+        if not settings.attempts and (settings.attempts_from is None or shard is not None):
+            remedy = "name a file of attempts with sample.attempts_from, and generate without run.shard"
+            raise UserError(f"sample.attempts=0: nothing is drawn; {remedy}")
+
     def size(self) -> str:
-        return f"{self.dataflow.problems.share_size} problems x {self.dataflow.settings.sample.attempts} attempts"
+        settings = self.dataflow.settings.sample
+        attempts = f"{self.dataflow.problems.share_size} problems x {settings.attempts} attempts"
+        given = settings.attempts_from
+        return f"{attempts}, drawn for those that have none in {given}" if given else attempts
 
 
 class ProposeStage(GenerationStage):
@@ -254,17 +291,21 @@ class ProposeStage(GenerationStage):
             **super().inputs(),
             "attempts": file_hash(flow.folder / ATTEMPTS),
             **({"proposer": flow.proposer.model.revision} if flow.proposer else {}),
+            **_given_file("given interventions", flow.settings.propose.interventions_from),
             "prompts": flow.prompts.verify_version,
         }
 
     def check(self) -> None:
+        super().check()
         if self.dataflow.proposer is not None:
             _ = self.dataflow.proposer.model.folder_in_plan
 
     def size(self) -> str:
         settings = self.dataflow.settings.propose
         first = ", after a guided solution a problem" if settings.two_turns else ""
-        return f"{settings.proposals} proposals an incorrect attempt{first}"
+        proposals = f"{settings.proposals} proposals an incorrect attempt{first}"
+        given = settings.interventions_from
+        return f"{proposals}, asked for where {given} has none" if given else proposals
 
 
 class GuideStage(GenerationStage):
@@ -277,6 +318,14 @@ class GuideStage(GenerationStage):
         flow = self.dataflow
         proposals = file_hash(flow.folder / PROPOSALS)
         return {**super().inputs(), "proposals": proposals, "prompts": flow.prompts.verify_version}
+
+    def check(self) -> None:
+        super().check()
+        if not self.dataflow.settings.guide.rollouts and self.dataflow.settings.select.need_success:
+            raise UserError(
+                "guide.rollouts=0: no intervention can have a success; set select.need_success=false, too, "
+                "which keeps every intervention"
+            )
 
     def outputs(self) -> dict[str, str]:
         release = {} if self.dataflow.problems.shard else {"rl": RL_ROWS, "card": CARD}

@@ -5,7 +5,8 @@ Nothing here starts an engine or loads a tokenizer: prompts are shown as user me
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +53,10 @@ def show_estimate(
     asked: GeneratorSettings,
     settings: EstimateSettings,
     gpus: int,
+    given: Mapping[str, int],
 ) -> None:
-    """Print what the stages up to `until` will ask for."""
-    known = known_from(folder.path)
+    """Print what the stages up to `until` will ask for; `given`: see `Known`."""
+    known = replace(known_from(folder.path), given=given)
     lines = estimate(problems, until, asked.sample, asked.propose, asked.guide, known, settings.completion_tokens)
     console.print(estimate_table(lines, settings, gpus))
     for sentence in assumptions(lines, known, settings):
