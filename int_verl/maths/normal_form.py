@@ -149,7 +149,7 @@ def _root(match: re.Match[str]) -> str:
     index = {"√": "", "∛": "[3]", "∜": "[4]"}[match.group(1)]
     radicand = match.group(2) or ""
     if radicand[:1] in ("(", "{"):
-        radicand = radicand.strip("(){}")
+        radicand = radicand[1:-1]
     elif not radicand:
         return "\\sqrt" + index
     return f"\\sqrt{index}{{{radicand}}}"

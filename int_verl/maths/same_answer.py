@@ -20,6 +20,7 @@ from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, outsi
 from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
 from int_verl.maths.normal_form import spelling
 from int_verl.maths.numerals import digits
+from int_verl.maths.options import chosen_option, is_letter, option, options
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_congruence import is_residue, is_union, same_congruence
 from int_verl.maths.same_value import names_agree, same_equation, same_inequality, same_value
@@ -35,8 +36,8 @@ def same(gold: tuple[Item, ...], answer: tuple[Item, ...]) -> bool:
     """
     gold, answer = _of_choice(_joined(gold), answer), _of_choice(_joined(answer), gold)
     for letters, listed in ((gold, answer), (answer, gold)):
-        if (options := _options(letters)) is not None and len(listed) == len(options):
-            return {_option(item.text) for item in listed} == options
+        if (chosen := options(letters)) is not None and len(listed) == len(chosen):
+            return {option(item.text) for item in listed} == chosen
     braced = [len(side) == 1 and isinstance(side[0], items.Set) for side in (gold, answer)]
     if braced[0] != braced[1] and _holds_one_set(unbraced(gold if braced[0] else answer)):
         return False
@@ -89,9 +90,7 @@ def _of_choice(side: tuple[Item, ...], other: tuple[Item, ...]) -> tuple[Item, .
         case (items.Choice() as choice,), (items.Choice(),):
             return (items.Text(choice.letter),)
         case (items.Choice() as choice,), _:
-            return (
-                (items.Text(choice.letter),) if len(other) == 1 and _CHOICE.fullmatch(other[0].text) else choice.content
-            )
+            return (items.Text(choice.letter),) if len(other) == 1 and is_letter(other[0].text) else choice.content
     return side
 
 
@@ -185,7 +184,7 @@ def same_item(gold: Item, answer: Item) -> bool:
     """
     if isinstance(gold, items.NO_COMMITMENT) or isinstance(answer, items.NO_COMMITMENT):
         return False
-    chosen = _chosen_option(gold, answer)
+    chosen = chosen_option(gold, answer)
     if chosen is not None:
         return chosen
     match gold, answer:
@@ -239,38 +238,6 @@ def same_item(gold: Item, answer: Item) -> bool:
         case (items.NotUnderstood(), _) | (_, items.NotUnderstood()):
             return _not_understood(gold, answer)
     return False
-
-
-_OPTION = re.compile(
-    r"(?:option|choice)?\s*(?:\(\s*([A-Ja-j])\s*\)\s*[^()+*/^=-]*|([A-Ja-j])\s*[).:](?!\s*[0-9]+\s*$).*|([A-Ja-j]))",
-    re.DOTALL | re.I,
-)
-_CHOICE = re.compile(r"(?:\\(?:text|textbf|mathrm|mathbf)|[{\s])*\(?[{\s]*([A-J])[}\s]*\)?[}\s]*")
-_OPTIONS = frozenset("ABCDEFGH")
-_TEXT_MARKS = re.compile(r"\\(?:text|textbf|mathrm|mathbf)\s*(?=\{)|[{}$]")
-
-
-def _chosen_option(gold: Item, answer: Item) -> bool | None:
-    """For a gold that is one letter of a multiple choice: whether the answer picks it. None: no choice."""
-    wanted, said = _CHOICE.fullmatch(gold.text), _option(answer.text)
-    return None if wanted is None or said is None else said == wanted[1]
-
-
-def _option(text: str) -> str | None:
-    """The letter of a multiple choice that a text picks."""
-    said = _OPTION.fullmatch(_TEXT_MARKS.sub("", text).strip())
-    return None if said is None else (said[1] or said[2] or said[3]).upper()
-
-
-def _options(side: tuple[Item, ...]) -> set[str] | None:
-    """The letters of an answer like ``ACD``, each once and in their order; None for any other."""
-    if len(side) > 1 or not isinstance(side[0], (items.Value, items.Text)):
-        return None
-    text = _TEXT_MARKS.sub("", side[0].text).strip()
-    is_list = (
-        2 <= len(text) <= 6 and text.isupper() and set(text) <= set("ABCDEFGH") and sorted(set(text)) == list(text)
-    )
-    return set(text) if is_list else None
 
 
 def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:

@@ -45,7 +45,9 @@ def grader() -> Iterator[Grader]:
         yield shared
 
 
-@pytest.mark.parametrize("value", ODD, ids=lambda value: shown(value)[:24])
+@pytest.mark.parametrize(
+    "value", ODD, ids=lambda value: f"{type(value).__name__}-{shown(value)[:12]}".partition(" object at ")[0]
+)
 def test_any_two_texts_have_a_verdict(grader: Grader, value: Any) -> None:
     for one, other in ((value, "5"), ("5", value), (value, value), (r"\boxed{x+1}", value)):
         for grade in (grader.grade(one, other), grader.grade_response(one, other)):

@@ -24,6 +24,7 @@ SAME = [
     ("x_{e}", "x_e"),
     ("x_i^2", "x^2_i"),
     (r"\alpha_{n+1}^{2}", r"\alpha^2_{n+1}"),
+    (r"\sqrt{a_{n}}+1", "1+√(a_{n})"),
     # vectors
     (r"\langle 1,2\rangle", "(1,2)"),
     ("(3,4,5)", r"\left\langle 3,4,5\right\rangle"),
