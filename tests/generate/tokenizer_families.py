@@ -23,6 +23,7 @@ _TEXT = [
     "We add the numbers.\n\nThen we count on from three.\n\nSo the answer is \\boxed{7}.",
     "Solve it. What is 3 + 4?\n\n\nIt is \\boxed{8}, say $x^2 - 1$;\n### Step 2: the user is to add: A, B, C.",
     " a\n the count of the numbers, then; 0123456789 abcdefghijklmnopqrstuvwxyz <|>/[]_*=",
+    '<intervention>\n{"content": "Count on.", "location": 2}\n</intervention>',
 ] * 20
 _BYTES = [f"<0x{byte:02X}>" for byte in range(256)]
 
