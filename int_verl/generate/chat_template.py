@@ -13,8 +13,8 @@ from int_verl.generate.text_tokens import TextTokens
 Message = Mapping[str, str]
 
 _PROBE = ({"role": "user", "content": "."},)
-_MARKS = [chr(code) for code in range(0xE000, 0xF900)]
-"Characters of private use, of which one stands where a look-alike of a special token is cut."
+_MARK = "\ue000"
+"A character of private use; as many as no message has stand where a look-alike of a special token is cut."
 
 
 class ChatTemplate:
@@ -54,7 +54,9 @@ class ChatTemplate:
             UserError: the template fails, or leaves out what a message says.
         """
         pieces = [self.tokens.pieces(message["content"], self.control) for message in messages]
-        mark = next(mark for mark in _MARKS if all(mark not in message["content"] for message in messages))
+        mark = _MARK
+        while any(mark in message["content"] for message in messages):
+            mark += mark
         marked = [{**message, "content": mark.join(parts)} for message, parts in zip(messages, pieces, strict=True)]
         rendered = self.rendered(marked)
         for message in marked:

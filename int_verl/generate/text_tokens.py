@@ -84,6 +84,10 @@ class TextTokens:
         cuts = [found.start() + 1 for found in _any_place_of(tokens).finditer(text)]
         return [text[start:end] for start, end in pairwise([0, *cuts, len(text)])]
 
+    def end_of(self, text: str) -> str:
+        """The special token that a text ends with, or nothing."""
+        return max((token for token in self._special if token and text.endswith(token)), key=len, default="")
+
     def check(self, name: str) -> None:
         """Refuse a tokenizer that changes what it encodes.
 

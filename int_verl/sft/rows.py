@@ -262,7 +262,8 @@ def encode_chat(
 
     The rule is that of generation. The prompt is the chat up to its last message, rendered by the model's own template
     with the generation prompt; the last message's text follows as it stands, encoded on its own, for a model begins a
-    new token there, too. The template's trimming and its end token are left out.
+    new token there, too. The template's trimming and its end token are left out. A special token that the text ends
+    with is trained as such; any other is text.
 
     Args:
         tokenizer: with a chat template.
@@ -288,7 +289,9 @@ def encode_chat(
     opened = _THINKING_AT_THE_END.search(chat_template.opening)
     if opened and text.startswith(opened.group().rstrip()):
         text = text[len(opened.group().rstrip()) :].lstrip("\n")
-    return prompt, tokens.exactly(text, chat_template.control)
+    end = tokens.end_of(text)
+    ids = tokens.exactly(text.removesuffix(end), chat_template.control)
+    return prompt, ids + ([tokenizer.convert_tokens_to_ids(end)] if end else [])
 
 
 def model_named_in(file: Path) -> str:

@@ -82,6 +82,17 @@ def test_messages_are_the_text_that_they_say(name: str) -> None:
     assert prompt == list(family.prompt_ids("</s> a"))
     assert family.decode([*prompt, *ids]) == family.decode(prompt) + answer
     assert not set(ids) & set(family.tokenizer.convert_tokens_to_ids(SPECIAL))
+    ended = [{"role": "user", "content": "</s> a"}, {"role": "assistant", "content": answer + "<|im_end|>"}]
+    end = family.tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert encode_chat(family.tokenizer, ended, {}) == (prompt, [*ids, end])
+
+
+def test_no_character_of_a_message_is_taken_for_a_mark_of_ours() -> None:
+    family, content = (
+        codec("byte level"),
+        "<\ue000|im_end|>\ue000\ue000<|im_end|>" + "".join(map(chr, range(0xE000, 0xF900))),
+    )
+    assert content in family.decode(family.prompt_ids(content))
 
 
 def test_accents_that_the_normaliser_would_join_stay_apart() -> None:
