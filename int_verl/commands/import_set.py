@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from int_verl.commands.problems import said_columns
 from int_verl.errors import UserError
 
 
@@ -39,6 +38,7 @@ def import_set(name: str, data: str | None, into: Path, columns: tuple[str, ...]
     from int_verl.console import marked, standard_output
     from int_verl.grading import Grader
     from int_verl.problems.check import GRADER_TIMEOUT
+    from int_verl.problems.columns import said_columns
     from int_verl.problems.import_set import MANIFEST
     from int_verl.problems.import_set import import_set as write
     from int_verl.problems.published import SETS, PublishedRows

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from int_verl.commands.curate import curate
 from int_verl.errors import UserError
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ def check(
     from int_verl.grading.function_calls import path_and_name
     from int_verl.grading.reward_function import RewardFunction
     from int_verl.problems.check import check_problems, write_clean
+    from int_verl.problems.columns import said_columns
     from int_verl.progress import StageProgress
 
     if rules["answer_after"] == "":
@@ -119,18 +121,6 @@ def _token_counter(model: str) -> Callable[[str], int]:
     from int_verl.generate.model import LocalModel
 
     return ChatCodec(LocalModel(model).folder).length
-
-
-def said_columns(options: Iterable[str]) -> dict[str, str]:
-    """Ours -> theirs, of options ``--column OURS=THEIRS``."""
-    return dict(map(_pair, options))
-
-
-def _pair(text: str) -> tuple[str, str]:
-    ours, equals, theirs = text.partition("=")
-    if not equals:
-        raise UserError(f"--column {text}: write OURS=THEIRS, for example answer=final_answer")
-    return ours, theirs
 
 
 def _why(report: Report) -> str:
@@ -287,3 +277,6 @@ def _show_pass_rates(console: SafeConsole, tallies: dict[str, Tally], truncated:
         say(f"pass@{k} {value:.2%} (unbiased, mean over problems)")
     below = f"{wilson(0, fewest)['high']:.1%} (95 %, Wilson)"
     say(f"With no success in {fewest} attempts, the fewest of a problem, the pass rate lies below {below}")
+
+
+problems.add_command(curate)

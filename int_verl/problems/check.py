@@ -143,7 +143,7 @@ def check_problems(
     problems = _ProblemIndex()
     measures: dict[str, Callable[[str], int]] = {"characters": len} | ({"tokens": tokens} if tokens else {})
     lengths: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, faults, problem in _checked_rows(file, found, report.use):
+    for number, faults, problem in checked_rows(file, found, report.use):
         report.rows = number
         count("rows")
         report.faults["missing"] += faults
@@ -162,7 +162,7 @@ def check_problems(
     if against is not None:
         report.against = against
         evaluation = _ProblemIndex()
-        for number, _, problem in _checked_rows(against, locate_columns(against), "heldout"):
+        for number, _, problem in checked_rows(against, locate_columns(against), "heldout"):
             if problem is not None:
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
@@ -202,13 +202,13 @@ def write_clean(report: Report, target: Path) -> int:
         raise UserError(f"{report.file}: no row is left to write to {target}; mend the faults that are listed")
     rows = (
         problem.row()
-        for number, _, problem in _checked_rows(report.file, report.columns, report.use)
+        for number, _, problem in checked_rows(report.file, report.columns, report.use)
         if problem is not None and number not in left_out
     )
     return write_rows(target, PROBLEM, rows)
 
 
-def _checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, list[Fault], Problem | None]]:
+def checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, list[Fault], Problem | None]]:
     """Each row's number from 1, what is wrong with it, and the problem if nothing is."""
     ours = {name: name for name in PROBLEM.names}
     required = ["problem", "answer", *(["reference_solution"] if use == "train" else [])]

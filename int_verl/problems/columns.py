@@ -102,6 +102,17 @@ def find_columns(
     return Columns(mapping, answer_after, tuple(guessed))
 
 
+def said_columns(options: Iterable[str]) -> dict[str, str]:
+    """Ours -> theirs, of options ``--column OURS=THEIRS``; a UserError for one that is no such pair."""
+    pairs = {}
+    for option in options:
+        ours, equals, theirs = option.partition("=")
+        if not equals:
+            raise UserError(f"--column {option}: write OURS=THEIRS, for example answer=final_answer")
+        pairs[ours] = theirs
+    return pairs
+
+
 def column_of(ours: str, names: Iterable[str]) -> str | None:
     """The likeliest of a file's columns for one of ours, or None."""
     plain = {_plain(name): name for name in reversed(list(names))}

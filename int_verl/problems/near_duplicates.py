@@ -5,7 +5,8 @@ lower-cased, punctuation is no word, and two texts overlap where they share 13 w
 phrases of that length, so every pair comes with the share of the shorter problem's 13-grams that the other also has. A
 problem of fewer than 13 words has none and is compared as a whole, case and blanks aside.
 
-All 13-grams lie as 64-bit hashes in one sorted array: about 40 bytes a word of the problem set.
+Grams may be shorter, and of texts without the names of their variables (`names`). All of
+them lie as 64-bit hashes in one sorted array: about 40 bytes a word of the problem set.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+
+from int_verl.problems.names import Names, without_names
 
 WORDS = 13
 _COMMON = 10  # of a 13-gram in more problems than this, pairs are formed with the first so many only
@@ -43,22 +46,39 @@ class Pair:
 
 
 class Grams:
-    """The distinct 13-grams of texts; a text's position is its turn in `add`."""
+    """The distinct 13-grams of texts; a text's position is its turn in `add`.
 
-    def __init__(self) -> None:
+    Args:
+        words: in a gram, at most 13.
+        names: what stands for the names of variables; None: they stay. A text that is compared as a whole has them
+            numbered.
+    """
+
+    def __init__(self, words: int = WORDS, names: Names | None = None) -> None:
+        self._size, self._names = words, names
         self._words: dict[str, int] = {}
         self._hashes: list[Hashes] = []
 
     def add(self, text: str) -> None:
-        self._hashes.append(_hashes(text, self._words))
+        words, whole = text, text
+        if self._names is not None:
+            words, whole = without_names(text, self._names), without_names(text, "numbered")
+        self._hashes.append(_hashes(words, whole, self._size, self._words))
 
-    def pairs(self, others: Grams | None = None) -> list[Pair]:
-        """All pairs of a text here and one of `others` (default: an earlier one here) that share a 13-gram, those
-        that share most first."""
+    def pairs(self, others: Grams | None = None, rare: int | None = None) -> list[Pair]:
+        """All pairs of a text here and one of `others` (default: an earlier one here) that share a gram, those
+        that share most first.
+
+        Args:
+            rare: grams of more than so many of the others do not count.
+        """
         values, owners, counts = self._sorted()
         other_values, other_owners, other_counts = others._sorted() if others else (values, owners, counts)
         start = np.searchsorted(other_values, values, side="left")
-        found = np.minimum(np.searchsorted(other_values, values, side="right") - start, _COMMON)
+        found = np.searchsorted(other_values, values, side="right") - start
+        if rare is not None:
+            found[found > rare] = 0
+        found = np.minimum(found, _COMMON)
         if others is None:
             found[found == 1] = 0  # it meets nobody but itself
         first = np.repeat(owners, found)
@@ -82,15 +102,15 @@ class Grams:
         return values[order], owners[order], counts
 
 
-def _hashes(text: str, known: dict[str, int]) -> Hashes:
-    """Hashes of the distinct 13-grams of a text, or of the whole of a shorter one."""
+def _hashes(text: str, whole: str, size: int, known: dict[str, int]) -> Hashes:
+    """Hashes of the distinct grams of a text, or of the `whole` of a shorter one."""
     words = _WORD.findall(text.lower())
-    if len(words) < WORDS:
-        return np.array([_hash("".join(text.lower().split()))], dtype=np.uint64)
+    if len(words) < size:
+        return np.array([_hash("".join(whole.lower().split()))], dtype=np.uint64)
     for word in set(words) - known.keys():
         known[word] = _hash(word)
     values = np.array([known[word] for word in words], dtype=np.uint64)
-    return np.unique(sliding_window_view(values, WORDS) @ _WEIGHTS)
+    return np.unique(sliding_window_view(values, size) @ _WEIGHTS[:size])
 
 
 def _hash(text: str) -> int:
