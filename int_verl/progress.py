@@ -87,7 +87,7 @@ class StageProgress:
             "position": self.position,
             "total": self.total,
             "note": self._note,
-            "counts": {what: number for what, number in self.counts.items() if what != self.lead},
+            "counts": {what: number for what, number in dict(self.counts).items() if what != self.lead},
             **more,
             "totals": {"positions": self.position, **more.get("totals", {})},
         }

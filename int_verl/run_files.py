@@ -12,6 +12,8 @@ LOCK = ".lock"
 REPORT = "report.html"
 STATUS = "status.json"
 "What the stage at work says of itself."
+GENERATOR_METRICS = "metrics"
+"What verl's trackers leave of the generator."
 SPOOL = "rows.spool"
 "Rows of finished problems, until they can be written in the order of the problems."
 

@@ -136,19 +136,18 @@ class EarlyWarning:
 
     settings: GeneratorSettings
     say: Callable[[str], None]
-    _seen: dict[Kind, Counter[str]] = field(default_factory=dict)
+    seen: dict[Kind, Counter[str]] = field(default_factory=dict)
+    "Kind of completion -> outcome or status -> how many, from the first to the last."
     _number: int = 0
 
     def see(self, kind: Kind, outcome: str) -> None:
         """A completion of a kind has come to this."""
-        if self._number >= _EARLY:
-            return
         self._number += 1
-        self._seen.setdefault(kind, Counter())[outcome] += 1
+        self.seen.setdefault(kind, Counter())[outcome] += 1
         if self._number == _EARLY:
             worst = [
                 loss
-                for loss in losses(self._seen, self.settings)
+                for loss in losses(self.seen, self.settings)
                 if loss.share >= _WORTH_A_WARNING and loss.what not in ("were correct", "did not reach the answer")
             ]
             if worst:

@@ -22,6 +22,7 @@ from int_verl.stages.report import ReportStage
 from int_verl.stages.rl import RLStage
 from int_verl.stages.sft import SFTStage
 from int_verl.stages.sft_data import SFTDataStage
+from int_verl.trainers.trackers import trackers_of
 
 NAMES = ("sample", "propose", "guide", "sft_data", "sft", "rl", "rl_baseline", "eval", "report")
 
@@ -67,6 +68,7 @@ class Stages:
             ),
             estimate=settings.estimate,
             until=self.until,
+            trackers=trackers_of(settings.sft.overrides, settings.rl.overrides),
             recorded=recorded,
         )
 

@@ -33,12 +33,24 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
-from int_verl.run_files import ATTEMPTS, CARD, HELDOUT_PROBLEMS, PROPOSALS, RL_ROWS, SPOOL, TABLES, TRAIN_PROBLEMS
+from int_verl.run_files import (
+    ATTEMPTS,
+    CARD,
+    GENERATOR_METRICS,
+    HELDOUT_PROBLEMS,
+    PROPOSALS,
+    RL_ROWS,
+    SPOOL,
+    TABLES,
+    TRAIN_PROBLEMS,
+)
 from int_verl.settings.evaluation import GraderSettings
 from int_verl.settings.generation import EstimateSettings, GeneratorSettings, Until
 from int_verl.stages.data_card import write_release
+from int_verl.stages.generator_metrics import GeneratorMetrics
 from int_verl.stages.preflight import check_problems
 from int_verl.stages.preview import show_estimate, show_prompts
+from int_verl.trainers.trackers import Trackers
 
 # What the rows of every generator stage depend on.
 _GENERATOR_SETTINGS = (
@@ -76,6 +88,8 @@ class Dataflow:
     estimate: EstimateSettings
     until: Until
     "The last stage that is wanted; the dataflow runs up to it at once."
+    trackers: Trackers
+    "Told how it goes while it draws."
     recorded: Mapping[str, Any] = field(default_factory=dict)
     "Dotted key -> value of all settings that the rows depend on, for the data card."
 
@@ -148,7 +162,9 @@ class Dataflow:
                     problems = read_problems(self.folder / TRAIN_PROBLEMS)
                     await generator.run(self.problems.share(problems), spool, self.until)
 
-            run_until_interrupted(draw())
+            metrics = GeneratorMetrics(progress, early)
+            with self.trackers.follow(self.folder / GENERATOR_METRICS, metrics, progress.warn):
+                run_until_interrupted(draw())
             counts = write_tables(self.folder.path, spool.in_order(), self.until, progress)
         if journal.damaged:
             self.console.print(f"{journal.damaged} completions in {journal.path} were damaged; they were drawn anew")
