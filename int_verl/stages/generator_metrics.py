@@ -33,6 +33,7 @@ class GeneratorMetrics:
             "servers_well": sum(bool(server["well"]) for server in servers),
         }
         found |= {f"requests/{name.replace(' ', '_')}": number for name, number in requests.items()}
+        found |= {f"funnel/{event}": number for event, number in state["counts"].items()}
         for kind, outcomes in list(self._early.seen.items()):
             found |= {f"{kind}/{outcome}": number for outcome, number in dict(outcomes).items()}
         step = requests["drawn"] + requests["from the journal"]

@@ -7,10 +7,12 @@ import io
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
 from int_verl.run.run import Run
+from int_verl.run_files import KEPT
 from int_verl.settings.compose import compose
 from int_verl.stages.assemble import schedule_of
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
@@ -50,6 +52,8 @@ def test_the_trackers_of_the_trainers_are_told_of_the_generator(
         assert metrics.get(f"generator/attempts/{outcome}", 0) == number
     for outcome, number in guide["rollouts"]["intervention"].items():
         assert metrics.get(f"generator/guided/{outcome}", 0) == number
+    assert metrics["generator/funnel/attempts"] == sum(sample["outcomes"].values())
+    assert metrics["generator/funnel/kept"] == pq.read_metadata(tmp_path / "run" / KEPT).num_rows > 0
     assert all(isinstance(value, int | float) for value in metrics.values())
 
     if tensorboard:
