@@ -37,7 +37,9 @@ def at_work(tmp_path: Path) -> Iterator[tuple[Path, subprocess.Popen[bytes]]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment) as process:
         deadline = time.monotonic() + 90
-        while not (work := found(folder)["work"] if (folder / "config.yaml").exists() else None) or not work["counts"]:
+        while not (work := found(folder)["work"] if (folder / "config.yaml").exists() else None) or not work[
+            "counts"
+        ].get("attempts"):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.3)
