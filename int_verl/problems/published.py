@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
-from int_verl.problems.raw_rows import raw_rows
+from int_verl.problems.raw_rows import raw_rows, with_split
 from int_verl.problems.sets import Problem, check_row
 from int_verl.records import PROBLEM
 
@@ -78,8 +77,7 @@ class PublishedRows:
 
     def __init__(self, published: PublishedSet, data: str, said: Mapping[str, str], problems: str | None) -> None:
         self.published = published
-        plain_file = Path(data).expanduser().is_file()
-        self.data = data if plain_file or ":" in data else f"{data}:{published.split}"
+        self.data = with_split(data, published.split)
         first = next(raw_rows(self.data), None)
         if first is None:
             raise UserError(f"{data}: no rows; is it {published.name}?")

@@ -27,8 +27,17 @@ def raw_rows(file: str) -> Iterator[dict[str, Any]]:
     Raises:
         UserError: no such file or data set, or a row that cannot be read.
     """
+    return file_rows(file) if _is_file(file) else _dataset_rows(file)
+
+
+def with_split(file: str, split: str) -> str:
+    """What `raw_rows` reads of a data set that says no split of its own; a file has none."""
+    return file if _is_file(file) or ":" in file else f"{file}:{split}"
+
+
+def _is_file(file: str) -> bool:
     path = Path(file).expanduser()
-    return file_rows(file) if path.suffix in _READERS or path.is_file() else _dataset_rows(file)
+    return path.suffix in _READERS or path.is_file()
 
 
 def file_rows(file: str) -> Iterator[dict[str, Any]]:
