@@ -14,7 +14,7 @@ class UserError(ValueError):
 
 
 class RefusedRequestError(UserError):
-    """A server says that this request is wrong, and would say it again."""
+    """This request cannot be answered, and could not the next time: its server says so, or its text does."""
 
 
 class EngineError(RuntimeError):

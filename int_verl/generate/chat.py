@@ -60,6 +60,10 @@ class ChatCodec:
         """Tokens of a text, about: as the tokenizer encodes it on its own."""
         return len(self._tokens.as_written(text))
 
+    def as_written(self, text: str) -> list[int]:
+        """Token ids of a rendered prompt, in which special tokens are what they say, as a server reads it."""
+        return self._tokens.as_written(text)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._tokens.decode(token_ids)
 

@@ -5,6 +5,7 @@ Stages do not see a `Run`: `int_verl.stages.assemble` gives each the parts that 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -46,11 +47,15 @@ class Policy:
     max_tokens: tuple[int, int]
     platform: Platform
 
-    def open(self, journal: Journal) -> JournaledEngine:
-        """A new engine behind a journal; it starts at the first request that is not in there."""
+    def open(self, journal: Journal, say: Callable[[str], None]) -> JournaledEngine:
+        """A new engine behind a journal; it starts at the first request that is not in there.
+
+        Args:
+            say: called with what the user should know of the engine.
+        """
         from int_verl.generate.engines.make import make_engine
 
-        return make_engine(self.settings, self.model, self.max_tokens, self.platform, journal)
+        return make_engine(self.settings, self.model, self.max_tokens, self.platform, journal, say)
 
 
 class Run:

@@ -52,6 +52,9 @@ class EngineSettings:
     "openai: servers that serve the model of model.path, such as [http://node1:8000/v1, http://node2:8000/v1]."
     model: Name | None = None
     "Their name for it; null: model.path."
+    tokens: Literal["ids", "text"] = "ids"
+    """openai: ids: prompts and completions are token ids, as with vLLM. text: they are text, for servers that know no
+    token ids (docs/engines.md)."""
     api_key_env: Name | None = None
     """The environment variable that holds the API key, if they want one; one that is not named as keys are has to be
     allowed with INT_VERL_KEYS (docs/security.md)."""

@@ -159,7 +159,7 @@ class EvaluationStage(Stage):
 
         async def score_all() -> list[Row]:
             with Journal(self.folder.journal) as journal, self.new_grader() as grader:
-                async with self.policy.open(journal) as engine:
+                async with self.policy.open(journal, progress.warn) as engine:
                     return await asyncio.gather(
                         *(
                             score(engine, grader, problem_set, problem)

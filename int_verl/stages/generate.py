@@ -59,6 +59,7 @@ _GENERATOR_SETTINGS = (
     "model.path",
     "engine.name",
     "engine.script",
+    "engine.tokens",
     "engine.context_length",
     "problems.train",
     "problems.columns",
@@ -142,11 +143,11 @@ class Dataflow:
             Spool(self.folder / SPOOL) as spool,
             self.new_grader() as grader,
         ):
-            engines = [self.policy.open(journal)]
+            engines = [self.policy.open(journal, progress.warn)]
             sameness = Sameness(progress.warn)
             policy, proposer = Sampler(engines[0], self.policy.model, sameness), None
             if self.proposer is not None and self.until != "sample":
-                engines.append(self.proposer.open(journal))
+                engines.append(self.proposer.open(journal, progress.warn))
                 proposer = Sampler(engines[1], self.proposer.model, sameness)
             progress.more = lambda: engines_state(engines)
             early = EarlyWarning(self.settings, progress.warn)
@@ -299,7 +300,14 @@ class ProposeStage(GenerationStage):
     name = "propose"
     does = "have the model find the first error of its incorrect attempts and write a better step"
     reads = ("sample",)
-    depends_on = (*_GENERATOR_SETTINGS, "prompts", "propose", "proposer.path", "proposer.engine.context_length")
+    depends_on = (
+        *_GENERATOR_SETTINGS,
+        "prompts",
+        "propose",
+        "proposer.path",
+        "proposer.engine.context_length",
+        "proposer.engine.tokens",
+    )
 
     def inputs(self) -> dict[str, str]:
         flow = self.dataflow

@@ -141,7 +141,7 @@ class SFTDataStage(Stage):
 
         async def rewrite_all() -> list[Row | None]:
             with Journal(self.folder.journal) as journal, self.new_grader() as grader:
-                async with self.policy.open(journal) as engine:
+                async with self.policy.open(journal, progress.warn) as engine:
                     return await asyncio.gather(*(rewrite(engine, grader, row) for row in kept))
 
         return [row for row in run_until_interrupted(rewrite_all()) if row is not None]

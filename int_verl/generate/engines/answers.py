@@ -4,23 +4,70 @@ from __future__ import annotations
 
 import contextlib
 import json
+from dataclasses import dataclass
 from typing import Any
 
 from int_verl.errors import TransientEngineError, UserError
-from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.engines.base import Completion, FinishReason, Request
 from int_verl.redaction import redact, without_credentials
 
 _HIGHEST_ID = 2**31 - 1
 "What the tables' columns of token ids hold."
 
 
-def read_completion(text: str, request: Request, url: str) -> Completion:
-    """The completion in a server's answer.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The parts of a completion that every server's answer has."""
+
+    choice: dict[str, Any]
+    finish_reason: FinishReason
+    computed: int | None
+    "`usage.prompt_tokens`; None: it does not say."
+    drawn: int | None
+    "`usage.completion_tokens`."
+    url: str
+    "Of the server."
+
+    def check_prompt(
+        self, sent: int, computed: int | None, field: str = "usage.prompt_tokens", same: bool = True
+    ) -> None:
+        """Refuse another prompt than the one that was sent.
+
+        Raises:
+            UserError: the server computed another number of tokens, or not the same.
+        """
+        if computed is None or (computed == sent and same):
+            return
+        what = f"a prompt of {sent} tokens was sent and one of {computed} computed"
+        if sent == computed:
+            what = f"{what}, with other tokens in it"
+        remedy = (
+            "give it a longer context, or lower engine.context_length"
+            if computed < sent
+            else "it may put a BOS token of its own before it; it has to take prompts as they are"
+        )
+        name = without_credentials(self.url)
+        raise UserError(f"engine.base_urls: {name} answers another question ({field}): {what}; {remedy}")
+
+    def check_length(self, drawn: int | None, asked: int) -> None:
+        """Refuse a completion that was cut before `max_tokens`.
+
+        Raises:
+            UserError: it was.
+        """
+        if self.finish_reason == "length" and drawn is not None and drawn < asked:
+            raise UserError(
+                f"engine.base_urls: {without_credentials(self.url)} ended at {drawn} tokens with finish_reason=length "
+                f"where max_tokens={asked} was asked for: a limit of its own; raise that (--max-model-len, a gateway's "
+                "cap) or lower max_tokens"
+            )
+
+
+def read_answer(text: str, url: str) -> Answer:
+    """A completion, of whatever form.
 
     Raises:
-        TransientEngineError: it is no completion with token ids.
-        UserError: the server did something else than it was asked to, as it will the next time: it computed another
-            prompt, or ended at a length of its own.
+        TransientEngineError: it is none.
     """
     try:
         answer = json.loads(text)
@@ -28,36 +75,42 @@ def read_completion(text: str, request: Request, url: str) -> Completion:
         reason = choice["finish_reason"]
         if reason not in ("stop", "length"):
             raise ValueError(reason)
-        token_ids = tuple(_token_id(one) for one in choice["token_ids"])
-        used = (answer.get("usage") or {}).get("prompt_tokens")
-        prompt_ids = choice.get("prompt_token_ids")
+        usage = answer.get("usage") or {}
+        computed, drawn = usage.get("prompt_tokens"), usage.get("completion_tokens")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise TransientEngineError(f"not a completion: {_beginning(text)}") from error
+        raise no_completion(text) from error
+    return Answer(choice, reason, _count(computed), _count(drawn), url)
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def read_completion(text: str, request: Request, url: str) -> Completion:
+    """The completion with token ids in a server's answer.
+
+    Raises:
+        TransientEngineError: it is no completion with token ids.
+        UserError: the server did something else than it was asked to, as it will the next time: it computed another
+            prompt, or ended at a length of its own.
+    """
+    answer = read_answer(text, url)
+    try:
+        token_ids = tuple(_token_id(one) for one in answer.choice["token_ids"])
+        prompt_ids = answer.choice.get("prompt_token_ids")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise no_completion(text) from error
     sent = len(request.prompt_ids)
-    if isinstance(prompt_ids, list) and prompt_ids != list(request.prompt_ids):
-        raise UserError(_another_prompt(url, sent, len(prompt_ids), "prompt_token_ids"))
-    if isinstance(used, int) and used != sent:
-        raise UserError(_another_prompt(url, sent, used, "usage.prompt_tokens"))
-    asked = request.sampling.max_tokens
-    if reason == "length" and len(token_ids) < asked:
-        raise UserError(
-            f"engine.base_urls: {without_credentials(url)} ended at {len(token_ids)} tokens with finish_reason=length "
-            f"where max_tokens={asked} was asked for: a limit of its own; raise that (--max-model-len, a gateway's "
-            "cap) or lower max_tokens"
-        )
-    return Completion(token_ids, reason)
+    if isinstance(prompt_ids, list):
+        same = prompt_ids == list(request.prompt_ids)
+        answer.check_prompt(sent, len(prompt_ids), "prompt_token_ids", same)
+    answer.check_prompt(sent, answer.computed)
+    answer.check_length(len(token_ids), request.sampling.max_tokens)
+    return Completion(token_ids, answer.finish_reason)
 
 
-def _another_prompt(url: str, sent: int, computed: int, field: str) -> str:
-    what = f"a prompt of {sent} tokens was sent and one of {computed} computed"
-    if sent == computed:
-        what = f"{what}, with other tokens in it"
-    remedy = (
-        "give it a longer context, or lower engine.context_length"
-        if computed < sent
-        else ("it may put a BOS token of its own before it; it has to take token ids as they are")
-    )
-    return f"engine.base_urls: {without_credentials(url)} answers another question ({field}): {what}; {remedy}"
+def no_completion(text: str) -> TransientEngineError:
+    return TransientEngineError(f"not a completion: {_beginning(text)}")
 
 
 def _token_id(value: Any) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from int_verl.errors import UserError
@@ -18,22 +19,32 @@ def make_engine(
     max_tokens: tuple[int, int],
     platform: Literal["cpu", "gpu"],
     journal: Journal,
+    say: Callable[[str], None],
 ) -> JournaledEngine:
     """A new engine behind a journal; it starts at the first request that is not in there.
 
     Args:
         max_tokens: the fewest and the most tokens that a request may ask for.
+        say: called with what the user should know of the engine.
 
     Raises:
         UserError: the model is not there, the settings name no such script or server, or verl is not installed.
     """
     engine: Engine
+    revision = model.revision
     if settings.name == "scripted":
         engine = scripted_engine(settings)
     elif settings.name == "openai":
         from int_verl.generate.engines.openai import OpenAIEngine
+        from int_verl.generate.engines.text_form import CAVEAT, TextForm
 
-        engine = OpenAIEngine(settings, model.name, model.context_length)
+        form = None
+        if settings.tokens == "text":
+            form = TextForm(model.codec)
+            say(CAVEAT)
+            # Without the drawn tokens a completion is another draw: neither form replays what the other drew.
+            revision = f"{revision} as text"
+        engine = OpenAIEngine(settings, model.name, model.context_length, form)
     else:
         from int_verl.doctor import require_verl
         from int_verl.generate.engines.verl import VerlEngine
@@ -43,7 +54,7 @@ def make_engine(
         # Any prompt and completion that fit together, not only the longest of each side by side.
         length = model.context_length
         engine = VerlEngine(model.folder, settings, length - fewest, most, platform, max_model_len=length)
-    return JournaledEngine(engine, journal, model.revision, settings)
+    return JournaledEngine(engine, journal, revision, settings)
 
 
 def scripted_engine(settings: EngineSettings) -> Engine:

@@ -1,28 +1,45 @@
-"""OpenAI-compatible servers that take and return token ids, such as vLLM's, as the generator's engine."""
+"""OpenAI-compatible servers, such as vLLM's, as the generator's engine."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 from yarl import URL
 
 from int_verl.errors import RefusedRequestError, TransientEngineError, UserError
-from int_verl.generate.engines.answers import model_cards, read_completion, read_object, said
+from int_verl.generate.engines.answers import model_cards, read_object, said
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.endpoints import Endpoint, Endpoints
+from int_verl.generate.engines.ids_form import IdsForm
 from int_verl.redaction import hide, hide_credentials, redact, without_credentials
 from int_verl.settings.engine import EngineSettings
-from int_verl.settings.sampling import Sampling
 
 _PROBE_TIMEOUT = aiohttp.ClientTimeout(total=20)
 # How long a completion may take is the journaled engine's affair.
 _NO_TIMEOUT = aiohttp.ClientTimeout(total=None, sock_connect=20)
 _DEFAULT_PAUSE = 2.0
 _FAULTS_OF_THE_MOMENT = (408, 409, 425)
+
+
+class Form(Protocol):
+    """How prompts and completions go over the wire: as token ids or as text."""
+
+    @property
+    def probe(self) -> Request:
+        """Asked at the start, and whenever a server comes back."""
+
+    def asks(self, request: Request) -> dict[str, Any]:
+        """The fields of a request's body that say what is to be completed and how it is to come back."""
+
+    def check(self, answer: str, url: str) -> None:
+        """Refuse (`UserError`) a server whose answer to the probe lacks what this form needs."""
+
+    def read(self, answer: str, request: Request, url: str) -> Completion:
+        """The completion that an answer holds."""
 
 
 class OpenAIEngine:
@@ -37,12 +54,16 @@ class OpenAIEngine:
     Args:
         model: the name under which the servers know the model, unless `engine.model` says another.
         context_length: prompt and completion tokens that every server has to allow.
+        form: how prompts and completions go over the wire; None: as token ids.
 
     Raises:
         UserError: `engine.base_urls` or `engine.api_key_env` names nothing that there is.
     """
 
-    def __init__(self, settings: EngineSettings, model: str, context_length: int | None = None) -> None:
+    def __init__(
+        self, settings: EngineSettings, model: str, context_length: int | None = None, form: Form | None = None
+    ) -> None:
+        self.form: Form = form or IdsForm()
         self.settings, self.model, self.context_length = settings, settings.model or model, context_length
         settings.check_servers()
         urls = settings.base_urls
@@ -60,7 +81,7 @@ class OpenAIEngine:
         """Checks the servers.
 
         Raises:
-            UserError: a server does not serve the model, serves too short a context, or returns no token ids.
+            UserError: a server does not serve the model, serves too short a context, or lacks what the form needs.
             EngineError: no server answers.
         """
         headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
@@ -104,9 +125,6 @@ class OpenAIEngine:
         sampling = request.sampling
         body = {
             "model": self.model,
-            "prompt": request.prompt_ids,
-            "add_special_tokens": False,
-            "return_token_ids": True,
             "max_tokens": sampling.max_tokens,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
@@ -115,9 +133,10 @@ class OpenAIEngine:
             # Servers take what is not said from the model's generation_config.json.
             "min_p": 0.0,
             "repetition_penalty": 1.0,
+            **self.form.asks(request),
         }
         try:
-            completion = read_completion(await self._send(endpoint.url, "completions", body), request, endpoint.url)
+            completion = self.form.read(await self._send(endpoint.url, "completions", body), request, endpoint.url)
         except _NotTaken as fault:
             self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
@@ -134,19 +153,14 @@ class OpenAIEngine:
         return completion
 
     async def _probe(self, url: str) -> None:
-        """Whether the server is up, serves the model and returns token ids."""
+        """Whether the server is up, serves the model and answers in the form."""
         self._check_model(url, read_object(await self._send(url, "models", timeout=_PROBE_TIMEOUT)))
         # One token: a server whose engine is dead may still list its models.
-        one = Request((0,), Sampling(max_tokens=1), seed=0)
-        body = {"model": self.model, "prompt": [0], "max_tokens": 1, "return_token_ids": True}
+        probe = self.form.probe
+        body = {"model": self.model, "max_tokens": probe.sampling.max_tokens, **self.form.asks(probe)}
         text = await self._send(url, "completions", body, _PROBE_TIMEOUT)
-        choices = read_object(text).get("choices")
-        if not isinstance(choices, list) or not choices or choices[0].get("token_ids") is None:
-            raise UserError(
-                f"engine.base_urls: {without_credentials(url)} returns no token ids; it has to know `return_token_ids` "
-                "in /v1/completions, as vLLM does from 0.10.2"
-            )
-        read_completion(text, one, url)
+        self.form.check(text, url)
+        self.form.read(text, probe, url)
 
     async def _send(
         self, url: str, path: str, body: dict[str, Any] | None = None, timeout: aiohttp.ClientTimeout = _NO_TIMEOUT
