@@ -37,6 +37,8 @@ _STATED = re.compile(
     r"####\s*(?P<hash>[^\n]{1,400})",
     re.I,
 )
+_STATED_AGAIN = re.compile(r".*\banswer\s+is\s*[:：]?\s*", re.I)
+_NEXT_SENTENCE = re.compile(r"[.!]\s+(?=[A-Z<])|\s*<\|")
 _STATED_WINDOW = 4_000
 _MAX_UNCLOSED = 4
 
@@ -174,6 +176,7 @@ def _stated_answer(text: str) -> str | None:
         last = (match.group("said") or match.group("hash") or "").strip()
     if not last:
         return None
+    last = _NEXT_SENTENCE.split(_STATED_AGAIN.sub("", last), maxsplit=1)[0]
     last = last.strip("* ").rstrip(".").strip()
     math = re.fullmatch(r"\$+([^$]+)\$+", last)
     return (math.group(1) if math else last).strip() or None

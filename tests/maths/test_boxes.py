@@ -62,6 +62,9 @@ def test_boxes(response: str, answer: str | None) -> None:
         (r"The answer is 3, \boxed{4}", "4"),
         ("just 5", None),
         ("<think>the answer is 5", None),
+        ("Final Answer: The final answer is $1{,}916$. I hope it is correct.", "1{,}916"),
+        ("Final Answer: The final answer is 12,003.5. I hope it is correct.<|im_end|>", "12,003.5"),
+        (r"So the answer is \((-6, 10)\). Let me know if you have questions!", r"\((-6, 10)\)"),
     ],
 )
 def test_stated_answers_are_an_option(response: str, answer: str | None) -> None:
