@@ -143,6 +143,13 @@ def test_completions(servers: Servers, codec: ChatCodec) -> None:
     asyncio.run(main())
 
 
+def test_text_gives_the_rows_that_token_ids_give(
+    servers: Servers, problems: Path, undisturbed: Rows, tmp_path: Path
+) -> None:
+    """Special tokens, seeds, prefixes and ends included; the tiny model draws the tokens that its tokenizer gives."""
+    assert generated(tmp_path, problems, [*by_url(servers), "engine.tokens=text"], {}) == undisturbed
+
+
 def test_servers_killed_and_restarted_in_mid_run_lose_no_row(
     servers: Servers, problems: Path, undisturbed: Rows, tmp_path: Path
 ) -> None:
