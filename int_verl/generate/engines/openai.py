@@ -29,6 +29,10 @@ class Form(Protocol):
     """How prompts and completions go over the wire: as token ids or as text."""
 
     @property
+    def remedy(self) -> str:
+        """What to do where a server does not know this form, behind its words."""
+
+    @property
     def probe(self) -> Request:
         """Asked at the start, and whenever a server comes back."""
 
@@ -158,7 +162,14 @@ class OpenAIEngine:
         # One token: a server whose engine is dead may still list its models.
         probe = self.form.probe
         body = {"model": self.model, "max_tokens": probe.sampling.max_tokens, **self.form.asks(probe)}
-        text = await self._send(url, "completions", body, _PROBE_TIMEOUT)
+        try:
+            text = await self._send(url, "completions", body, _PROBE_TIMEOUT)
+        except _NotFoundError as error:
+            raise UserError(f"{error}; it needs /v1/completions, a server of chat alone will not do") from error
+        except _NotTaken:
+            raise
+        except (RefusedRequestError, TransientEngineError) as error:  # some break on what they do not know
+            raise type(error)(f"{error}{self.form.remedy}") from error
         self.form.check(text, url)
         self.form.read(text, probe, url)
 

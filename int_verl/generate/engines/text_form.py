@@ -50,6 +50,10 @@ class TextForm:
     codec: Codec
 
     @property
+    def remedy(self) -> str:
+        return ""
+
+    @property
     def probe(self) -> Request:
         """Asked at the start; its prompt ends in white space and begins as every prompt does."""
         return Request((*self.codec.prompt_ids("."), *self.codec.encode(_JOINT)), Sampling(max_tokens=1), seed=0)

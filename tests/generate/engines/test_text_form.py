@@ -26,7 +26,7 @@ from int_verl.generate.engines.text_form import CAVEAT, TextForm
 from int_verl.generate.journal import Journal
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
-from tests.generate.engines.test_faults import Server
+from tests.generate.engines.test_faults import Server, error
 from tests.generate.models import tiny_model
 from tests.generate.tokenizer_families import EXACT, save
 
@@ -222,8 +222,23 @@ def test_a_server_that_counts_no_tokens_is_refused_at_the_start(codec: ChatCodec
     assert "does not say how many prompt tokens it computed (usage.prompt_tokens)" in refused_at_the_start(server)
 
 
-def test_the_refusal_of_a_server_without_token_ids_names_the_setting(codec: ChatCodec) -> None:
-    server = TextServer(codec)
+def test_a_server_of_chat_alone_is_refused_at_the_start(codec: ChatCodec) -> None:
+    class ChatAlone(TextServer):
+        async def _completions(self, _: web.Request) -> web.StreamResponse:
+            raise web.HTTPNotFound
+
+    assert "it needs /v1/completions, a server of chat alone will not do" in refused_at_the_start(ChatAlone(codec))
+
+
+@pytest.mark.parametrize("status", [200, 400, 422, 500])
+def test_the_refusal_of_a_server_without_token_ids_names_the_setting(status: int, codec: ChatCodec) -> None:
+    """One that leaves the ids out, and those that break on a prompt of them."""
+
+    class WithoutIds(TextServer):
+        async def _completions(self, http: web.Request) -> web.StreamResponse:
+            if status != 200:
+                return await error(status, "Input should be a valid string")
+            return await Server._completions(self, http)
 
     async def main() -> None:
         await server.start()
@@ -233,8 +248,9 @@ def test_the_refusal_of_a_server_without_token_ids_names_the_setting(codec: Chat
         finally:
             await server.stop()
 
-    server.reads = lambda _: "x"
-    with pytest.raises(UserError, match=r"returns no token ids.*engine\.tokens=text"):
+    server = WithoutIds(codec)
+    server.choice = {"token_ids": None}
+    with pytest.raises((UserError, EngineError), match=r"engine\.tokens=text"):
         asyncio.run(main())
 
 
