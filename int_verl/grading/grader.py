@@ -94,11 +94,11 @@ class Grader(BaseGrader):
             answer: the answer to judge; anything but a string is read as ``str(answer)``, None as no answer.
             gold: the gold answer; a list of one element is that element, a longer one is the set of its elements.
         """
-        return self._counted(lambda: _stripped(as_text(answer)), gold)
+        return self._counted(_bare, answer, gold)
 
     def grade_response(self, response: Any, gold: Any) -> Grade:
         """Extract the answer of a whole response (see `extract_answer`), then compare it."""
-        return self._counted(lambda: self._extract(response), gold)
+        return self._counted(self._extract, response, gold)
 
     async def agrade_response(
         self,
@@ -117,11 +117,11 @@ class Grader(BaseGrader):
             grade = Grade("error", answer, where(problem))
         return self._noted(grade, gold)
 
-    def _counted(self, find_answer: Callable[[], str | None], gold: Any) -> Grade:
-        """The grade of what `find_answer` finds; here ends every exception that nobody foresaw."""
+    def _counted(self, find_answer: Callable[[Any], str | None], said: Any, gold: Any) -> Grade:
+        """The grade of what `find_answer` finds in `said`; here ends every exception that nobody foresaw."""
         answer = None
         try:
-            answer = find_answer()
+            answer = find_answer(said)
             found = self._quick(answer, gold)
             grade = found if isinstance(found, Grade) else self._ask(answer, found)
         except Exception as problem:
@@ -234,8 +234,9 @@ class Grader(BaseGrader):
         return Grade(verdict, answer, means)
 
 
-def _stripped(text: str | None) -> str | None:
-    """None for a blank text."""
+def _bare(answer: Any) -> str | None:
+    """An answer as text, None for a blank one."""
+    text = as_text(answer)
     return text if text and text.strip() else None
 
 

@@ -103,16 +103,27 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
         if agree is None:
             raise TooLarge("precision")
         return agree, True
-    bits = max(evaluate.peak, min(_POWERS_APART * evaluate.span, _MOST_FOR_SPAN)) + _BASE_BITS
+    bits = evaluate.peak + _BASE_BITS
     spend(2 * bits)
-    values = []
-    for precision in (bits, 2 * bits):
-        with mp.workprec(precision):
-            evaluate = Evaluator(point, log_base)
-            values.append((evaluate(a), evaluate(b)))
+    first, span = _evaluated(a, b, point, log_base, bits)
+    wider = min(_POWERS_APART * span, _MOST_FOR_SPAN) + _BASE_BITS
+    if wider > bits:
+        bits = wider
+        spend(2 * bits)
+        first, _ = _evaluated(a, b, point, log_base, bits)
+    second, _ = _evaluated(a, b, point, log_base, 2 * bits)
     with mp.workprec(2 * bits):
-        same = _converges(values[0], values[1], bits)
-    return same, _is_real(values[1][0]) and _is_real(values[1][1])
+        same = _converges(first, second, bits)
+    return same, _is_real(second[0]) and _is_real(second[1])
+
+
+def _evaluated(
+    a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None, bits: int
+) -> tuple[tuple[Result, Result], int]:
+    """Both values with so many bits, and the `span` of the way to them."""
+    with mp.workprec(bits):
+        evaluate = Evaluator(point, log_base, tracks=True)
+        return (evaluate(a), evaluate(b)), evaluate.span
 
 
 def _compare(x: Result, y: Result, peak: int) -> bool | None:

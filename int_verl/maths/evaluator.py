@@ -15,8 +15,6 @@ from int_verl.maths.undecided import Undefined, Unsupported
 
 _OPERATIONS = {nodes.Add: plus, nodes.Multiply: times, nodes.Divide: over, nodes.Power: power}
 _FACTORS = {nodes.Negative: Fraction(-1), nodes.Percent: Fraction(1, 100)}
-_MAKE_SMALL = frozenset([nodes.Number, nodes.Divide, nodes.Power, nodes.Call])
-"""What makes tiny fractions of others."""
 _CONSTANTS = {"pi": mp.pi, "e": mp.e, "i": mp.mpc(0, 1)}
 
 
@@ -26,32 +24,34 @@ class Evaluator:
     Args:
         point: values of the free variables.
         log_base: base of a bare ``\\log``; None for e.
+        tracks: whether to find `span`.
     """
 
-    def __init__(self, point: Mapping[str, Fraction], log_base: int | None = None) -> None:
+    def __init__(self, point: Mapping[str, Fraction], log_base: int | None = None, *, tracks: bool = False) -> None:
+        self._tracks = tracks
         self._point = dict(point)
         self._log_base = log_base
         self._terms = 0
         self.peak = 0
         """About log2 of the largest value on the way that is no fraction."""
         self.span = 0
-        """The largest absolute value of log2 of what is far from 1 on the way: how far below 1 a difference may
-        begin."""
+        """The largest absolute value of log2 on the way: how far below 1 a difference of two values may begin."""
 
     def __call__(self, node: Node) -> Result:
         value = self._value(node)
-        if isinstance(value, tuple) or (
-            type(value) is Fraction and (type(node) not in _MAKE_SMALL or value.denominator == 1)
-        ):
+        if type(value) is Fraction:
+            if self._tracks and value.denominator != 1:
+                self.span = max(self.span, abs(magnitude(value)))
+            return value
+        if isinstance(value, tuple):
             return value
         size = magnitude(value)
-        if abs(size) > self.span:
-            self.span = abs(size)
-        if type(value) is not Fraction:
-            if size >= NOT_FINITE:
-                raise Undefined("not finite")
-            if size > self.peak:
-                self.peak = size
+        if size >= NOT_FINITE:
+            raise Undefined("not finite")
+        if size > self.peak:
+            self.peak = size
+        if self._tracks:
+            self.span = max(self.span, abs(size))
         return value
 
     def _value(self, node: Node) -> Result:

@@ -16,7 +16,7 @@ _REMARK = re.compile(
     rf"{_TEXT}\(?\s*(?:{_ABOUT}|exactly|i\.e\.|that is|in lowest terms|simplified)(?![A-Za-z])",
     re.IGNORECASE,
 )
-_MAY_BEGIN = re.compile(r"[(m]|text|where|because|since", re.IGNORECASE)
+_MAY_BEGIN = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2}|\\approx")
 _SAYS_ABOUT = re.compile(rf"[\s(]*(?:{_TEXT})?[\s(]*(?:{_ABOUT})(?![A-Za-z])", re.IGNORECASE)
 _MARKUP = re.compile(_TEXT + r"|[{}$]")
 _NUMBER = re.compile(r"-?[0-9]+(?:[.,][0-9]+)*")
