@@ -64,14 +64,15 @@ def extract_answer(response: str, *, unboxed: bool = False) -> str | None:
     """
     start = response.rfind("\\boxed{")
     # Fast way out for what nearly every response looks like: one box without braces inside, and no thoughts.
+    # Over a long text `rfind` is many times faster than `find` and `in`.
     if start >= 0:
         end = response.find("}", start)
         if (
             end >= 0
             and response.find("box", end) < 0
             and response.rfind("\\boxed", 0, start) < 0
-            and response.find("\\fbox", 0, start) < 0
-            and "think>" not in response
+            and response.rfind("\\fbox", 0, start) < 0
+            and response.rfind("think>") < 0
         ):
             content = response[start + 7 : end]
             if "{" not in content and "\\" not in content:

@@ -106,23 +106,23 @@ def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | N
     bits = evaluate.peak + _BASE_BITS
     spend(2 * bits)
     first, span = _evaluated(a, b, point, log_base, bits)
-    wider = min(_POWERS_APART * span, _MOST_FOR_SPAN) + _BASE_BITS
-    if wider > bits:
-        bits = wider
+    apart = min(_POWERS_APART * span, _MOST_FOR_SPAN)
+    if apart > bits:
+        bits = apart + _BASE_BITS
         spend(2 * bits)
         first, _ = _evaluated(a, b, point, log_base, bits)
-    second, _ = _evaluated(a, b, point, log_base, 2 * bits)
+    second, _ = _evaluated(a, b, point, log_base, 2 * bits, tracks=False)
     with mp.workprec(2 * bits):
         same = _converges(first, second, bits)
     return same, _is_real(second[0]) and _is_real(second[1])
 
 
 def _evaluated(
-    a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None, bits: int
+    a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None, bits: int, *, tracks: bool = True
 ) -> tuple[tuple[Result, Result], int]:
-    """Both values with so many bits, and the `span` of the way to them."""
+    """Both values with so many bits, and, if it `tracks`, the `span` of the way to them."""
     with mp.workprec(bits):
-        evaluate = Evaluator(point, log_base, tracks=True)
+        evaluate = Evaluator(point, log_base, tracks=tracks)
         return (evaluate(a), evaluate(b)), evaluate.span
 
 
