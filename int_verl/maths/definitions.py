@@ -30,6 +30,10 @@ _OPERATOR_WORDS = re.compile(
     r"widehat|deg|dim|tan|sin|cos|log|ln|lim|mathcal|star|oplus|otimes|diamond|circ|prod|int|binom|sqrt|lvert|vec|bar|"
     r"hat|arg|area)(?![A-Za-z])"
 )
+_UNKNOWN = re.compile(r"(?<![A-Za-z])[xyz](?![A-Za-z])")
+_UNKNOWN_AT_BASE = re.compile(r"(?<![A-Za-z_{^])[xyz](?![A-Za-z])")
+_COMPUTES = re.compile(r"[-+0-9^*]")
+_NOT_OF_NAME = re.compile(r"\s+|\\(?:text|mathrm)(?=\{)|\\(?:measured)?angle(?![A-Za-z])|[{}]")
 
 
 def is_name(left: str) -> bool:
@@ -38,12 +42,12 @@ def is_name(left: str) -> bool:
     if not left or _NAME.fullmatch(left):
         return True
     bare = without_commands(left)
-    if re.search(r"(?<![A-Za-z])[xyz](?![A-Za-z])", bare) and re.search(r"[-+0-9^*]", left):
+    if _UNKNOWN.search(bare) and _COMPUTES.search(left):
         return False
     if _OPERATOR_WORDS.search(left) or is_prose(left):
         return True
     # Sums, products and ratios of named quantities: V + E + F, AB : CD, |X|.
-    return not re.search(r"(?<![A-Za-z_{^])[xyz](?![A-Za-z])", bare)
+    return not _UNKNOWN_AT_BASE.search(bare)
 
 
 _LETTERS = re.compile(r"[a-z]{2}|[a-d]{3,}|[k-n]{3,}|[p-t]{3,}|[u-z]{3,}")
@@ -77,7 +81,7 @@ def relates_names(left: str) -> bool:
 
 def as_name(left: str) -> str:
     """A left-hand side without spaces, braces, text commands and the sign of an angle."""
-    return re.sub(r"\s+|\\(?:text|mathrm)(?=\{)|\\(?:measured)?angle(?![A-Za-z])|[{}]", "", left)
+    return _NOT_OF_NAME.sub("", left)
 
 
 def is_constant(text: str) -> bool:

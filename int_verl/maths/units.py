@@ -26,6 +26,7 @@ hz hertz; khz; mhz; pa pascal; kpa; ohm; mol mole; ev; cal calorie; kcal; b byte
 """
 _CANONICAL = {word: words.split()[0] for words in _MEASURES.split(";") for word in words.split()}
 _COMPOUND = {"mph": "mi / h", "kph": "km / h", "kmh": "km / h", "kmph": "km / h", "fps": "ft / s", "mps": "m / s"}
+_COMPOUND_WORD = re.compile(rf"\b(?:{'|'.join(_COMPOUND)})\b")
 _SAYS_NOTHING = frozenset(
     """unit way time item piece thing number value solution possibility possibilitie outcome total case element object
     people person integer point different distinct possible more left long wide tall high deep old apart away each
@@ -177,8 +178,7 @@ def _read(written: str) -> Unit:
     for symbol, name in (("\\euro", " euro"), ("\\pounds", " pound"), ("\\yen", " yen"), ("\\$", " dollar")):
         written = written.replace(symbol, name)
     plain = _MARKUP.sub(" ", _FRACTION.sub(r"\1 / \2", written)).lower()
-    for word, meaning in _COMPOUND.items():
-        plain = re.sub(rf"\b{word}\b", meaning, plain)
+    plain = _COMPOUND_WORD.sub(lambda word: _COMPOUND[word[0]], plain)
     powers: dict[str, int] = {}
     things: set[str] = set()
     sign, factor, last = 1, 1, ""
