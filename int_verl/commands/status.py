@@ -11,7 +11,6 @@ from typing import Any
 import click
 from rich.text import Text
 
-_STAGES = ("sample", "propose", "guide", "sft_data", "sft", "rl", "rl_baseline", "eval", "report")
 _SECONDS_BETWEEN_LOOKS = 2.0
 
 
@@ -28,9 +27,10 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
 
     from int_verl.console import standard_output
     from int_verl.run.condition import condition
+    from int_verl.stages.assemble import NAMES
 
     console = standard_output()
-    found = condition(folder, _STAGES)
+    found = condition(folder, NAMES)
     if as_json:
         click.echo(json.dumps(found, indent=1))
         return
@@ -41,7 +41,7 @@ def status(folder: Path, as_json: bool, watch: bool) -> None:
     with Live(shown(found), console=console, auto_refresh=False) as live:
         while found["condition"] == "at work":
             time.sleep(_SECONDS_BETWEEN_LOOKS)
-            found = condition(folder, _STAGES)
+            found = condition(folder, NAMES)
             live.update(shown(found), refresh=True)
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
@@ -63,7 +63,8 @@ class Spool:
         Raises:
             UserError: the file was changed or damaged since.
         """
-        return _results(self._db, self.path)
+        numbers = self._db.execute("SELECT number FROM results ORDER BY number").fetchall()
+        return _results(self._db, self.path, (number for (number,) in numbers))
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         """A run that was stopped leaves the file for `finished`."""
@@ -72,23 +73,43 @@ class Spool:
             self.path.unlink(missing_ok=True)
 
 
-def finished(path: Path) -> Iterator[ProblemRows]:
-    """The problems that a run has finished so far, or had when it was stopped, by their numbers.
+class FinishedProblems:
+    """The problems that a run has finished until now, or had when it was stopped; those that it finishes later are not.
 
-    A run at work is not held up: the file is free between two results.
+    A run at work is not held up: the file is free between two results. May be gone through more than once.
 
     Raises:
         UserError: there is no such file, or it is damaged.
     """
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None)) as db:
-            yield from _results(db, path)
-    except sqlite3.Error as error:
-        raise UserError(f"{path}: {error}; no run has left its finished problems there") from error
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> FinishedProblems:
+        with self._missing_is_said():
+            self._db = sqlite3.connect(f"file:{quote(str(self.path))}?mode=ro", uri=True, isolation_level=None)
+            self.numbers = [number for (number,) in self._db.execute("SELECT number FROM results ORDER BY number")]
+            "Of the problems, ascending."
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._db.close()
+
+    def __iter__(self) -> Iterator[ProblemRows]:
+        """Their rows, by their numbers."""
+        with self._missing_is_said():
+            yield from _results(self._db, self.path, self.numbers)
+
+    @contextmanager
+    def _missing_is_said(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise UserError(f"{self.path}: {error}; no run has left its finished problems there") from error
 
 
-def _results(db: sqlite3.Connection, path: Path) -> Iterator[ProblemRows]:
-    for (number,) in db.execute("SELECT number FROM results ORDER BY number").fetchall():
+def _results(db: sqlite3.Connection, path: Path, numbers: Iterable[int]) -> Iterator[ProblemRows]:
+    for number in numbers:
         size, payload = db.execute("SELECT size, payload FROM results WHERE number = ?", (number,)).fetchone()
         try:
             batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), _PROBLEM)

@@ -8,9 +8,8 @@ import time
 from pathlib import Path
 from typing import Any, Literal
 
-from int_verl.errors import UserError
-from int_verl.run.folder import RunFolder
-from int_verl.run_files import CONFIG, LOCK, STATUS
+from int_verl.run.folder import RunFolder, check_is_run
+from int_verl.run_files import LOCK, STATUS
 
 Condition = Literal["at work", "ended", "stopped", "died", "not begun"]
 
@@ -29,8 +28,7 @@ def condition(folder: Path, stages: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         UserError: the folder holds no run.
     """
-    if not (folder / CONFIG).is_file():
-        raise UserError(f"{folder}: no run folder; give the folder of a run, such as runs/quickstart")
+    check_is_run(folder)
     manifests = [manifest for stage in stages if (manifest := RunFolder(folder).manifest(stage)) is not None]
     work = _last_words(folder / STATUS)
     held = _is_held(folder / LOCK)

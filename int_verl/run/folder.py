@@ -80,6 +80,16 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def check_is_run(folder: Path) -> None:
+    """Refuse a folder that holds no run.
+
+    Raises:
+        UserError: it holds none.
+    """
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder}: no run folder; give the folder of a run, such as runs/quickstart")
+
+
 class RunFolder:
     """Paths of a run. Nothing is made on disk before `lock` or a write."""
 

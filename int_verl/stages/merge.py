@@ -10,25 +10,25 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.files import check_own_files
 from int_verl.generate.journal import Journal
 from int_verl.generate.problem_rows import ProblemRows
-from int_verl.generate.tables import stages_up_to, write_tables
-from int_verl.problems.sets import read_problems, write_problems
+from int_verl.generate.tables import stages_up_to
+from int_verl.problems.sets import read_problems
 from int_verl.progress import StageProgress
 from int_verl.records import read_rows
 from int_verl.run.folder import Manifest, RunFolder
 from int_verl.run.run import Run
-from int_verl.run.schedule import IDENTITY
 from int_verl.run.shards import Shard
-from int_verl.run_files import CONFIG, HELDOUT_PROBLEMS, TABLES, TRAIN_PROBLEMS
+from int_verl.run_files import CONFIG, TABLES, TRAIN_PROBLEMS
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, Until
-from int_verl.stages.assemble import Stages, schedule_of
+from int_verl.stages.assemble import schedule_of
+from int_verl.stages.finished_run import begin, complete, run_with
 
 _DIFFERS = ("run.shard",)
 _MADE_HERE = ("attempts", "proposals")
@@ -67,30 +67,22 @@ def merge(folders: Sequence[Path], into: Path, console: SafeConsole) -> None:
         _check_alike(shards, stage)
     _check_cover(shards)
     merged = _run_of(shards[0].run.config, into, console, shard=None)
-    folder, problems = merged.folder, merged.problems
+    folder = merged.folder
     with folder.lock():
         held = [stage for stage in UNTIL if folder.manifest(stage) is not None]
         if held:
             raise UserError(f"--into {into}: this folder already has a {held[0]} stage; choose another")
-        folder.remember(merged.config, IDENTITY)
-        write_problems(folder / TRAIN_PROBLEMS, problems.train)
-        write_problems(folder / HELDOUT_PROBLEMS, problems.heldout)
+        begin(merged)
         with Journal(folder.journal) as journal:
             for shard in shards:
                 journal.absorb(shard.run.folder.journal)
-        with StageProgress(console, "merge", len(problems.train), "written") as progress:
-            counts = write_tables(folder.path, _in_order(folder, shards, until), until, progress)
-        counts[until]["requests"] = _sum([shard.manifest(until).counts.get("requests", {}) for shard in shards])
-        dataflow = Stages(merged, until).dataflow
-        dataflow.advise(counts)
-        dataflow.release(counts)
-        schedule_of(merged, until).seal({stage: counts[stage] for stage in stages_up_to(until)})
+        requests = _sum([shard.manifest(until).counts.get("requests", {}) for shard in shards])
+        progress = StageProgress(console, "merge", len(merged.problems.train), "written")
+        complete(merged, _in_order(folder, shards, until), until, progress, requests)
 
 
 def _run_of(config: Any, folder: Path, console: SafeConsole, shard: str | None) -> Run:
-    here = OmegaConf.merge(config, {"run": {"dir": str(folder), "shard": shard}})
-    assert isinstance(here, DictConfig)
-    return Run(here, console)
+    return run_with(config, {"run": {"dir": str(folder), "shard": shard}}, console)
 
 
 def _shard(folder: Path, console: SafeConsole) -> _Shard:
