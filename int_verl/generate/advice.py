@@ -22,6 +22,8 @@ _EARLY = 100
 "Completions after which the worst loss is said while the run goes on."
 _WORTH_SAYING, _WORTH_A_WARNING = 0.1, 0.5
 _FEWEST = 3
+_NO_FAULT = frozenset(["correct", "incorrect"])
+"Outcomes that say nothing against the set-up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class Loss:
     kind: Kind
     number: int
     of: int
+    outcomes: tuple[str, ...]
+    "What became of them."
     what: str
     remedy: str
 
@@ -49,7 +53,7 @@ def losses(outcomes: Mapping[Kind, Mapping[str, int]], settings: GeneratorSettin
         outcomes: kind of completion -> outcome or status -> how many.
     """
     found = [
-        Loss(kind, number, total, what, remedy)
+        Loss(kind, number, total, names, what, remedy)
         for kind, of_kind in outcomes.items()
         if (total := sum(of_kind.values()))
         for names, what, remedy in _remedies(kind, settings)
@@ -148,7 +152,7 @@ class EarlyWarning:
             worst = [
                 loss
                 for loss in losses(self.seen, self.settings)
-                if loss.share >= _WORTH_A_WARNING and loss.what not in ("were correct", "did not reach the answer")
+                if loss.share >= _WORTH_A_WARNING and not _NO_FAULT.issuperset(loss.outcomes)
             ]
             if worst:
                 self.say(str(worst[0]))

@@ -30,7 +30,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.generate.engines.test_faults import free_port
+from tests.generate.engines.vllm_servers import free_port
 from tests.mod23_script import script
 from tests.run.kill_at_random import run, tables
 from tests.run.virtual_clock import VirtualTimeLoop, VirtualTimePolicy

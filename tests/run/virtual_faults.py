@@ -12,6 +12,7 @@ from aiohttp import web
 
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.settings.sampling import Sampling
+from tests.generate.engines.local_server import LocalServer
 
 HOUR = 3600.0
 SERVERS = 2
@@ -66,14 +67,14 @@ def draw(seed: int, hours: float, disk: bool) -> list[Fault]:
     return sorted(faults)
 
 
-class Server:
+class Server(LocalServer):
     """`/v1/completions` of a scripted model that takes minutes for each, and what befalls it."""
 
     def __init__(
         self, port: int, script: Callable[[Request], Completion], faults: list[Fault], fired: Callable[[Fault], None]
     ) -> None:
-        self.port, self.script, self.faults, self.fired = port, script, faults, fired
-        self._runner: web.AppRunner | None = None
+        super().__init__(port)
+        self.script, self.faults, self.fired = script, faults, fired
 
     async def live(self) -> None:
         """Listens, but for the times at which it refuses."""
@@ -81,25 +82,12 @@ class Server:
         while True:
             refusing = next((f for f in self.faults if f.how == "refuses" and f.start <= loop.time() < f.end), None)
             if refusing is not None:
-                await self._stop()
+                await self.stop()
                 self.fired(refusing)
-            elif self._runner is None:
-                await self._start()
+            elif not self.runs:
+                await self.start()
             changes = [time for f in self.faults for time in (f.start, f.end) if time > loop.time()]
             await asyncio.sleep(min(changes, default=loop.time() + 24 * HOUR) - loop.time())
-
-    async def _start(self) -> None:
-        application = web.Application()
-        application.router.add_get("/v1/models", self._models)
-        application.router.add_post("/v1/completions", self._completions)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.01)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-
-    async def _stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     async def _models(self, _: web.Request) -> web.Response:
         return web.json_response({"data": [{"id": "m", "max_model_len": 4096}]})

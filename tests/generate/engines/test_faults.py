@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -24,6 +23,8 @@ from int_verl.generate.engines.scripted import ScriptedEngine
 from int_verl.generate.journal import Journal, request_key
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
+from tests.generate.engines.local_server import LocalServer
+from tests.generate.engines.vllm_servers import free_port
 
 SAMPLING = Sampling(max_tokens=8)
 REQUESTS = [Request((1, 2, seed), SAMPLING, seed, (seed // 4, 0, seed)) for seed in range(1, 41)]
@@ -146,10 +147,11 @@ def test_deep_work_overtakes_young_work_in_the_journaled_engine(tmp_path: Path) 
 # A server that misbehaves.
 
 
-class Server:
+class Server(LocalServer):
     """`/v1/models` and `/v1/completions` in this process; `faults` is what it does to each request instead."""
 
     def __init__(self) -> None:
+        super().__init__(free_port())
         self.faults: Callable[[int], Awaitable[web.StreamResponse] | None] = lambda _: None
         self.card: dict[str, Any] = {"id": "m", "max_model_len": 64}
         self.models: list[Any] | None = None
@@ -162,25 +164,10 @@ class Server:
         self.headers: dict[str, str] = {}
         self.in_flight = self.most_in_flight = 0
         self.delay = 0.0
-        self.port = free_port()
-        self._runner: web.AppRunner | None = None
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/v1"
-
-    async def start(self) -> None:
-        application = web.Application()
-        application.router.add_get("/v1/models", self._models)
-        application.router.add_post("/v1/completions", self._completions)
-        self._runner = web.AppRunner(application, shutdown_timeout=0.01)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
-
-    async def stop(self) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     async def _models(self, request: web.Request) -> web.Response:
         self.headers = dict(request.headers)
@@ -202,12 +189,6 @@ class Server:
             self.in_flight -= 1
         choice = {"token_ids": [body.get("seed", 0), 2], "finish_reason": "stop", "text": "x", **self.choice}
         return web.json_response({"choices": [choice], **self.answer})
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def error(status: int, message: str = "no", headers: dict[str, str] | None = None) -> web.Response:

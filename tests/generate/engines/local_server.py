@@ -1,0 +1,36 @@
+"""An OpenAI-compatible server in this process, on loopback; what it answers is a subclass's affair."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+
+class LocalServer:
+    """`/v1/models` and `/v1/completions`."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self._runner is not None
+
+    async def start(self) -> None:
+        application = web.Application()
+        application.router.add_get("/v1/models", self._models)
+        application.router.add_post("/v1/completions", self._completions)
+        self._runner = web.AppRunner(application, shutdown_timeout=0.01)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _models(self, request: web.Request) -> web.Response:
+        raise NotImplementedError
+
+    async def _completions(self, http: web.Request) -> web.StreamResponse:
+        raise NotImplementedError
