@@ -93,7 +93,7 @@ class _Children:
         if not done:
             return
         self.pids.discard(pid)
-        grown = usage.ru_maxrss - resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        grown = usage.ru_maxrss - _resident_kb()
         self._ends[pid] = {"signal": os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, "grown_kb": max(grown, 0)}
         while len(self._ends) > _MOST_ENDS:
             del self._ends[next(iter(self._ends))]
@@ -101,6 +101,16 @@ class _Children:
     def end(self, pid: int) -> dict[str, int]:
         """By which signal a worker ended (0: none), and by how much it had outgrown the nursery by then."""
         return self._ends.pop(pid, {"signal": 0, "grown_kb": 0})
+
+
+def _resident_kb() -> int:
+    """This process's memory now. Its `ru_maxrss` is not asked where it need not be: Linux keeps in it what the caller
+    that it was forked from had, which may be the memory of a whole trainer."""
+    try:
+        with open("/proc/self/statm", encoding="ascii") as pages:  # noqa: PTH123 - pathlib is not imported here
+            return int(pages.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 10
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def main() -> None:

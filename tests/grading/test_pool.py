@@ -302,6 +302,13 @@ def test_what_was_killed_for_its_memory_is_not_done_again_and_again(tmp_path: Pa
         assert [str(said) for said in asked(pool, "grow")] == ["they died"]
 
 
+def test_the_memory_of_a_large_caller_is_not_taken_for_the_nurserys(tmp_path: Path) -> None:
+    held = b"x" * (2 << 30)
+    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 99):
+        assert [str(said) for said in asked(pool, "grow")] == ["they died"]
+    assert len(held) == 2 << 30
+
+
 def test_imports_and_the_queue_have_no_part_in_the_deadline(tmp_path: Path) -> None:
     with contextlib.closing(mortals(tmp_path, timeout=1.5, warm_up_seconds=2.5)) as pool:
         assert asked(pool, "needs imports", threads=4) == ["needs imports"] * 4
