@@ -89,6 +89,18 @@ class EngineSettings:
                 )
 
 
+def batched_tokens(platform: Literal["cpu", "gpu"], longest: int) -> int:
+    """Tokens of one step of a rollout server at most.
+
+    On a GPU longer prompts go in piece by piece, and a larger step would only take its activations from the cache; on a
+    CPU each goes in whole (`config/int/cpu_grpo.yaml`).
+
+    Args:
+        longest: a prompt with its completion, in tokens.
+    """
+    return 8_192 if platform == "gpu" else max(8_192, longest)
+
+
 @dataclass(frozen=True, slots=True)
 class ProposerSettings:
     path: Name | None = None

@@ -45,6 +45,7 @@ class SFTSettings:
     trust_checkpoint: bool = False
     "Resume from a checkpoint even if its pickles name more than data; verl runs what they name (docs/security.md)."
     nnodes: PositiveInt = 1
+    "SFT runs on the node of the command alone; more is refused (docs/scale.md)."
     gpus_per_node: PositiveInt = 1
     overrides: tuple[str, ...] = ()
     "More overrides for verl.trainer.sft_trainer, as in a verl command line."

@@ -13,6 +13,7 @@ from typing import ClassVar
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.ray_cluster import loopback_environment
+from int_verl.settings.engine import batched_tokens
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
@@ -108,7 +109,7 @@ class RLLaunch(Launch):
             f"{rollout}.seed": self.seed,
             f"{rollout}.temperature": settings.temperature,
             f"{rollout}.max_model_len": longest,
-            f"{rollout}.max_num_batched_tokens": max(longest, 8192),
+            f"{rollout}.max_num_batched_tokens": batched_tokens(self.platform, longest),
             f"{rollout}.tensor_model_parallel_size": settings.tensor_parallel,
             f"{rollout}.val_kwargs.n": evaluation.samples,
             f"{rollout}.val_kwargs.do_sample": evaluation.temperature > 0,

@@ -5,7 +5,6 @@ torchrun ... -m verl.trainer.sft_trainer --config-name int_sft [+int=cpu_sft] mo
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +49,12 @@ class SFTLaunch(Launch):
     "Parquet as `InterventionSFTDataset` reads it."
     val_file: Path | None
 
-    @property
-    def gpus(self) -> int:
-        return self.settings.gpus_per_node * self.settings.nnodes
-
     def check_settings(self) -> None:
+        if self.settings.nnodes > 1:
+            raise UserError(
+                f"sft.nnodes={self.settings.nnodes}: SFT runs on the node of the command; set sft.nnodes=1, and if "
+                "the model does not fit there, engine.optimizer_offload=true in sft.overrides, or LoRA (docs/scale.md)"
+            )
         check_overrides(self.settings.overrides, self.our_settings)
         for override in self.settings.overrides:
             key, value = key_and_value(override)
@@ -62,8 +62,9 @@ class SFTLaunch(Launch):
                 raise UserError(f"{override}: verl's FSDP engine trains only with data.pad_mode=no_padding")
             if key == "trainer.test_freq" and self.val_file is None and value not in ("-1", "0"):
                 raise UserError(f"{override}: needs a validation file, which this stage has not; leave it out")
-        if self.settings.batch_size % self.gpus:
-            raise UserError(f"sft.batch_size={self.settings.batch_size} is no multiple of the {self.gpus} GPUs")
+        batch, gpus = self.settings.batch_size, self.settings.gpus_per_node
+        if batch % gpus:
+            raise UserError(f"sft.batch_size={batch} is no multiple of the {gpus} GPUs")
 
     def training_rows(self) -> SFTRows:
         """The rows that will be trained on, as `InterventionSFTDataset` will read them; everything is checked first.
@@ -86,25 +87,16 @@ class SFTLaunch(Launch):
 
         verl drops the last rows of every rank and the last batch of every epoch.
         """
-        steps_per_epoch = (len(rows) // self.gpus) // (self.settings.batch_size // self.gpus)
+        gpus = self.settings.gpus_per_node
+        steps_per_epoch = (len(rows) // gpus) // (self.settings.batch_size // gpus)
         return self.command_until(steps_per_epoch * self.settings.epochs, steps_per_epoch)
 
     def environment(self) -> dict[str, str]:
         return dict(CPU_ENV) if self.platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
 
     def program(self) -> list[str]:
-        rendezvous = (
-            ["--standalone", "--nnodes=1"]
-            if self.settings.nnodes == 1
-            else [
-                f"--nnodes={self.settings.nnodes}",
-                f"--node-rank={os.environ.get('NODE_RANK', '0')}",
-                f"--master-addr={os.environ.get('MASTER_ADDR', 'localhost')}",
-                f"--master-port={os.environ.get('MASTER_PORT', '29500')}",
-            ]
-        )
         processes = f"--nproc-per-node={self.settings.gpus_per_node}"
-        torchrun = [sys.executable, "-m", "torch.distributed.run", *rendezvous, processes]
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nnodes=1", processes]
         return [*torchrun, "-m", "verl.trainer.sft_trainer"]
 
     def verl_settings(self) -> dict[str, object]:
@@ -126,7 +118,7 @@ class SFTLaunch(Launch):
             "engine.seed": self.seed,
             "trainer.seed": self.seed,
             "trainer.total_epochs": settings.epochs,
-            "trainer.nnodes": settings.nnodes,
+            "trainer.nnodes": 1,
             "trainer.n_gpus_per_node": settings.gpus_per_node,
             "trainer.default_local_dir": output_dir,
             "trainer.test_freq": "after_each_epoch" if self.val_file is not None else -1,

@@ -71,7 +71,7 @@ RL = {
 SAMPLING = {"max_tokens": 16_384, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
 GENERATOR = {
     "model.path": "Qwen/Qwen3-4B-Instruct-2507",
-    "engine.context_length": 32_768,
+    "engine.context_length": 49_152,
     "engine.gpus_per_node": 8,
     "sample.attempts": 4,
     "propose.proposals": 4,

@@ -69,6 +69,7 @@ def test_sft_command(model: Path) -> None:
         ({"val_file": Path("/no/such")}, "no such file"),
         ({"model_path": Path("/no/such")}, "no config.json"),
         ({"gpus_per_node": 3}, "no multiple of the 3 GPUs"),
+        ({"nnodes": 2}, "sft.nnodes=2: .* set sft.nnodes=1"),
         ({"overrides": ("data.pad_mode=right",)}, "pad_mode=no_padding"),
         ({"overrides": ("trainer.test_freq=5",)}, "needs a validation file"),
         ({"overrides": ("trainer.total_epochs=9",)}, "set sft.epochs instead"),
@@ -89,6 +90,10 @@ def test_rl_command(model: Path) -> None:
     assert "verl.trainer.main_ppo" in command.argv
     assert "actor_rollout_ref.rollout.n=8" in command.argv
     assert "actor_rollout_ref.rollout.max_model_len=18432" in command.argv
+    batched = "actor_rollout_ref.rollout.max_num_batched_tokens"
+    assert f"{batched}=18432" in command.argv, "a CPU takes a prompt whole"
+    assert f"{batched}=8192" in rl(model, total_steps=7, platform="gpu").command().argv
+    assert f"{batched}=8192" in rl(model, total_steps=7, max_response_length=10).command().argv
     assert launch.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
 
 

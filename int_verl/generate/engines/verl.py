@@ -17,7 +17,7 @@ from int_verl.generate.engines.own_ray import OwnRay
 from int_verl.hydra_overrides import quote
 from int_verl.ray_cluster import joins_a_cluster
 from int_verl.redaction import redact
-from int_verl.settings.engine import EngineSettings
+from int_verl.settings.engine import EngineSettings, batched_tokens
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -196,7 +196,7 @@ class VerlEngine:
         from hydra import compose, initialize_config_module
         from hydra.core.global_hydra import GlobalHydra
 
-        longest = self.prompt_length + self.response_length
+        longest = self.max_model_len or self.prompt_length + self.response_length
         rollout = "actor_rollout_ref.rollout"
         overrides = [
             *(["+int=cpu_grpo"] if self.platform == "cpu" else []),
@@ -209,8 +209,8 @@ class VerlEngine:
             f"{rollout}.tensor_model_parallel_size={self.settings.tensor_parallel}",
             f"{rollout}.prompt_length={self.prompt_length}",
             f"{rollout}.response_length={self.response_length}",
-            f"{rollout}.max_model_len={self.max_model_len or longest}",
-            f"{rollout}.max_num_batched_tokens={max(longest, 8192)}",
+            f"{rollout}.max_model_len={longest}",
+            f"{rollout}.max_num_batched_tokens={batched_tokens(self.platform, longest)}",
             f"{rollout}.seed=0",  # of the servers; every request brings its own
             f"{rollout}.free_cache_engine=false",
             f"++{rollout}.enable_sleep_mode=false",

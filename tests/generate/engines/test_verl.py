@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -57,6 +58,19 @@ def test_the_engine(make_model: Callable[[bool], Path]) -> None:
         assert not ray.is_initialized()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.verl
+@pytest.mark.parametrize(("platform", "tokens"), [("gpu", 8_192), ("cpu", 49_152)])
+def test_a_long_context_makes_no_larger_step_on_a_gpu(platform: Literal["cpu", "gpu"], tokens: int) -> None:
+    import verl  # noqa: F401 - loads the plugin, which knows int_grpo
+
+    engine = VerlEngine("/no/such", EngineSettings(), 48_000, 16_384, platform=platform, max_model_len=49_152)
+    rollout = engine._compose().actor_rollout_ref.rollout
+    assert (rollout.max_model_len, rollout.max_num_batched_tokens) == (49_152, tokens)
+    changed = EngineSettings(overrides=("actor_rollout_ref.rollout.max_num_batched_tokens=1024",))
+    engine = VerlEngine("/no/such", changed, 48_000, 16_384, platform=platform, max_model_len=49_152)
+    assert engine._compose().actor_rollout_ref.rollout.max_num_batched_tokens == 1_024
 
 
 def test_a_missing_model() -> None:
