@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -97,27 +97,31 @@ def read_json(path: Path) -> dict[str, Any]:
     return found
 
 
-def link_folder(source: Path, to: Path, texts: Mapping[str, str] | None = None) -> None:
-    """Put a folder of the same files at `to`, whole or not at all: hard links where the disk allows, else copies.
-
-    Args:
-        texts: name -> content of small files that are to lie there, too.
-    """
-    partial = to.with_name(to.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, copy_function=_link)
-    for name, text in (texts or {}).items():
-        write_text(partial / name, text)
-    shutil.rmtree(to, ignore_errors=True)
-    partial.rename(to)
-
-
-def _link(source: str, target: str) -> str:
+def link(source: str, target: str) -> str:
+    """Put a file at `target`, too: a hard link where the disk allows, else a copy. Returns `target`."""
     try:
         os.link(source, target)
     except OSError:  # another disk, or one without links
         shutil.copy2(source, target)
     return target
+
+
+def link_folder(
+    source: Path, to: Path, texts: Mapping[str, str] | None = None, copy: Callable[[str, str], object] = link
+) -> None:
+    """Put a folder of the same files at `to`, whole or not at all: hard links where the disk allows, else copies.
+
+    Args:
+        texts: name -> content of small files that are to lie there, too, or in the place of the source's.
+        copy: puts one file at a new place.
+    """
+    partial = to.with_name(to.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(source, partial, copy_function=copy)
+    for name, text in (texts or {}).items():
+        write_text(partial / name, text)
+    shutil.rmtree(to, ignore_errors=True)
+    partial.rename(to)
 
 
 def file_hash(path: Path) -> str:

@@ -44,6 +44,9 @@ class SFTSettings:
     "Stop, resumably, a trainer that has finished no step and said nothing new for so long."
     trust_checkpoint: bool = False
     "Resume from a checkpoint even if its pickles name more than data; verl runs what they name (docs/security.md)."
+    keep_optimizer: bool = True
+    """Keep Adam's state beside the finished model, 8 bytes a parameter a checkpoint. false: it is removed when SFT is
+    done, and verl cannot train on from these checkpoints."""
     nnodes: PositiveInt = 1
     "SFT runs on the node of the command alone; more is refused (docs/scale.md)."
     gpus_per_node: PositiveInt = 1

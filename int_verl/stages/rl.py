@@ -110,7 +110,8 @@ class RLStage(Stage):
         require_verl()
         counts = self._write_data()
         checkpoints, home = self.home / "checkpoints", self.home
-        best = BestCheckpoint(checkpoints, home / "best") if self.settings.export == "best" else None
+        base = self.model.folder
+        best = BestCheckpoint(checkpoints, home / "best", base) if self.settings.export == "best" else None
         show = trainer_progress(progress, SHOWN)
 
         def on_progress(step: int, metrics: dict[str, Any]) -> None:
@@ -121,11 +122,11 @@ class RLStage(Stage):
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
         try_to_load(self.settings)
-        model = train(self._launch(self.model.folder).command(), on_progress)
+        model = train(self._launch(base).command(), on_progress)
         steps = self.settings.total_steps
         score = mean_validation_scores(checkpoints).get(steps)
         step, score, model = (best.kept() if best else None) or (steps, score, model)
-        export_model(model, home / "model", step, score)
+        export_model(model, home / "model", base, step, score)
         write_metrics(checkpoints, home / "metrics.jsonl")
         write_text(home / "model.txt", f"{(home / 'model').resolve()}\n")
         return {self.name: {"steps": steps, "exported_step": step, **counts}}

@@ -22,6 +22,7 @@ from int_verl.sft.ablation_rows import write_with_suffix
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.launch import train
 from int_verl.trainers.sft import SFTLaunch
+from int_verl.trainers.verl_folder import remove_optimizer
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class SFTStage(Stage):
     does = "train on prefix + intervention (stock verl.trainer.sft_trainer)"
     reads = ("guide", "sft_data")
     depends_on = ("run.seed", "sft")
-    indifferent = ("sft.stall_minutes", "sft.trust_checkpoint")
+    indifferent = ("sft.stall_minutes", "sft.trust_checkpoint", "sft.keep_optimizer")
 
     @property
     def training_file(self) -> Path:
@@ -82,6 +83,8 @@ class SFTStage(Stage):
         model = train(command, trainer_progress(progress, {"train/loss": "loss"}))
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
         write_text(self.folder / SFT_MODEL, f"{model.resolve()}\n")
+        if not self.settings.keep_optimizer:
+            remove_optimizer(self.folder / SFT_CHECKPOINTS)
         return {self.name: {"steps": command.expected_step, **counts}}
 
     def _worst_loss(self) -> str:

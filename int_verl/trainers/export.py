@@ -2,8 +2,8 @@
 
     runs/<name>/rl/model/                 config.json, model.safetensors, tokenizer.json, ..., export.json
 
-Files are hard links to those of verl's checkpoint where the disk allows, so they cost nothing while it is there and
-stay when it is removed.
+Its weights have the types of the base model (`precision.py`). What need not be converted is a hard link to verl's
+checkpoint where the disk allows, which costs nothing while that is there and stays when it is removed.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from int_verl.errors import UserError
 from int_verl.files import link_folder, read_json
 from int_verl.trainers.checkpoint import merge_adapters
+from int_verl.trainers.precision import Precision
 from int_verl.trainers.verl_folder import checkpointed_step, mean_validation_scores
 
 NOTE = "export.json"
@@ -30,16 +31,22 @@ def check_export(export: str, test_freq: int | None, save_freq: int) -> None:
         )
 
 
-def export_model(model: Path, to: Path, step: int, score: float | None = None) -> None:
-    """Leave `model`, a folder in Hugging Face format, at `to`, whole or not at all."""
-    link_folder(model, to, {NOTE: json.dumps({"step": step, "score": score}) + "\n"})
+def export_model(model: Path, to: Path, base: Path, step: int, score: float | None = None) -> None:
+    """Leave `model`, a folder in Hugging Face format trained from `base`, at `to`, whole or not at all."""
+    precision = Precision.of(base)
+    note = json.dumps({"step": step, "score": score}) + "\n"
+    link_folder(model, to, {**precision.texts(model), NOTE: note}, precision.copy)
 
 
 class BestCheckpoint:
-    """Keeps the best of the trainer's checkpoints at `home`, for the trainer itself keeps only its last two."""
+    """Keeps the best of the trainer's checkpoints at `home`, for the trainer itself keeps only its last two.
 
-    def __init__(self, checkpoints: Path, home: Path) -> None:
-        self.checkpoints, self.home = checkpoints, home
+    Args:
+        base: the model that they are trained from.
+    """
+
+    def __init__(self, checkpoints: Path, home: Path, base: Path) -> None:
+        self.checkpoints, self.home, self.base = checkpoints, home, base
 
     def kept(self) -> tuple[int, float, Path] | None:
         """Step, score and folder of the best so far; of equals the earlier."""
@@ -55,6 +62,6 @@ class BestCheckpoint:
             best = self.kept()
             if 0 < step <= complete and model.is_dir() and (best is None or score > best[1]):
                 merge_adapters(model)
-                export_model(model, self.home / f"step_{step}", step, score)
+                export_model(model, self.home / f"step_{step}", self.base, step, score)
                 if best is not None:
                     shutil.rmtree(best[2])

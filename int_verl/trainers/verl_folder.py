@@ -43,6 +43,12 @@ def set_aside_finished_epoch(output_dir: Path, steps_per_epoch: int) -> None:
             file.rename(file.with_suffix(".pt.epoch_end"))
 
 
+def remove_optimizer(output_dir: Path) -> None:
+    """Removes the optimizer's shards of every checkpoint; what is left can be used, but not be trained on from."""
+    for file in output_dir.glob("global_step_*/optim_world_size_*.pt"):
+        file.unlink()
+
+
 def read_metrics(output_dir: Path) -> list[dict[str, Any]]:
     """All metrics of all starts: ``[{"step": 1, "train/loss": 0.7, ...}, ...]`` by step, later starts winning."""
     by_step: dict[int, dict[str, Any]] = {}

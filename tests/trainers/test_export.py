@@ -30,7 +30,7 @@ def test_an_exported_model_outlives_its_checkpoint(make_model: Callable[[bool], 
 
     source = checkpoint(tmp_path / "checkpoints", 4, make_model(True))
     weights = source / "model.safetensors"
-    export_model(source, tmp_path / "model", 4, 0.5)
+    export_model(source, tmp_path / "model", make_model(True), 4, 0.5)
     assert weights.stat().st_ino == (tmp_path / "model" / weights.name).stat().st_ino, "a link, and no copy"
     rmtree(tmp_path / "checkpoints")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
@@ -43,7 +43,8 @@ def test_an_exported_model_outlives_its_checkpoint(make_model: Callable[[bool], 
 
 def test_an_export_replaces_the_one_before(make_model: Callable[[bool], Path], tmp_path: Path) -> None:
     for step in (4, 8):
-        export_model(checkpoint(tmp_path / "checkpoints", step, make_model(True)), tmp_path / "model", step)
+        source = checkpoint(tmp_path / "checkpoints", step, make_model(True))
+        export_model(source, tmp_path / "model", make_model(True), step)
     assert (tmp_path / "model" / "step.txt").read_text() == "8"
     assert sorted(file.name for file in tmp_path.iterdir()) == ["checkpoints", "model"]
 
@@ -51,7 +52,7 @@ def test_an_export_replaces_the_one_before(make_model: Callable[[bool], Path], t
 def test_the_best_is_kept_while_verl_removes_it(make_model: Callable[[bool], Path], tmp_path: Path) -> None:
     """verl keeps its last two checkpoints; here the best is the second of five, and there is a tie."""
     folder = tmp_path / "checkpoints"
-    best = BestCheckpoint(folder, tmp_path / "best")
+    best = BestCheckpoint(folder, tmp_path / "best", make_model(True))
     log(folder, 0, sums=0.99)
     best.look()
     assert best.kept() is None, "the model that RL started from is no checkpoint"
@@ -61,7 +62,7 @@ def test_the_best_is_kept_while_verl_removes_it(make_model: Callable[[bool], Pat
         log(folder, step, sums=score)
         if step != 4:  # as if the run was killed there, and started again after the next step
             best.look()
-    found = BestCheckpoint(folder, tmp_path / "best").kept()
+    found = BestCheckpoint(folder, tmp_path / "best", make_model(True)).kept()
     assert found is not None
     step, score, model = found
     assert (step, score, model.name) == (4, 0.8, "step_4")
@@ -76,7 +77,7 @@ def test_what_is_not_yet_complete_is_not_taken(make_model: Callable[[bool], Path
     checkpoint(folder, 4, make_model(True))
     (folder / "latest_checkpointed_iteration.txt").write_text("2")
     log(folder, 4, sums=0.9)
-    best = BestCheckpoint(folder, tmp_path / "best")
+    best = BestCheckpoint(folder, tmp_path / "best", make_model(True))
     best.look()
     assert best.kept() == (2, 0.1, tmp_path / "best" / "step_2")
 

@@ -9,6 +9,7 @@ from int_verl.trainers.verl_folder import (
     checkpointed_step,
     mean_validation_scores,
     mend_tracker,
+    remove_optimizer,
     set_aside_finished_epoch,
 )
 
@@ -27,6 +28,21 @@ def test_the_score_is_the_mean_over_the_data_sources(tmp_path: Path) -> None:
     log(tmp_path, 1)
     log(tmp_path, 2, sums=1.0, products=0.5)
     assert mean_validation_scores(tmp_path) == {0: 0.5, 2: 0.75}
+
+
+def test_only_the_optimizer_is_removed(tmp_path: Path) -> None:
+    names = ("model_world_size_2_rank_0.pt", "extra_state_world_size_2_rank_1.pt", "huggingface/model.safetensors")
+    shards = [f"optim_world_size_2_rank_{rank}.pt" for rank in (0, 1)]
+    for step in (34, 68):
+        for name in (*names, *shards):
+            (tmp_path / f"global_step_{step}" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / f"global_step_{step}" / name).touch()
+    (tmp_path / "latest_checkpointed_iteration.txt").write_text("68")
+    for _ in range(2):  # again after a kill
+        remove_optimizer(tmp_path)
+        left = sorted(str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*.*") if file.suffix != ".txt")
+        assert left == sorted(f"global_step_{step}/{name}" for step in (34, 68) for name in names)
+    assert checkpointed_step(tmp_path) == 68
 
 
 def test_a_broken_tracker_is_removed(tmp_path: Path) -> None:
