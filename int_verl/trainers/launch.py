@@ -13,6 +13,7 @@ from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides, key_and_value
 from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model, merge_adapters
+from int_verl.trainers.hang import Patience
 from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step
@@ -69,6 +70,10 @@ class Launch(ABC):
     def check_settings(self) -> None:
         """Refuses, with a UserError that names the setting, what can be told without data and model."""
 
+    def patience(self) -> Patience:
+        """How long the trainer may say nothing new."""
+        return Patience(60 * self.settings.stall_minutes)
+
     def arguments(self) -> list[str]:
         """The command line, unchecked: the files that it names need not be there yet."""
         return [
@@ -96,7 +101,7 @@ class Launch(ABC):
             output_dir=self.output_dir,
             expected_step=step,
             steps_per_epoch=steps_per_epoch,
-            hang_seconds=60 * self.settings.stall_minutes,
+            patience=self.patience(),
             start_model=self.model_path,
             model_in_checkpoint=self.model_in_checkpoint,
             ask_for=None if self.settings.trust_checkpoint else f"{self.section}.trust_checkpoint",

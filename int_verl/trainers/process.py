@@ -9,7 +9,6 @@ When the trainer ends, when it is told to stop, or when this process dies in wha
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,7 +17,9 @@ from typing import Any
 
 from int_verl.errors import TrainerError
 from int_verl.supervision.supervised import Supervised
-from int_verl.trainers.failures import explain, plain
+from int_verl.trainers.failures import explain
+from int_verl.trainers.growing_file import GrowingFile
+from int_verl.trainers.hang import HangGuard, Patience
 from int_verl.trainers.trainer_log import TrainerLog
 from int_verl.trainers.verl_folder import (
     METRICS,
@@ -29,7 +30,6 @@ from int_verl.trainers.verl_folder import (
 )
 
 POLL_SECONDS = 0.25
-_DIGITS = re.compile(r"\d+")
 
 OnStep = Callable[[int, dict[str, Any]], None]
 'Called in this thread after each step that verl logs, with its metrics: ``on_step(3, {"train/loss": 0.4})``.'
@@ -48,9 +48,8 @@ class TrainerCommand:
     "The stage is done when `latest_checkpointed_iteration.txt` says this."
     steps_per_epoch: int | None
     "Of a trainer that must not resume at an epoch's end, see `set_aside_finished_epoch`."
-    hang_seconds: float
-    """No step and nothing new in the log for so long means hung. A line that was there before, but for its numbers, is
-    nothing new: in a hung weight update the waiting side goes on to say that it waits."""
+    patience: Patience
+    "How long it may say nothing new."
     start_model: Path
     "The model that it trains."
     model_in_checkpoint: str
@@ -111,8 +110,9 @@ def _watch(
     on_step: OnStep | None,
 ) -> int:
     """Reports steps until the trainer has ended; returns its exit code."""
-    metrics_file, news = GrowingFile(metrics_path), News(command.log_path, log_start)
-    last_step, moved = 0, time.monotonic()
+    metrics_file = GrowingFile(metrics_path)
+    guard = HangGuard(command.patience, command.log_path, log_start, time.monotonic())
+    last_step = 0
     while True:
         code = trainer.poll()
         metrics_lines = metrics_file.new_lines()
@@ -122,49 +122,7 @@ def _watch(
                 on_step(step, metrics)
         if code is not None:
             return code
-        if news.any() or metrics_lines:
-            moved = time.monotonic()
-        elif time.monotonic() - moved > command.hang_seconds:
-            raise TrainerError(
-                f"after step {last_step} of {command.expected_step} the trainer said nothing new for "
-                f"{command.hang_seconds / 60:.3g} min and was stopped, as hung (its last words: "
-                f"{news.last or 'none'}); see {command.log_path}"
-            )
+        hung = guard.look(time.monotonic(), bool(metrics_lines))
+        if hung is not None:
+            raise TrainerError(f"after step {last_step} of {command.expected_step} {hung}; see {command.log_path}")
         time.sleep(POLL_SECONDS)
-
-
-class GrowingFile:
-    """What is added to a file, by whole lines."""
-
-    def __init__(self, path: Path, start: int = 0) -> None:
-        self._path, self._offset = path, start
-
-    def new_lines(self) -> bytes:
-        """What was added since the last call; nothing while there is no such file."""
-        if not self._path.exists():
-            return b""
-        with self._path.open("rb") as file:
-            file.seek(self._offset)
-            text = file.read()
-        text = text[: max(text.rfind(b"\n"), text.rfind(b"\r")) + 1]
-        self._offset += len(text)
-        return text
-
-
-class News:
-    """Lines of a growing log that were not there before, numbers aside."""
-
-    def __init__(self, path: Path, start: int) -> None:
-        self._log = GrowingFile(path, start)
-        self._known: set[int] = set()
-        self.last = ""
-        "The latest of them."
-
-    def any(self) -> bool:
-        """Whether there are any since the last call."""
-        before = len(self._known)
-        for line in self._log.new_lines().decode(errors="replace").splitlines():
-            if (words := hash(_DIGITS.sub("", line))) not in self._known:
-                self._known.add(words)
-                self.last = plain(line)[:200] or self.last
-        return len(self._known) > before

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from int_verl.errors import TrainerError, UserError
+from int_verl.trainers.hang import Patience
 from int_verl.trainers.launch import train
 from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import TrainerCommand
@@ -60,7 +61,7 @@ def test_a_checkpoint_of_data_is_resumed_from(tmp_path: Path) -> None:
 @pytest.mark.parametrize("where", ["extra_state_world_size_1_rank_0", "actor__optim_world_size_1_rank_0", "data"])
 def test_a_checkpoint_that_would_call_something_is_refused(tmp_path: Path, where: str) -> None:
     folder = checkpoint(tmp_path, model=state(), **{where: {"state": [Touches(tmp_path / "canary")]}})
-    command = TrainerCommand(["false"], {}, folder, 9, None, 60, folder, "huggingface", ask_for=ASK)
+    command = TrainerCommand(["false"], {}, folder, 9, None, Patience(60), folder, "huggingface", ask_for=ASK)
     with pytest.raises(UserError, match=r"pathlib.*Path\.touch|getattr") as refused:
         train(command)
     assert f"{ASK}=true" in str(refused.value)
@@ -101,4 +102,4 @@ def test_it_is_done_when_asked_for(tmp_path: Path) -> None:
     """The trainer is started, and here it is one that fails at once."""
     folder = checkpoint(tmp_path, extra_state=Touches(tmp_path / "canary"))
     with pytest.raises(TrainerError):
-        train(TrainerCommand(["false"], {}, folder, 9, None, 60, folder, "huggingface", ask_for=None))
+        train(TrainerCommand(["false"], {}, folder, 9, None, Patience(60), folder, "huggingface", ask_for=None))

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from int_verl.errors import TrainerError
-from int_verl.trainers.process import News, TrainerCommand, run_trainer
+from int_verl.trainers.hang import Patience, SettingUp
+from int_verl.trainers.process import TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 from tests.quickstart_files import ROOT
 from tests.supervision.families import FAMILY, processes_with, wait_for
@@ -30,9 +31,14 @@ with open(os.environ["VERL_FILE_LOGGER_PATH"], "w") as metrics:
 """
 
 
-def command(folder: Path, script: str, *arguments: object, steps: int = 3, hang_seconds: float = 60) -> TrainerCommand:
+MINUTE = Patience(60)
+
+
+def command(
+    folder: Path, script: str, *arguments: object, steps: int = 3, patience: Patience = MINUTE
+) -> TrainerCommand:
     argv = [sys.executable, "-c", script, *map(str, arguments)]
-    return TrainerCommand(argv, {}, folder, steps, None, hang_seconds, folder, "huggingface")
+    return TrainerCommand(argv, {}, folder, steps, None, patience, folder, "huggingface")
 
 
 def test_progress_and_metrics(tmp_path: Path) -> None:
@@ -75,13 +81,13 @@ def test_a_failure_of_no_known_kind_is_quoted(tmp_path: Path) -> None:
 
 def test_a_missing_program(tmp_path: Path) -> None:
     with pytest.raises(TrainerError):
-        run_trainer(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, None, 60, tmp_path, "huggingface"))
+        run_trainer(TrainerCommand(["/no/such/program"], {}, tmp_path, 1, None, Patience(60), tmp_path, "huggingface"))
 
 
 def test_a_hung_trainer_is_stopped(tmp_path: Path) -> None:
     mark = f"hang-{tmp_path.name}-{os.getpid()}"
     with pytest.raises(TrainerError, match=r"after step 0 of 3 .* said nothing new for 0.025 min"):
-        run_trainer(command(tmp_path, FAMILY, mark, hang_seconds=1.5))
+        run_trainer(command(tmp_path, FAMILY, mark, patience=Patience(1.5)))
     assert wait_for(lambda: not processes_with(mark))
 
 
@@ -96,28 +102,13 @@ for number in itertools.count():
 def test_saying_the_same_for_ever_is_hanging(tmp_path: Path) -> None:
     """vLLM's waiting side says so every minute while a weight update hangs."""
     with pytest.raises(TrainerError, match="said nothing new"):
-        run_trainer(command(tmp_path, WAITING, hang_seconds=1.5))
+        run_trainer(command(tmp_path, WAITING, patience=Patience(1.5)))
 
 
-def test_news_are_lines_that_differ_in_more_than_numbers(tmp_path: Path) -> None:
-    log = tmp_path / "trainer.log"
-    log.write_text("an earlier start\n")
-    news = News(log, log.stat().st_size)
-    assert not news.any()
-    for said, new in (
-        ("waiting 60 s\n", True),
-        ("waiting 120 s\n", False),
-        ("half a", False),
-        (" line\n", True),
-        ("\x1b[36m(Worker pid=7)\x1b[0m Epoch 1:  10%|█\r", True),
-        ("\x1b[36m(Worker pid=8)\x1b[0m Epoch 1:  12%|█\r", False),
-        ("\x1b[36m(Worker pid=8)\x1b[0m Epoch 1:  50%|█████\r", True),
-        ("", False),
-    ):
-        with log.open("a") as file:
-            file.write(said)
-        assert news.any() == new, said
-    assert news.last == "Epoch 1:  50%|█████"
+def test_what_hangs_while_it_is_set_up_is_stopped_sooner_and_says_why(tmp_path: Path) -> None:
+    patience = Patience(60, SettingUp(1.5, "ready to fit", "there are too few processors"))
+    with pytest.raises(TrainerError, match=r"0\.025 min .* before it was set up: there are too few processors; see "):
+        run_trainer(command(tmp_path, WAITING, patience=patience))
 
 
 def test_interrupt_stops_the_whole_family(tmp_path: Path) -> None:

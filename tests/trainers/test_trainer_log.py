@@ -11,6 +11,7 @@ import pytest
 from int_verl.errors import TrainerError
 from int_verl.hydra_overrides import hydra_overrides
 from int_verl.redaction import hide
+from int_verl.trainers.hang import Patience
 from int_verl.trainers.process import TrainerCommand, run_trainer
 from int_verl.trainers.trainer_log import TrainerLog
 
@@ -57,7 +58,7 @@ def test_what_verl_prints_of_its_configuration_and_what_is_said_of_its_failure(t
         output_dir=tmp_path,
         expected_step=1,
         steps_per_epoch=None,
-        hang_seconds=60,
+        patience=Patience(60),
         start_model=tmp_path,
         model_in_checkpoint="x",
     )
