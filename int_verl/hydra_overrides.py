@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _UNQUOTED = re.compile(r"[A-Za-z0-9_/.+%@?*-]+")
@@ -56,3 +56,12 @@ def key_and_value(override: str) -> tuple[str, str]:
     """
     key, _, value = override.lstrip("+~").partition("=")
     return key, value
+
+
+def last_value(overrides: Iterable[str], key: str) -> str | None:
+    """The value that overrides give a key in the end; None: they do not name it.
+
+    >>> last_value(["a.b=1", "a.b=2"], "a.b")
+    '2'
+    """
+    return dict(map(key_and_value, overrides)).get(key)

@@ -89,6 +89,11 @@ class RLSettings:
     temperature: PositiveFloat = 1.0
     max_prompt_length: PositiveInt = 2048
     max_response_length: PositiveInt = 16_384
+    val_samples: PositiveInt = 4
+    """Samples a problem in the trainer's validation, drawn as those of eval. Few: it is the curve of the report, and
+    nothing of one that is killed is kept. eval draws its own, but where these are as many."""
+    val_before_train: bool = True
+    "Validate before the first step as well; a run that goes on from a checkpoint does not do so again."
     test_freq: PositiveInt | None = None
     """Validate on the held-out and the hard problems every so many steps, beside before and after; null: only
     these."""
@@ -101,6 +106,8 @@ class RLSettings:
     "Keep every training rollout as jsonl, for the report's zero-advantage curve; large at the paper's scale."
     stall_minutes: PositiveFloat = 60.0
     "As in sft: a weight update that hangs raises no error of its own."
+    start_minutes: PositiveFloat = 20.0
+    "The same until the trainer has loaded its models: verl waits without a word for processors that Ray lacks."
     trust_checkpoint: bool = False
     "As in sft."
     nnodes: PositiveInt = 1

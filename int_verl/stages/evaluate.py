@@ -1,27 +1,31 @@
 """The evaluation: how often every model of the run solves the held-out and the hard problems.
 
-The trainer validates before and after RL with the rollout engine it has at hand, so a model and its RL checkpoint are
-evaluated where they are, and no engine is started for it. Only a base model without an RL run of its own is sampled
-here.
+Every model is drawn from through the run's engine and journal, one after the other: a killed evaluation goes on where
+it was. Where RL's trainer has validated a model with just as many samples (`rl.val_samples`), these count, and no
+engine is started for it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from int_verl.console import SafeConsole
+from int_verl.errors import LostRequestError, UserError
 from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
 from int_verl.files import file_hash, write_text
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Request
-from int_verl.generate.engines.journaled import JournaledEngine
+from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.engines.journaled import JournaledEngine, engines_state
 from int_verl.generate.journal import Journal
+from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.seeds import request_seed
 from int_verl.grading import BaseGrader
@@ -38,6 +42,7 @@ from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, RESULTS, SCORES, valid
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.sampling import Sampling
 from int_verl.settings.training import RLSettings
+from int_verl.stages.sft import sft_model
 
 ARMS = {"rl_baseline": ("base", "base + RL"), "rl": ("InT SFT", "InT SFT + RL")}
 "RL stage -> the model it starts from and the model it makes."
@@ -59,7 +64,7 @@ class EvaluationStage(Stage):
     settings: EvalSettings
     rl: RLSettings
     with_baseline: bool
-    "Whether RL from the base model has run, and so validated it; else it is sampled here."
+    "Whether RL from the base model has run."
     with_controls: bool
     "Whether there are guided rollouts from elsewhere, to compare the interventions with."
     seed: int
@@ -70,18 +75,18 @@ class EvaluationStage(Stage):
     depends_on = ("run.seed", "baseline", "eval", "problems")
 
     def inputs(self) -> dict[str, str]:
-        files = {f"{arm} step {step}": self.folder / validation_dump(arm, step) for arm, step in self._dumps()}
-        files["guided"] = self.folder / GUIDED_ROLLOUTS
-        return {name: file_hash(path) for name, path in files.items()}
+        found = {"guided": file_hash(self.folder / GUIDED_ROLLOUTS)}
+        for model in self._models():
+            found[model.name] = model.revision
+            if model.validation is not None:
+                found[f"{model.name}, validated"] = file_hash(model.validation)
+        return found
 
     def outputs(self) -> dict[str, str]:
         return {"scores": SCORES, "results": RESULTS}
 
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
-        scores: list[Row] = []
-        if not self.with_baseline:
-            scores += self.sample_base(ARMS["rl_baseline"][0], progress)
-        scores += self.trainer_scores([(arm, step, ARMS[arm][int(step > 0)]) for arm, step in self._dumps()])
+        scores = run_until_interrupted(self._scores(progress))
         write_rows(self.folder / SCORES, SCORE, scores)
         results: dict[str, Any] = {"table": summarise(scores, group=self.rl.rollouts)}
         if self.with_controls:
@@ -98,16 +103,30 @@ class EvaluationStage(Stage):
         return {self.name: {"models": len(results["table"]["models"]), "samples": samples}}
 
     def plan(self) -> list[str]:
-        models = [model for arm in self._arms() for model in ARMS[arm]]
-        problems = len(self.problems.heldout)
-        return [f"{problems} held-out problems x {self.settings.samples} samples for {', '.join(models)}"]
+        names = ", ".join(model.name for model in self._models())
+        lines = [f"{len(self.problems.heldout)} held-out problems x {self.settings.samples} samples for {names}"]
+        if self.rl.val_samples == self.settings.samples:
+            lines.append("of models that RL's trainer validates, its samples (rl.val_samples is eval.samples)")
+        return lines
 
-    def _arms(self) -> list[str]:
-        return [arm for arm in ARMS if arm == "rl" or self.with_baseline]
+    def _models(self) -> list[_Evaluated]:
+        """In the order of the tables."""
+        base, found = self.policy.model, list[_Evaluated]()
+        for arm, (start, end) in ARMS.items():
+            if arm == "rl" or self.with_baseline:
+                first = base if arm == "rl_baseline" else self._trained(sft_model(self.folder))
+                last = None if self.rl.export == "best" else self.folder / validation_dump(arm, self.rl.total_steps)
+                found.append(_Evaluated(start, first, self.folder / validation_dump(arm, 0)))
+                found.append(_Evaluated(end, self._trained(self.folder / arm / "model"), last))
+            else:
+                found.append(_Evaluated(start, base, None))
+        return found
 
-    def _dumps(self) -> list[tuple[str, int]]:
-        """(RL stage, step) of every validation that counts, base model first."""
-        return [(arm, step) for arm in self._arms() for step in (0, self.rl.total_steps)]
+    def _trained(self, folder: Path) -> LocalModel | None:
+        """A model that the run has trained; None: it is not there yet."""
+        if not (folder / "config.json").is_file():
+            return None
+        return replace(self.policy.model, name=str(folder), key="run.dir", written=None)
 
     def problem_sets(self) -> dict[str, Iterable[Problem]]:
         """The sets that models are evaluated on: held-out problems, and training problems that no attempt solved."""
@@ -120,9 +139,11 @@ class EvaluationStage(Stage):
         Args:
             dumps: RL stage, step of the validation, and the model's name in the rows.
         """
+        return self._dumped_scores({self.folder / validation_dump(arm, step): model for arm, step, model in dumps})
+
+    def _dumped_scores(self, dumps: Mapping[Path, str]) -> Iterator[Row]:
         codec = self.policy.model.codec
-        dumps = list(dumps)
-        days = self._days_printed(self.folder / validation_dump(arm, step) for arm, step, _ in dumps)
+        days = self._days_printed(dumps)
         keys: dict[str, tuple[str, str]] = {}
         for problem_set, problems in self.problem_sets().items():
             for problem in problems:
@@ -134,8 +155,8 @@ class EvaluationStage(Stage):
         def is_truncated(response: str) -> bool:
             return codec.length(response) >= self.rl.max_response_length - 1
 
-        for arm, step, model in dumps:
-            yield from problem_scores(self.folder / validation_dump(arm, step), model, keys, is_truncated)
+        for dump, model in dumps.items():
+            yield from problem_scores(dump, model, keys, is_truncated)
 
     def _days_printed(self, dumps: Iterable[Path]) -> set[date]:
         """The days that verl's prompts may print: it takes them from the clock, and a validation may pass midnight."""
@@ -144,31 +165,67 @@ class EvaluationStage(Stage):
         written = {date.fromtimestamp(dump.stat().st_mtime) for dump in dumps if dump.is_file()}
         return written | {day - timedelta(days=1) for day in written}
 
-    def sample_base(self, model: str, progress: StageProgress) -> list[Row]:
-        """Scores of the base model, under this name, by samples through the journal as everything else."""
+    async def _scores(self, progress: StageProgress) -> list[Row]:
+        scores = list[Row]()
+        with Journal(self.folder.journal) as journal, self.new_grader() as grader:
+            for model in self._models():
+                rows = self._validated(model)
+                scores += await self.draw(model, journal, grader, progress) if rows is None else rows
+        return scores
+
+    def _validated(self, model: _Evaluated) -> list[Row] | None:
+        """The trainer's scores of a model; None: it has not drawn `eval.samples` of every problem."""
+        samples, dump = self.settings.samples, model.validation
+        if self.rl.val_samples != samples or dump is None or not dump.is_file():
+            return None
+        rows = list(self._dumped_scores({dump: model.name}))
+        problems = sum(1 for _ in chain.from_iterable(self.problem_sets().values()))
+        return rows if len(rows) == problems and all(row["samples"] == samples for row in rows) else None
+
+    async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
+        """Scores of a model, by samples through the journal as everything else."""
         settings, codec = self.settings, self.policy.model.codec
         sampling = Sampling(self.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
+        engine = self._policy_of(model).open(journal, progress.warn)
+        progress.more = partial(engines_state, [engine])
 
-        async def score(engine: JournaledEngine, grader: BaseGrader, problem_set: str, problem: Problem) -> Row:
+        async def score(number: int, problem_set: str, problem: Problem) -> Row:
             prompt_ids = codec.prompt_ids(self.prompts.solve(problem.problem))
             purpose = (self.seed, "eval", problem_set, problem.id)
             seeds = [request_seed(*purpose, index) for index in range(settings.samples)]
-            counts = await score_problem(engine, codec, grader, problem, prompt_ids, sampling, seeds)
+            counts = await score_problem(engine, codec, grader, problem, prompt_ids, sampling, seeds, number)
             progress.count("problems")
-            return {"model": model, "problem_set": problem_set, "problem_id": problem.id, **counts}
+            return {"model": model.name, "problem_set": problem_set, "problem_id": problem.id, **counts}
 
-        async def score_all() -> list[Row]:
-            with Journal(self.folder.journal) as journal, self.new_grader() as grader:
-                async with self.policy.open(journal, progress.warn) as engine:
-                    return await asyncio.gather(
-                        *(
-                            score(engine, grader, problem_set, problem)
-                            for problem_set, problems in self.problem_sets().items()
-                            for problem in problems
-                        )
-                    )
+        problems = [(name, problem) for name, of_set in self.problem_sets().items() for problem in of_set]
+        async with engine:
+            rows = await asyncio.gather(*(score(number, *problem) for number, problem in enumerate(problems)))
+        return [row for row in rows if row["samples"]]
 
-        return run_until_interrupted(score_all())
+    def _policy_of(self, model: _Evaluated) -> Policy:
+        """A model with the engine that draws from it: servers by URL have the base alone, RL's GPUs all others."""
+        if model.local is None:
+            raise UserError(f"{model.name}: its training is not done; run it first")
+        settings = self.policy.settings
+        if settings.name == "openai" and model.local != self.policy.model:
+            gpus = {name: getattr(self.rl, name) for name in ("nnodes", "gpus_per_node", "tensor_parallel")}
+            settings = replace(settings, name="verl", **gpus)
+        return replace(self.policy, model=model.local, settings=settings)
+
+
+@dataclass(frozen=True, slots=True)
+class _Evaluated:
+    """A model of the tables."""
+
+    name: str
+    local: LocalModel | None
+    "None: it is not trained yet."
+    validation: Path | None
+    "Where the trainer dumps its validation of just this model."
+
+    @property
+    def revision(self) -> str:
+        return "missing" if self.local is None else self.local.revision
 
 
 async def score_problem(
@@ -179,13 +236,26 @@ async def score_problem(
     prompt_ids: tuple[int, ...],
     sampling: Sampling,
     seeds: Sequence[int],
+    number: int = 0,
 ) -> dict[str, int]:
-    """Draw a sample a seed and count them: `samples`, `correct`, `truncated`."""
-    completions = await asyncio.gather(*(engine.generate(Request(prompt_ids, sampling, seed)) for seed in seeds))
+    """Draw a sample a seed and count them: `samples`, `correct`, `truncated`; requests that were given up do not count.
+
+    Args:
+        number: the problem's; those with smaller ones go first.
+    """
+
+    async def draw(seed: int) -> Completion | None:
+        try:
+            return await engine.generate(Request(prompt_ids, sampling, seed, (number,)))
+        except LostRequestError:
+            return None
+
+    drawn = await asyncio.gather(*map(draw, seeds))
+    completions = [completion for completion in drawn if completion is not None]
     correct = truncated = 0
     for completion in completions:
         text = codec.decode(codec.without_end(completion.token_ids))
         grade = await grader.agrade_response(text, problem.answer, problem.source, problem.reward_info)
         correct += grade.correct
         truncated += not grade.correct and completion.finish_reason == "length"
-    return {"samples": len(seeds), "correct": correct, "truncated": truncated}
+    return {"samples": len(completions), "correct": correct, "truncated": truncated}

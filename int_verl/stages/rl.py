@@ -56,8 +56,9 @@ class RLStage(Stage):
     platform: Literal["cpu", "gpu"]
 
     depends_on = ("run.seed", "problems", "prompts.solve", "rl", "eval")
-    indifferent = tuple(
-        f"rl.{name}" for name in ("dump_rollouts", "save_freq", "stall_minutes", "trust_checkpoint", "reward_workers")
+    indifferent = (
+        *("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes", "rl.start_minutes", "rl.trust_checkpoint"),
+        *("rl.reward_workers", "rl.val_samples", "rl.val_before_train", "eval.samples"),
     )
 
     @property
@@ -96,7 +97,6 @@ class RLStage(Stage):
             "model": f"{self.name}/model.txt",
             "exported": f"{self.name}/model/config.json",
             "metrics": f"{self.name}/metrics.jsonl",
-            "before": validation_dump(self.name, 0),
             "after": validation_dump(self.name, self.settings.total_steps),
         }
 

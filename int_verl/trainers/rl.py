@@ -6,26 +6,29 @@ python -m verl.trainer.main_ppo --config-name int_grpo [+int=cpu_grpo] data.trai
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.hydra_overrides import key_and_value
 from int_verl.ray_cluster import loopback_environment
 from int_verl.settings.engine import batched_tokens
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
+from int_verl.trainers.hang import Patience, SettingUp
 from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.reward import check_reward, reward_settings
+from int_verl.trainers.transfer_queue import UNITS, TransferQueue
+from int_verl.trainers.verl_folder import checkpointed_step
 
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
-_OF_A_CLUSTER = ("ray_kwargs.ray_init.address", "ray_kwargs.ray_init._node_ip_address")
-"Overrides that say which Ray to use."
+READY = "ready to fit"
+"What verl says when workers and servers are up and the checkpoint is loaded (verl/trainer/ppo/v1/trainer_base.py:394)."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +48,13 @@ class RLLaunch(Launch):
         "data.max_prompt_length": "rl.max_prompt_length",
         "data.max_response_length": "rl.max_response_length",
         "actor_rollout_ref.rollout.n": "rl.rollouts",
+        "actor_rollout_ref.rollout.val_kwargs.n": "rl.val_samples",
         "actor_rollout_ref.actor.ppo_mini_batch_size": "rl.mini_batch",
     }
 
     settings: RLSettings
     evaluation: EvalSettings
-    "How validation samples."
+    "How validation samples, `rl.val_samples` of each problem."
     base_model: Path | None
     "Where `model_path` is a model trained from this one: it must fit, and have other weights."
     train_files: tuple[Path, ...]
@@ -69,6 +73,8 @@ class RLLaunch(Launch):
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
             )
         check_reward(settings)
+        if self.platform == "gpu":
+            TransferQueue(settings).check()
 
     def command(self) -> TrainerCommand:
         """The command; a UserError where verl would fail or do another thing with settings, files or model."""
@@ -79,10 +85,16 @@ class RLLaunch(Launch):
             check_model(self.model_path, self.base_model)
         return self.command_until(self.settings.total_steps)
 
-    def environment(self) -> dict[str, str]:
+    def patience(self) -> Patience:
         settings = self.settings
-        joins = any(key_and_value(override)[0] in _OF_A_CLUSTER for override in settings.overrides)
-        alone = {} if joins else loopback_environment(settings.nnodes)
+        cause = (
+            f"{TransferQueue(settings).needs} and waits for ever where fewer are free; look at `ray status`, or raise "
+            "rl.start_minutes where a model only loads slowly"
+        )
+        return Patience(60 * settings.stall_minutes, SettingUp(60 * settings.start_minutes, READY, cause))
+
+    def environment(self) -> dict[str, str]:
+        alone = {} if TransferQueue(self.settings).joins else loopback_environment(self.settings.nnodes)
         return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if self.platform == "cpu" else {}), **alone}
 
     def program(self) -> list[str]:
@@ -111,14 +123,15 @@ class RLLaunch(Launch):
             f"{rollout}.max_model_len": longest,
             f"{rollout}.max_num_batched_tokens": batched_tokens(self.platform, longest),
             f"{rollout}.tensor_model_parallel_size": settings.tensor_parallel,
-            f"{rollout}.val_kwargs.n": evaluation.samples,
+            "data.val_batch_size": TransferQueue(settings).val_batch_size,
+            f"{rollout}.val_kwargs.n": settings.val_samples,
             f"{rollout}.val_kwargs.do_sample": evaluation.temperature > 0,
             f"{rollout}.val_kwargs.temperature": evaluation.temperature,
             f"{rollout}.val_kwargs.top_p": evaluation.top_p,
             f"{rollout}.val_kwargs.top_k": evaluation.top_k,
             **reward_settings(settings),
             "trainer.total_training_steps": settings.total_steps,
-            "trainer.val_before_train": True,
+            "trainer.val_before_train": settings.val_before_train and not self._is_validated(),
             "trainer.test_freq": settings.test_freq or settings.total_steps,
             "trainer.save_freq": settings.save_freq,
             "trainer.nnodes": settings.nnodes,
@@ -128,11 +141,26 @@ class RLLaunch(Launch):
             "hydra.output_subdir": None,  # else the command line is kept there, keys and all
             "trainer.validation_data_dir": self.validation_dir.resolve(),
         }
+        if self.platform == "gpu":  # on a CPU `cpu_grpo` has both Ray's processors and the units
+            found[UNITS] = TransferQueue(settings).units
         if settings.dump_rollouts:
             found["trainer.rollout_data_dir"] = self.rollout_dir.resolve()
         if settings.prefix == "intervention":
             found[f"{rollout}.agent.default_agent_loop"] = "int_prefix"
         return found
+
+    def _is_validated(self) -> bool:
+        """Whether the validation before training is behind it: there is a checkpoint, or all of its samples.
+
+        verl validates at every start (verl/trainer/ppo/v1/trainer_base.py:439) and writes the samples in the end.
+        """
+        if checkpointed_step(self.output_dir) is not None:
+            return True
+        dump = self.validation_dir / "0.jsonl"
+        if not all(file.is_file() for file in (dump, *self.val_files)):
+            return False
+        with dump.open("rb") as lines:
+            return sum(1 for _ in lines) == self.settings.val_samples * _rows(self.val_files)
 
     def _check_data(self) -> None:
         import pyarrow.parquet as pq
@@ -153,10 +181,16 @@ class RLLaunch(Launch):
                 raise UserError(
                     f"{file}: its columns differ from those of {self.train_files[0]}; verl needs them equal"
                 )
-        rows, batch = sum(pq.read_metadata(file).num_rows for file in self.train_files), self.settings.prompts_per_step
+        rows, batch = _rows(self.train_files), self.settings.prompts_per_step
         if rows < batch:
             raise UserError(
                 f"{self.train_files[0]}: {rows} rows are fewer than one batch of {batch}; lower rl.prompts_per_step"
             )
         if not self.val_files:
             raise UserError("problems.heldout: verl's trainer needs a validation file, even with test_freq=-1")
+
+
+def _rows(files: Iterable[Path]) -> int:
+    import pyarrow.parquet as pq
+
+    return sum(pq.read_metadata(file).num_rows for file in files)

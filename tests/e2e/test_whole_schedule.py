@@ -32,6 +32,9 @@ REDUCED = (
     "rl.mini_batch=4",
     "rl.rollouts=4",
     "rl.save_freq=1",
+    # RL's trainer validates its last model, which counts; base and SFT's are drawn through the engine.
+    "rl.val_samples=2",
+    "rl.val_before_train=false",
     "eval.samples=2",
     "eval.hard_limit=4",
     "baseline.rl=false",

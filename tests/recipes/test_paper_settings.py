@@ -55,7 +55,10 @@ RL = {
     "actor_rollout_ref.rollout.temperature": 1.0,
     "actor_rollout_ref.rollout.top_p": 1.0,
     "actor_rollout_ref.rollout.top_k": -1,
-    "actor_rollout_ref.rollout.val_kwargs.n": 128,
+    # Not the paper's: RL watches itself with few samples, and `eval` draws the 128 through the journal.
+    "actor_rollout_ref.rollout.val_kwargs.n": 4,
+    "data.val_batch_size": 1024,
+    "trainer.val_before_train": True,
     "actor_rollout_ref.rollout.val_kwargs.do_sample": True,
     "actor_rollout_ref.rollout.val_kwargs.temperature": 0.7,
     "actor_rollout_ref.rollout.val_kwargs.top_p": 0.8,

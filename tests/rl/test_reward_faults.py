@@ -55,7 +55,7 @@ def launch(folder: Path, model: Path, golds: list[str], **changes: Any) -> RLLau
         "stall_minutes": 5,
         "overrides": ("trainer.val_before_train=false",),
     }
-    return rl_launch(model, folder / "rl.parquet", folder / "out", samples=2, **{**settings, **changes})
+    return rl_launch(model, folder / "rl.parquet", folder / "out", val_samples=2, **{**settings, **changes})
 
 
 def test_the_step_goes_on_and_each_row_says_what_happened(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:

@@ -26,12 +26,12 @@ def sft_launch(model: Path, train: Path, out: Path, **changes: Any) -> SFTLaunch
     return SFTLaunch(**_changed(own, changes), settings=_section("sft", changes))
 
 
-def rl_launch(model: Path, rows: Path, out: Path, samples: int = 8, **changes: Any) -> RLLaunch:
-    """On the CPU, trained and validated on the same rows; `samples` is of `eval`. `changes` as in `sft_launch`."""
+def rl_launch(model: Path, rows: Path, out: Path, **changes: Any) -> RLLaunch:
+    """On the CPU, trained and validated on the same rows. `changes` as in `sft_launch`."""
     own = {"model_path": model, "base_model": None, "output_dir": out, "seed": 1, "platform": "cpu"}
     own |= {"train_files": (rows,), "val_files": (rows,)}
     own |= {"validation_dir": out.parent / "validation", "rollout_dir": out.parent / "rollouts"}
-    evaluation = _section("eval", {"samples": samples})
+    evaluation = _section("eval", {})
     return RLLaunch(**_changed(own, changes), settings=_section("rl", changes), evaluation=evaluation)
 
 

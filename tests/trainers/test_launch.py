@@ -174,3 +174,47 @@ def test_rl_files_must_have_equal_columns(model: Path) -> None:
     pq.write_table(table.drop_columns(["reward_model"]), other)
     with pytest.raises(UserError, match="column reward_model is missing"):
         replace(launch, val_files=(other,)).command()
+
+
+def given(command: TrainerCommand, key: str) -> str:
+    return next(argument.partition("=")[2] for argument in command.argv if argument.startswith(f"{key}="))
+
+
+def test_rl_validates_little_and_in_batches(model: Path) -> None:
+    command = rl(model).command()
+    assert given(command, "actor_rollout_ref.rollout.val_kwargs.n") == "4"
+    assert given(command, "data.val_batch_size") == "1024"
+    assert given(rl(model, val_samples=128).command(), "data.val_batch_size") == "32"
+    with pytest.raises(UserError, match=r"val_kwargs.n=8: set rl.val_samples instead"):
+        rl(model, overrides=("actor_rollout_ref.rollout.val_kwargs.n=8",)).command()
+
+
+def test_a_validation_before_training_is_made_once(model: Path) -> None:
+    launch = rl(model, rows=64, val_samples=2)
+    assert given(launch.command(), "trainer.val_before_train") == "true"
+    assert given(rl(model, val_before_train=False).command(), "trainer.val_before_train") == "false"
+    launch.validation_dir.mkdir()
+    dump = launch.validation_dir / "0.jsonl"
+    for lines, validates in ((100, "true"), (128, "false")):  # cut off, whole
+        dump.write_text("{}\n" * lines)
+        assert given(launch.command(), "trainer.val_before_train") == validates
+    dump.unlink()
+    (launch.output_dir / "global_step_5").mkdir(parents=True)
+    (launch.output_dir / "latest_checkpointed_iteration.txt").write_text("5")
+    assert given(launch.command(), "trainer.val_before_train") == "false"
+
+
+def test_rl_has_less_patience_while_it_is_set_up(model: Path) -> None:
+    setting_up = rl(model, start_minutes=5, gpus_per_node=2).command().patience.setting_up
+    assert setting_up is not None
+    assert setting_up.seconds == 300
+    assert setting_up.cause.startswith(
+        "verl's RL holds 9 of Ray's processors (3 for each of 2 GPUs, 3 for TransferQueue)"
+    )
+    assert sft(model).patience.setting_up is None
+
+
+def test_on_a_gpu_the_storage_units_are_said(model: Path) -> None:
+    key = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
+    assert given(rl(model, platform="gpu").command(), key) == "2"
+    assert not any(argument.startswith(key) for argument in rl(model).command().argv)

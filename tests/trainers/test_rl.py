@@ -49,7 +49,7 @@ def launch(folder: Path, model: Path, *overrides: str, **changes: object) -> RLL
         "stall_minutes": 7,
         "overrides": ("trainer.val_before_train=false", "algorithm.rollout_correction.bypass_mode=false", *overrides),
     }
-    return rl_launch(model, folder / "rl.parquet", folder / "out", samples=2, **{**settings, **changes})
+    return rl_launch(model, folder / "rl.parquet", folder / "out", val_samples=2, **{**settings, **changes})
 
 
 @pytest.mark.timeout(900)
