@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from int_verl.errors import UserError
+from int_verl.ray_cpus import host_cpus, rl_cpus
 
 CPU_INSTALL = (
     f"{sys.executable} -m pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu && "
@@ -178,7 +179,20 @@ def explain_probe(found: dict[str, Any]) -> list[Check]:
         Check("configs", composed, composing, "reinstall int-verl"),
         Check("platform", found["device"] == "cpu" or found["gpus"] > 0, platform, other_torch),
         Check("vllm", "vllm" in found, engine, _install()),
+        *([check_processors(host_cpus(), found["gpus"])] if found["device"] != "cpu" and found["gpus"] else []),
     ]
+
+
+def check_processors(cpus: int, gpus: int) -> Check:
+    """Whether Ray has the processors that verl's RL holds; where it lacks one, verl waits for ever."""
+    most = next((count for count in range(gpus, 0, -1) if rl_cpus(count) <= cpus), 0)
+    enough = "enough" if most == gpus else f"enough for rl.gpus_per_node={most} of {gpus} GPUs" if most else "too few"
+    return Check(
+        "processors",
+        most > 0,
+        f"{cpus} for Ray; RL on {gpus} GPUs holds {rl_cpus(gpus)}: {enough}",
+        f"have Ray count more than there are: 'rl.overrides=[ray_kwargs.ray_init.num_cpus={rl_cpus(1)}]'",
+    )
 
 
 def _machine() -> list[Check]:

@@ -12,7 +12,7 @@ CPUS_OF_THE_CONTROLLER = 1
 
 
 def rl_cpus(gpus: int, storage_units: int = 1) -> int:
-    """Those that verl's RL holds as long as it runs. Its other actors hold none (Ray's default for an actor)."""
+    """Those that verl's RL holds as long as it runs. Its other actors hold none (Ray's default)."""
     return CPUS_OF_A_GPU * gpus + CPUS_OF_THE_CONTROLLER + storage_units
 
 

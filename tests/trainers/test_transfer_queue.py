@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from int_verl.doctor import check_processors
 from int_verl.errors import UserError
 from int_verl.ray_cpus import host_cpus, rl_cpus
 from int_verl.settings.compose import section
@@ -130,3 +131,17 @@ def test_as_many_as_ray_itself_counts() -> None:
     from ray._private.utils import get_num_cpus
 
     assert host_cpus() == get_num_cpus()
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "ok", "says"),
+    [
+        (64, 8, True, "64 for Ray; RL on 8 GPUs holds 26: enough"),
+        (16, 8, True, "16 for Ray; RL on 8 GPUs holds 26: enough for rl.gpus_per_node=4 of 8 GPUs"),
+        (4, 1, False, "4 for Ray; RL on 1 GPUs holds 5: too few"),
+    ],
+)
+def test_the_doctor_compares(cpus: int, gpus: int, ok: bool, says: str) -> None:
+    check = check_processors(cpus, gpus)
+    assert (check.ok, check.detail) == (ok, says)
+    assert ok or "num_cpus=5" in check.remedy
