@@ -11,6 +11,7 @@ import numpy as np
 
 from int_verl.evaluate import Estimate, bootstrap, zero_advantage_ratio
 from int_verl.report.run_reader import RunReader
+from int_verl.rl.alarms import AlarmWatch
 from int_verl.trainers.verl_folder import read_metrics
 
 MODELS = {"rl_baseline": "base + RL", "rl": "InT SFT + RL"}
@@ -83,6 +84,16 @@ def rl_curves(folder: RunReader) -> dict[str, dict[str, Curve]]:
             if of_model:
                 curves[what][model] = of_model
     return curves
+
+
+def rl_alarms(folder: RunReader) -> list[str]:
+    """What was alarming in RL, a line each."""
+    lines = []
+    for stage, model in MODELS.items():
+        watch = AlarmWatch()
+        for step, data in sorted(metric_log(folder, stage).items()):
+            lines += [f"{model}, {line}" for line in watch.look(step, data)]
+    return lines
 
 
 def validation_curve(folder: RunReader, stage: str, log: dict[int, dict[str, float]]) -> Curve | None:

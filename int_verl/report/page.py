@@ -22,6 +22,7 @@ from int_verl.doctor import metadata_version
 from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, summarise, table_cells
 from int_verl.files import private, write_text
 from int_verl.redaction import redact
+from int_verl.report.curves import rl_alarms
 from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
 from int_verl.report.run_reader import RunReader, StageRecord
@@ -95,6 +96,7 @@ def write_report(run_dir: Path) -> Path:
         step_rule=STEP_RULES[folder.step_rule()],
         counts=manifest_counts(stages),
         figures=figures(folder, summary),
+        alarms=rl_alarms(folder),
         rows=rows,
         interventions=interventions,
         style=Markup((_HERE / "page.css").read_text(encoding="utf-8")),

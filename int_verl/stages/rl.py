@@ -18,6 +18,7 @@ from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
+from int_verl.rl.alarms import AlarmWatch
 from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
@@ -31,7 +32,7 @@ from int_verl.trainers.export import BestCheckpoint, export_model
 from int_verl.trainers.launch import train
 from int_verl.trainers.reward import try_to_load
 from int_verl.trainers.rl import RLLaunch
-from int_verl.trainers.verl_folder import mean_validation_scores
+from int_verl.trainers.verl_folder import mean_validation_scores, read_metrics
 
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
@@ -113,9 +114,14 @@ class RLStage(Stage):
         base = self.model.folder
         best = BestCheckpoint(checkpoints, home / "best", base) if self.settings.export == "best" else None
         show = trainer_progress(progress, SHOWN)
+        alarms = AlarmWatch()
+        for known in read_metrics(checkpoints):
+            alarms.look(known["step"], known)
 
         def on_progress(step: int, metrics: dict[str, Any]) -> None:
             show(step, metrics)
+            for line in alarms.look(step, metrics):
+                progress.warn(line)
             if best is not None:
                 best.look()
 

@@ -196,3 +196,11 @@ def test_the_report_as_a_command(run, capsys):
     assert main([str(run / "nothing")]) == 2
     assert "no such run folder" in capsys.readouterr().err
     assert main([]) == 2
+
+
+def test_alarms_of_rl_are_in_the_report(run):
+    assert "RL's metrics warn" not in write_report(run).read_text()
+    metrics(run / "rl/metrics.jsonl", {step: {"critic/score/max": 0.0} for step in range(1, 9)})
+    page = write_report(run).read_text()
+    assert "RL's metrics warn" in page
+    assert page.count("InT SFT + RL, since step 5: no rollout has a reward") == 1
