@@ -83,6 +83,8 @@ class RLLaunch(Launch):
         self._check_data()
         if self.base_model is not None:
             check_model(self.model_path, self.base_model)
+        if self.platform == "gpu":
+            TransferQueue(self.settings).check_cluster()
         return self.command_until(self.settings.total_steps)
 
     def patience(self) -> Patience:

@@ -12,7 +12,7 @@ from int_verl.doctor import has_nvidia
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import last_value
 from int_verl.ray_cluster import joins_a_cluster
-from int_verl.ray_cpus import CPUS_OF_A_GPU, CPUS_OF_THE_CONTROLLER, host_cpus, rl_cpus
+from int_verl.ray_cpus import CPUS_OF_A_GPU, CPUS_OF_THE_CONTROLLER, cluster_cpus, host_cpus, rl_cpus
 from int_verl.settings.training import RLSettings
 
 UNITS = "transfer_queue.backend.SimpleStorage.num_data_storage_units"
@@ -82,6 +82,21 @@ class TransferQueue:
                 f"rl.gpus_per_node={settings.gpus_per_node}: {self.needs}, and here are {cpus}, so verl would wait for "
                 "ever; take fewer GPUs, or have Ray count more than there are: "
                 f"'rl.overrides=[ray_kwargs.ray_init.num_cpus={needed}]'"
+            )
+
+    def check_cluster(self) -> None:
+        """Refuses, with a UserError, a Ray to be joined that has fewer processors than verl would wait for."""
+        named = last_value(self.settings.overrides, "ray_kwargs.ray_init.address")
+        if not (self.joins or joins_a_cluster() or self.settings.nnodes > 1):
+            return
+        cpus, needed = (
+            cluster_cpus((named or "auto").strip("'\"")),
+            rl_cpus(self._gpus, self._number(UNITS, self.units)),
+        )
+        if cpus is not None and needed > cpus:
+            raise UserError(
+                f"rl.gpus_per_node={self.settings.gpus_per_node}: {self.needs}, and the Ray to be joined has {cpus}, "
+                "so verl would wait for ever; take fewer GPUs, or start its nodes with `ray start --num-cpus`"
             )
 
     @property
