@@ -158,6 +158,7 @@ for _name, _does, _target in (
     ("propose", "Have the model find its first error and write an intervention.", "propose"),
     ("guide", "Continue from every intervention; keep those that can lead to the answer.", "guide"),
     ("sft", "Train on prefix + intervention.", "sft"),
+    ("ending", "Compare how often answers end before and after SFT.", "ending"),
     ("rl", "GRPO from the SFT checkpoint.", "rl"),
     ("rl_baseline", "GRPO from the base model, to compare with.", "rl_baseline"),
     ("eval", "Evaluate every model of the run.", "eval"),

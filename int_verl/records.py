@@ -182,6 +182,21 @@ SCORE = pa.schema(
     ]
 )
 
+# One row an answer of the base (`when`: before) or of SFT's model (after) to a held-out problem. `end_before` and
+# `end_after`: how probable the end token is behind some of the base's answers, for the model before and after SFT.
+ANSWER = pa.schema(
+    [
+        pa.field("when", pa.string()),
+        pa.field("problem_id", pa.string()),
+        pa.field("sample", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("correct", pa.bool_()),
+        pa.field("end_before", pa.float64()),
+        pa.field("end_after", pa.float64()),
+        *PROVENANCE,
+    ]
+)
+
 
 class RowWriter:
     """Writes rows to a parquet file in row groups, and puts the file in place only when it is complete.

@@ -40,6 +40,9 @@ SFT_METRICS = "sft/metrics.jsonl"
 SFT_MODEL = "sft/model.txt"
 "Holds the path of the finished model, in Hugging Face format."
 
+ENDING_ANSWERS = "ending/answers.parquet"
+"Answers of the base and of SFT's model to held-out problems."
+
 SCORES = "eval/scores.parquet"
 RESULTS = "eval/results.json"
 

@@ -50,7 +50,7 @@ def test_a_dry_run_prints_every_stage_and_touches_nothing(
 ) -> None:
     code, out, _ = call(capsys, "run", "--dry-run", *settings)
     assert code == 0
-    for stage in ("sample", "propose", "guide", "sft", "rl", "rl_baseline", "eval", "report"):
+    for stage in ("sample", "propose", "guide", "sft", "ending", "rl", "rl_baseline", "eval", "report"):
         assert f"▸ {stage}: " in out
     assert "12 problems x 4 attempts" in out
     assert "-m verl.trainer.sft_trainer --config-name int_sft +int=cpu_sft" in out

@@ -1,8 +1,8 @@
-"""What a model thinks of given tokens: negative log-likelihood and next-token entropy, with transformers."""
+"""What a model thinks of given tokens: negative log-likelihood, entropy and what comes next, with transformers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,8 @@ def token_statistics(
         ValueError: no tokens to count, or an empty context.
     """
     import torch
-    from transformers import AutoModelForCausalLM
 
-    model: Any = AutoModelForCausalLM.from_pretrained(model_path)
-    model.to(device).eval()
+    model = _load(model_path, device)
     nll = entropy = 0.0
     tokens = 0
     with torch.inference_mode():
@@ -49,3 +47,34 @@ def token_statistics(
     if not tokens:
         raise ValueError("there are no tokens to count")
     return TokenStatistics(nll / tokens, entropy / tokens, tokens)
+
+
+def next_token_probabilities(
+    model_path: Path, contexts: Iterable[Sequence[int]], token_ids: Collection[int], device: str = "cpu"
+) -> list[float]:
+    """Of each context: the probability, at temperature 1, that one of `token_ids` comes next.
+
+    Raises:
+        ValueError: an empty context.
+    """
+    import torch
+
+    model, wanted = _load(model_path, device), sorted(token_ids)
+    found = []
+    with torch.inference_mode():
+        for context in contexts:
+            if not len(context):
+                raise ValueError("a context must hold a token at least")
+            logits_V = model(torch.tensor([[*context]], device=device), logits_to_keep=1).logits[0, -1].float()
+            found.append(float(logits_V.softmax(-1)[wanted].sum()))
+    return found
+
+
+def _load(model_path: Path, device: str) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    speaks: Any = logging
+    speaks.disable_progress_bar()
+    model: Any = AutoModelForCausalLM.from_pretrained(model_path)
+    return model.to(device).eval()

@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 from rich.table import Table
 from rich.text import Text
 
+from int_verl.evaluate.ending import rise_in_words
 from int_verl.evaluate.estimates import Estimate
 from int_verl.evaluate.tables import HARD, HELDOUT
 
@@ -25,8 +26,8 @@ class Cells:
 
 
 def table_cells(table: Mapping[str, Any]) -> Cells:
-    """What `summarise`, `conditioning_table` or `skills_table` returned, as text."""
-    for key, cells in (("models", _final_cells), ("conditions", _conditioning_cells), ("groups", _skills_cells)):
+    """What a function of `int_verl.evaluate` returned that makes a table, as text."""
+    for key, cells in _CELLS.items():
         if key in table:
             return cells(table)
     raise ValueError("not a table of int_verl.evaluate")
@@ -37,7 +38,7 @@ def format_table(table: Mapping[str, Any], style: Literal["markdown"] = ...) -> 
 @overload
 def format_table(table: Mapping[str, Any], style: Literal["rich"]) -> Table: ...
 def format_table(table: Mapping[str, Any], style: str = "markdown") -> str | Table:
-    """What `summarise`, `conditioning_table` or `skills_table` returned, as markdown text or as a table for rich."""
+    """The same as markdown text or as a table for rich."""
     cells = table_cells(table)
     if style == "markdown":
         escaped = [[cell.replace("|", "\\|") for cell in row] for row in [cells.heads, *cells.rows]]
@@ -121,8 +122,37 @@ def _skills_cells(table: Mapping[str, Any]) -> Cells:
     return Cells(f"pass@1 by kind of problem ({table['set']})", ["kind of problem", "problems", *models], rows, [])
 
 
+def _ending_cells(table: Mapping[str, Any]) -> Cells:
+    rows = [
+        [
+            entry["model"],
+            f"{entry['answers']:,}",
+            _percent(entry["truncated"]),
+            _percent(entry["end_probability"]),
+        ]
+        for entry in table["endings"]
+    ]
+    notes = [
+        f"{table['problems']} held-out problems; {table['confidence'] * 100:.0f} % intervals over problems.",
+        f"Behind {table['right_answers']} right answers that the base ended by itself, one a problem.",
+    ]
+    if table["rise"]:
+        notes.insert(1, f"{rise_in_words(table)}, paired.")
+    heads = ["model", "answers", "truncated", "probability of the end token"]
+    return Cells("Does the model still end its answers?", heads, rows, notes)
+
+
 def _percent(estimate: Estimate | None, digits: int = 1) -> str:
     if not estimate:
         return "-"
     value, low, high = (f"{estimate[key] * 100:.{digits}f}" for key in ("value", "low", "high"))
     return f"{value} % [{low}, {high}]"
+
+
+_CELLS = {
+    "models": _final_cells,
+    "conditions": _conditioning_cells,
+    "groups": _skills_cells,
+    "endings": _ending_cells,
+}
+"Key that a table of that kind has -> what writes it."

@@ -11,6 +11,11 @@ def request_seed(run_seed: int, *purpose: str | int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") >> 1
 
 
+def evaluation_seed(run_seed: int, problem_set: str, problem_id: str, sample: int) -> int:
+    """Of a model's sample at a problem of the sets `heldout` and `hard`, whichever stage asks for it: drawn once."""
+    return request_seed(run_seed, "eval", problem_set, problem_id, sample)
+
+
 def share_has(share: float, key: str) -> bool:
     """Whether a key is among that share of all keys; the choice depends on the key alone."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") < share * 2**32

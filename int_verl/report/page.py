@@ -19,7 +19,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from int_verl.doctor import metadata_version
-from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, summarise, table_cells
+from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, ending_table, summarise, table_cells
+from int_verl.evaluate.ending import COLUMNS, rose_too_far
 from int_verl.files import private, write_text
 from int_verl.redaction import redact
 from int_verl.report.curves import rl_alarms
@@ -27,7 +28,7 @@ from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.viewer import viewer_rows
-from int_verl.run_files import GUIDED_ROLLOUTS, REPORT, RESULTS, SCORES
+from int_verl.run_files import ENDING_ANSWERS, GUIDED_ROLLOUTS, REPORT, RESULTS, SCORES
 
 _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
@@ -59,13 +60,16 @@ def write_report(run_dir: Path) -> Path:
     """
     folder = RunReader(Path(run_dir))
     settings = folder.settings
+    not_wanted = {
+        "rl_baseline": settings.get("baseline.rl") == "false",
+        "ending": settings.get("sft.ending_problems", "0") == "0",
+    }
     stages = [
-        stage
-        for stage in folder.stages()
-        if not (stage.name == "rl_baseline" and stage.status == "missing" and settings.get("baseline.rl") == "false")
+        stage for stage in folder.stages() if not (stage.status == "missing" and not_wanted.get(stage.name, False))
     ]
     summary = _tried(folder, SCORES, lambda: _summary(folder))
     conditioning = _tried(folder, GUIDED_ROLLOUTS, lambda: _conditioning(folder))
+    ending = _tried(folder, ENDING_ANSWERS, lambda: _ending(folder))
     skills = (folder.json(RESULTS) or {}).get("skills")
     rows, interventions = viewer_rows(folder)
 
@@ -91,6 +95,7 @@ def write_report(run_dir: Path) -> Path:
         conditioning=conditioning
         and _with_paper(conditioning, [entry["condition"] for entry in conditioning["conditions"]]),
         skills=skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
+        ending=ending,
         blocks=generation_funnel(folder),
         remarks_on_funnel=funnel_remarks(stages),
         step_rule=STEP_RULES[folder.step_rule()],
@@ -163,6 +168,19 @@ def _summary(folder: RunReader) -> dict[str, Any] | None:
 def _conditioning(folder: RunReader) -> dict[str, Any] | None:
     table = conditioning_table(folder.rows(GUIDED_ROLLOUTS, CONDITIONING_COLUMNS))
     return table if table["conditions"] else None
+
+
+def _ending(folder: RunReader) -> Cells | None:
+    """Whether answers end before and after SFT, and whether that stopped the run."""
+    answers = list(folder.rows(ENDING_ANSWERS, COLUMNS))
+    if not answers:
+        return None
+    table = ending_table(answers)
+    cells, limit = table_cells(table), float(folder.settings.get("sft.max_truncation_rise", 1))
+    if rose_too_far(table, limit):
+        stopped = f"That is more than sft.max_truncation_rise={limit:g} allows: RL is not started from this model."
+        cells = replace(cells, notes=[*cells.notes, stopped])
+    return cells
 
 
 def _tried(folder: RunReader, what: str, compute: Callable[[], T | None]) -> T | None:

@@ -28,6 +28,7 @@ STAGES = {
     "propose": "Propose",
     "guide": "Guide",
     "sft": "InT SFT",
+    "ending": "Endings",
     "rl": "RL from InT SFT",
     "rl_baseline": "RL from base",
     "eval": "Evaluate",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from int_verl.settings.ranges import GroupSize, Name, PositiveFloat, PositiveInt, PositiveShare, Share
+from int_verl.settings.ranges import Count, GroupSize, Name, PositiveFloat, PositiveInt, PositiveShare, Share
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 
@@ -40,6 +40,12 @@ class SFTSettings:
     "prefix_and_intervention, or intervention (ablation)."
     suffix: bool = False
     "Train on each intervention's first correct guided rollout as well, to its end token (ablation)."
+    ending_problems: Count = 64
+    """Before RL, draw ending_samples answers to so many held-out problems from the base and from SFT's model, to see
+    whether it still ends its answers; 0: do not look."""
+    ending_samples: PositiveInt = 4
+    max_truncation_rise: Share = 0.1
+    "Stop before RL if the share of answers that do not end rose by more than this, and more than chance; 1: never."
     stall_minutes: PositiveFloat = 60.0
     "Stop, resumably, a trainer that has finished no step and said nothing new for so long."
     trust_checkpoint: bool = False

@@ -8,6 +8,7 @@ from typing import Any
 
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
+from int_verl.generate.heldout_answers import HeldoutAnswers
 from int_verl.generate.prompts import Prompt, load_prompt
 from int_verl.run.folder import RunFolder
 from int_verl.run.run import Run
@@ -16,6 +17,8 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import BASELINE_ROWS, CONFIG, KEPT
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
+from int_verl.settings.sampling import Sampling
+from int_verl.stages.ending import EndingStage
 from int_verl.stages.evaluate import EvaluationStage
 from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
 from int_verl.stages.report import ReportStage
@@ -24,7 +27,7 @@ from int_verl.stages.sft import SFTStage
 from int_verl.stages.sft_data import SFTDataStage
 from int_verl.trainers.trackers import trackers_of
 
-NAMES = ("sample", "propose", "guide", "sft_data", "sft", "rl", "rl_baseline", "eval", "report")
+NAMES = ("sample", "propose", "guide", "sft_data", "sft", "ending", "rl", "rl_baseline", "eval", "report")
 
 
 class Stages:
@@ -32,10 +35,11 @@ class Stages:
 
     Args:
         until: the last generator stage that is wanted; the dataflow runs up to it at once.
+        looks_at_endings: whether the stage `ending` is wanted, too.
     """
 
-    def __init__(self, run: Run, until: Until = "guide") -> None:
-        self.run, self.until = run, until
+    def __init__(self, run: Run, until: Until = "guide", looks_at_endings: bool = False) -> None:
+        self.run, self.until, self.looks_at_endings = run, until, looks_at_endings
 
     def __getitem__(self, name: str) -> Stage:
         if name not in NAMES:
@@ -69,6 +73,7 @@ class Stages:
             estimate=settings.estimate,
             until=self.until,
             trackers=trackers_of(settings.sft.overrides, settings.rl.overrides),
+            heldout=self.heldout_answers if self.looks_at_endings else None,
             recorded=recorded,
         )
 
@@ -106,6 +111,35 @@ class Stages:
         run = self.run
         rows = BASELINE_ROWS if run.settings.sft_data.is_made else KEPT
         return SFTStage(run.folder, run.model, run.settings.sft, rows, run.settings.run.seed, run.platform)
+
+    @cached_property
+    def heldout_answers(self) -> HeldoutAnswers:
+        """What models are asked before and after SFT: as RL and the evaluation will ask them."""
+        run, settings = self.run, self.run.settings
+        evaluation = settings.eval
+        return HeldoutAnswers(
+            problems=lambda: run.problems.heldout,
+            most_problems=settings.sft.ending_problems,
+            samples=settings.sft.ending_samples,
+            prompts=run.prompts,
+            sampling=Sampling(
+                settings.rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k
+            ),
+            seed=settings.run.seed,
+        )
+
+    @cached_property
+    def ending(self) -> EndingStage:
+        run = self.run
+        return EndingStage(
+            folder=run.folder,
+            console=run.console,
+            problems=run.problems,
+            base=run.policy,
+            answers=self.heldout_answers,
+            new_grader=run.grader,
+            settings=run.settings.sft,
+        )
 
     @cached_property
     def rl(self) -> RLStage:
@@ -166,7 +200,8 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
         UserError: a shard is asked for a stage that needs all problems, or a stage refuses its settings.
     """
     names = _wanted(run, target)
-    made = Stages(run, next((name for name in reversed(UNTIL) if name in names), UNTIL[-1]))
+    until = next((name for name in reversed(UNTIL) if name in names), UNTIL[-1])
+    made = Stages(run, until, looks_at_endings="ending" in names)
     stages = tuple(made[name] for name in NAMES if name in names)
     for stage in stages:
         stage.check()
@@ -198,6 +233,10 @@ def _wanted(run: Run, target: str | None) -> set[str]:
         names.add("rl_baseline")
     elif target != "rl_baseline":
         names.discard("rl_baseline")
+    if run.settings.sft.ending_problems and "rl" in names:
+        names.add("ending")
+    elif target != "ending":
+        names.discard("ending")
     if not run.settings.sft_data.is_made:
         names.discard("sft_data")
     return names

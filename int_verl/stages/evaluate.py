@@ -27,7 +27,7 @@ from int_verl.generate.engines.journaled import JournaledEngine, engines_state
 from int_verl.generate.journal import Journal
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
-from int_verl.generate.seeds import request_seed
+from int_verl.generate.seeds import evaluation_seed
 from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
@@ -191,8 +191,7 @@ class EvaluationStage(Stage):
 
         async def score(number: int, problem_set: str, problem: Problem) -> Row:
             prompt_ids = codec.prompt_ids(self.prompts.solve(problem.problem))
-            purpose = (self.seed, "eval", problem_set, problem.id)
-            seeds = [request_seed(*purpose, index) for index in range(settings.samples)]
+            seeds = [evaluation_seed(self.seed, problem_set, problem.id, n) for n in range(settings.samples)]
             counts = await score_problem(engine, codec, grader, problem, prompt_ids, sampling, seeds, number)
             progress.count("problems")
             return {"model": model.name, "problem_set": problem_set, "problem_id": problem.id, **counts}

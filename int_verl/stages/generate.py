@@ -18,6 +18,7 @@ from int_verl.generate.dataflow import Generator
 from int_verl.generate.engines.journaled import engines_state
 from int_verl.generate.funnel import funnel_table
 from int_verl.generate.given import Given
+from int_verl.generate.heldout_answers import HeldoutAnswers
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sameness import Sameness
@@ -91,6 +92,8 @@ class Dataflow:
     "The last stage that is wanted; the dataflow runs up to it at once."
     trackers: Trackers
     "Told how it goes while it draws."
+    heldout: HeldoutAnswers | None = None
+    "What the policy answers meanwhile for the stage `ending`, which then starts no engine for it."
     recorded: Mapping[str, Any] = field(default_factory=dict)
     "Dotted key -> value of all settings that the rows depend on, for the data card."
 
@@ -161,7 +164,13 @@ class Dataflow:
                     for engine in engines:
                         await opened.enter_async_context(engine)
                     problems = read_problems(self.folder / TRAIN_PROBLEMS)
-                    await generator.run(self.problems.share(problems), spool, self.until)
+                    answering = asyncio.gather(*([self.heldout.draw(policy)] if self.heldout else []))
+                    try:
+                        await generator.run(self.problems.share(problems), spool, self.until)
+                        await answering
+                    finally:
+                        answering.cancel()
+                        await asyncio.gather(answering, return_exceptions=True)
 
             metrics = GeneratorMetrics(progress, early)
             with self.trackers.follow(self.folder / GENERATOR_METRICS, metrics, progress.warn):

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.files import file_hash, write_text
-from int_verl.generate.model import LocalModel, model_revision
+from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
@@ -23,10 +23,10 @@ from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
-from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, SFT_MODEL, validation_dump
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, validation_dump
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
-from int_verl.stages.sft import sft_model
+from int_verl.stages.sft import sft_model, sft_model_revision
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.export import BestCheckpoint, export_model
 from int_verl.trainers.launch import train
@@ -77,10 +77,7 @@ class RLStage(Stage):
         return (start, "guide") if with_interventions else (start,)
 
     def inputs(self) -> dict[str, str]:
-        if self.from_base:
-            start = self.model.revision
-        else:
-            start = model_revision(sft_model(self.folder)) if (self.folder / SFT_MODEL).is_file() else "missing"
+        start = self.model.revision if self.from_base else sft_model_revision(self.folder)
         settings = self.settings
         kept, guided = self.folder / KEPT, self.folder / GUIDED_ROLLOUTS
         return {

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
 from int_verl.files import file_hash, read_text, write_text
-from int_verl.generate.model import LocalModel
+from int_verl.generate.model import LocalModel, model_revision
 from int_verl.progress import StageProgress
 from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
@@ -42,7 +42,10 @@ class SFTStage(Stage):
     does = "train on prefix + intervention (stock verl.trainer.sft_trainer)"
     reads = ("guide", "sft_data")
     depends_on = ("run.seed", "sft")
-    indifferent = ("sft.stall_minutes", "sft.trust_checkpoint", "sft.keep_optimizer")
+    indifferent = (
+        *("sft.stall_minutes", "sft.trust_checkpoint", "sft.keep_optimizer"),
+        *("sft.ending_problems", "sft.ending_samples", "sft.max_truncation_rise"),
+    )
 
     @property
     def training_file(self) -> Path:
@@ -127,3 +130,8 @@ def sft_model(folder: RunFolder) -> Path:
         if (model / "config.json").is_file():
             return model
     raise UserError(f"{written}: SFT's model is gone; put it back, or train anew with `int-verl sft --force`")
+
+
+def sft_model_revision(folder: RunFolder) -> str:
+    """Changes when SFT's model does; `missing` before SFT has run. Raises as `sft_model`."""
+    return model_revision(sft_model(folder)) if (folder / SFT_MODEL).is_file() else "missing"

@@ -15,7 +15,7 @@ from int_verl.errors import UserError
 from int_verl.run.folder import installed_versions
 from int_verl.trainers.checkpoint import check_model
 
-STAGES = ("sample", "propose", "guide", "sft", "rl", "eval", "report")
+STAGES = ("sample", "propose", "guide", "sft", "ending", "rl", "eval", "report")
 # Mean difference of a token's probability: equal arithmetic on a CPU, bfloat16 in two implementations on a GPU.
 AGREEMENT = {"cpu": 1e-6, "gpu": 2e-2}
 
@@ -41,7 +41,11 @@ def checks(folder: Path, base: Path, platform: str) -> list[Check]:
 
 def _all_stages(folder: Path) -> Check:
     missing = [stage for stage in STAGES if _manifest(folder, stage).get("status") != "done"]
-    return Check("all stages are done", not missing, f"not done: {', '.join(missing)}" if missing else "7 of 7")
+    return Check(
+        "all stages are done",
+        not missing,
+        f"not done: {', '.join(missing)}" if missing else f"{len(STAGES)} of {len(STAGES)}",
+    )
 
 
 def _plugin(platform: str) -> Check:

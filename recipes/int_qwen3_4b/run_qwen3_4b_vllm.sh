@@ -10,7 +10,7 @@ RECIPE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 ########################### to adjust ###########################
 
-STAGE=${STAGE:-run}                     # run, sample, propose, guide, sft, rl, eval or report
+STAGE=${STAGE:-run}                     # run, sample, propose, guide, sft, ending, rl, eval or report
 MODEL_PATH=${MODEL_PATH:-}
 TRAIN=${TRAIN:-}
 HELDOUT=${HELDOUT:-}

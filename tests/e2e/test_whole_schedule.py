@@ -104,7 +104,7 @@ def test_killed_in_sft_and_started_again_it_ends_with_the_report(folder: Path) -
 
 def test_every_stage_left_what_it_should(folder: Path) -> None:
     run = folder / "run"
-    for stage in ("sample", "propose", "guide", "sft", "rl", "eval", "report"):
+    for stage in ("sample", "propose", "guide", "sft", "ending", "rl", "eval", "report"):
         assert manifest(folder, stage)["status"] == "done"
     assert pq.read_metadata(run / "sample/attempts.parquet").num_rows == 80
     guided = pq.read_table(run / "guide/guided.parquet").to_pylist()
@@ -126,6 +126,17 @@ def test_rollout_and_actor_are_compared_in_every_step(folder: Path) -> None:
     assert sum("training/rollout_probs_diff_mean" in row for row in metrics) == 2
 
 
+def test_the_answers_of_both_models_were_drawn_and_looked_at(folder: Path) -> None:
+    """With vLLM's own weights and tokens: the base's while the generator's servers were there, then SFT's model's."""
+    rows = pq.read_table(folder / "run/ending/answers.parquet").to_pylist()
+    assert [row["when"] for row in rows] == ["before"] * 32 + ["after"] * 32
+    assert all(row["finish_reason"] in ("stop", "length") and row["fault"] is None for row in rows)
+    assert len({row["model_revision"] for row in rows}) == 2
+    asked = [row for row in rows if row["end_before"] is not None]
+    assert asked
+    assert all(row["correct"] and 0.9 < row["end_before"] <= 1 and 0 < row["end_after"] <= 1 for row in asked)
+
+
 def test_scores_are_complete(folder: Path) -> None:
     scores = pq.read_table(folder / "run/eval/scores.parquet").to_pylist()
     sizes = {"heldout": 8, "hard": 4}
@@ -138,5 +149,5 @@ def test_scores_are_complete(folder: Path) -> None:
 
 def test_a_finished_run_is_passed_over(folder: Path) -> None:
     done = subprocess.run(command(folder), cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.count("unchanged") == 7
+    assert done.stdout.count("unchanged") == 8
     assert "▸" not in done.stdout

@@ -1,4 +1,4 @@
-"""Negative log-likelihood and entropy against what a model of known probabilities must give."""
+"""Likelihood, entropy and what comes next against what a model of known probabilities must give."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from domain import Problem, own_solution, reference_solution, solve_prompt
 
-from int_verl.evaluate.likelihood import token_statistics
+from int_verl.evaluate.likelihood import next_token_probabilities, token_statistics
 from int_verl.generate.chat import ChatCodec
 
 pytestmark = pytest.mark.verl
@@ -54,3 +54,17 @@ def test_tokens_count_alike_whatever_their_sequence(model_folder: Path, codec: C
 def test_nothing_to_count(model_folder: Path) -> None:
     with pytest.raises(ValueError, match="no tokens"):
         token_statistics(model_folder, [])
+
+
+def test_what_comes_next(uniform: Path, model_folder: Path, codec: ChatCodec) -> None:
+    """A model that knows nothing gives every token the same; the quickstart's ends an answer where it has its end."""
+    tokens = len(codec.tokenizer)
+    assert next_token_probabilities(uniform, [[1, 2], [3]], [4, 7, 9]) == pytest.approx([3 / tokens] * 2, rel=1e-5)
+    problem = Problem(16, (("plus", 2), ("minus", 1), ("plus", 3), ("plus", 1)))
+    answer = [*codec.prompt_ids(solve_prompt(problem)), *codec.encode(own_solution(problem, problem.values))]
+    end, before_the_end = next_token_probabilities(model_folder, [answer, answer[:-3]], codec.end_ids)
+    assert before_the_end < 0.01 < 0.9 < end
+    nll = token_statistics(model_folder, [(answer, [codec.tokenizer.eos_token_id])]).nll
+    assert end == pytest.approx(math.exp(-nll), rel=1e-4)
+    with pytest.raises(ValueError, match="a context"):
+        next_token_probabilities(uniform, [[]], [4])

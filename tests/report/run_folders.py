@@ -58,6 +58,7 @@ def write_run(run: Path, *, problems: int = 120, rl_steps: int = 60, evaluated: 
     write_problems(run, problems)
     write_generation(run, problems, rng)
     write_training(run, rl_steps, rng)
+    write_endings(run, 0)
     write_evaluation(run, evaluated, rng)
     return run
 
@@ -174,6 +175,26 @@ def write_training(run: Path, steps: int, rng: random.Random) -> None:
         rows = [{"prompt": [{"role": "user", "content": f"heldout {p}"}]} for p in range(60)]
         write(run / stage / "heldout.parquet", records.RL, rows)
         manifest(run, stage, seconds=290)
+
+
+def write_endings(run: Path, truncated_after: int) -> None:
+    """16 problems with 4 answers of each model, all right; `truncated_after` of each problem's do not end after SFT."""
+    answers = [
+        {
+            "when": when,
+            "problem_id": f"heldout-{i:04d}",
+            "sample": sample,
+            "correct": True,
+            "finish_reason": "length" if when == "after" and sample < truncated_after else "stop",
+            "end_before": 0.998 if when == "before" and sample == 0 else None,
+            "end_after": 0.75 if when == "before" and sample == 0 else None,
+        }
+        for when in ("before", "after")
+        for i in range(16)
+        for sample in range(4)
+    ]
+    write(run / "ending/answers.parquet", records.ANSWER, answers)
+    manifest(run, "ending", seconds=31)
 
 
 def write_evaluation(run: Path, count: int, rng: random.Random) -> None:

@@ -15,7 +15,7 @@ from int_verl.report import write_report
 from int_verl.report.__main__ import main
 from int_verl.report.page import duration, estimate
 from tests.report.pages import Page, read
-from tests.report.run_folders import metrics, write, write_run
+from tests.report.run_folders import metrics, write, write_endings, write_run
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +32,7 @@ def test_a_finished_run(html):
         "prefix + original wrong step",
         "location out of range",
         "no misbelieved product",
+        "Does the model still end its answers?",
         "2.13.0+cpu",
         "sample.attempts",
     ):
@@ -41,6 +42,28 @@ def test_a_finished_run(html):
     assert "could not be used" not in page.text
     assert "sk-very-secret" not in page.text
     assert len(html) < 1_000_000
+
+
+def test_answers_that_do_not_end_any_more(run: Path) -> None:
+    """One of four: a rise of 25 points, which stops a run with the default limit."""
+    stopped = "more than sft.max_truncation_rise=0.1 allows: RL is not started"
+    (run / "config.yaml").write_text("sft:\n  max_truncation_rise: 0.1\n")
+    assert stopped not in read(run).text
+    write_endings(run, 1)
+    text = read(run).text
+    assert "InT SFT 64 25.0 % 25.0 – 25.0 75.0 % 75.0 – 75.0" in text
+    assert "+25.0 points [+25.0, +25.0], paired" in text
+    assert stopped in text
+    (run / "config.yaml").write_text("sft:\n  max_truncation_rise: 0.3\n")
+    assert stopped not in read(run).text
+
+
+def test_endings_that_were_not_asked_for_are_not_missing(run: Path) -> None:
+    shutil.rmtree(run / "ending")
+    (run / "config.yaml").write_text("sft:\n  ending_problems: 64\n")
+    assert "Endings missing" in read(run).text
+    (run / "config.yaml").write_text("sft:\n  ending_problems: 0\n")
+    assert "Endings" not in read(run).text
 
 
 def test_nothing_is_fetched_and_no_foreign_script_runs(html):
