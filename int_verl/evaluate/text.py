@@ -128,7 +128,7 @@ def _ending_cells(table: Mapping[str, Any]) -> Cells:
             entry["model"],
             f"{entry['answers']:,}",
             _percent(entry["truncated"]),
-            _percent(entry["end_probability"]),
+            _percent(entry["end_probability"], digits=2),
         ]
         for entry in table["endings"]
     ]

@@ -6,7 +6,7 @@ Stages do not see a `Run`: `int_verl.stages.assemble` gives each the parts that 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -23,6 +23,7 @@ from int_verl.run.shards import Shard
 from int_verl.settings.compose import checked, section
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.environment import plain
+from int_verl.settings.training import RLSettings
 
 if TYPE_CHECKING:
     from int_verl.generate.engines.journaled import JournaledEngine
@@ -56,6 +57,15 @@ class Policy:
         from int_verl.generate.engines.make import make_engine
 
         return make_engine(self.settings, self.model, self.max_tokens, self.platform, journal, say)
+
+    def of_trained(self, model: LocalModel, rl: RLSettings) -> Policy:
+        """A model that the run has trained, with the engine that draws from it: servers by URL have the base alone, so
+        the others are drawn from on RL's GPUs."""
+        settings = self.settings
+        if settings.name == "openai":
+            gpus = {name: getattr(rl, name) for name in ("nnodes", "gpus_per_node", "tensor_parallel")}
+            settings = replace(settings, name="verl", **gpus)
+        return replace(self, model=model, settings=settings)
 
 
 class Run:

@@ -139,6 +139,7 @@ class Stages:
             answers=self.heldout_answers,
             new_grader=run.grader,
             settings=run.settings.sft,
+            rl=run.settings.rl,
         )
 
     @cached_property

@@ -20,7 +20,6 @@ from int_verl.evaluate.likelihood import next_token_probabilities
 from int_verl.generate.engines.journaled import engines_state
 from int_verl.generate.heldout_answers import HeldoutAnswers, Row
 from int_verl.generate.journal import Journal
-from int_verl.generate.model import LocalModel
 from int_verl.generate.sampler import Sampler
 from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
@@ -31,7 +30,7 @@ from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ENDING_ANSWERS, SFT_MODEL
-from int_verl.settings.training import SFTSettings
+from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.stages.sft import sft_model, sft_model_revision
 from int_verl.supervision.apart import call_apart
 
@@ -47,6 +46,7 @@ class EndingStage(Stage):
     answers: HeldoutAnswers
     new_grader: Callable[[], BaseGrader]
     settings: SFTSettings
+    rl: RLSettings
 
     name = "ending"
     does = "compare how often answers end before and after SFT"
@@ -78,14 +78,9 @@ class EndingStage(Stage):
             raise UserError("sft.ending_problems=0: no answers are drawn; set it to how many held-out problems to ask")
 
     def total(self) -> int:
-        return len(self.answers.chosen()) * self.settings.ending_samples * len(self._asked)
+        return len(self.answers.chosen()) * self.settings.ending_samples * len(MODELS)
 
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
-        if "after" not in self._asked:
-            progress.warn(
-                "engine.name=openai: its servers have the base alone, so SFT's model is asked for no answers and "
-                "the run is not stopped; the probability of the end token is compared"
-            )
         rows = run_until_interrupted(self._draw(progress))
         self._add_end_probabilities(rows, progress)
         write_rows(self.folder / ENDING_ANSWERS, ANSWER, rows)
@@ -95,30 +90,23 @@ class EndingStage(Stage):
         return {self.name: {"problems": table["problems"], "answers": len(rows), **_figures(table)}}
 
     def plan(self) -> list[str]:
-        settings, models = self.settings, " and ".join(MODELS[when] for when in self._asked)
-        answers = (
-            f"at most {settings.ending_problems} held-out problems x {settings.ending_samples} answers of {models}"
-        )
+        settings, models = self.settings, " and ".join(MODELS.values())
         return [
-            f"{answers}; RL does not start if {settings.max_truncation_rise * 100:g} points more of them do not end"
+            f"at most {settings.ending_problems} held-out problems x {settings.ending_samples} answers of {models}; RL "
+            f"does not start if the share that does not end rises by more than {settings.max_truncation_rise * 100:g} "
+            "points"
         ]
 
-    @property
-    def _asked(self) -> tuple[str, ...]:
-        """Whose answers are drawn. Servers by URL have the base, and nobody to give them SFT's model."""
-        return ("before",) if self.base.settings.name == "openai" else tuple(MODELS)
-
-    @property
-    def _models(self) -> dict[str, LocalModel]:
-        base, folder = self.base.model, sft_model(self.folder)
-        return {"before": base, "after": replace(base, name=str(folder), key=SFT_MODEL, written=SFT_MODEL)}
+    def _policies(self) -> dict[str, Policy]:
+        folder = sft_model(self.folder)
+        trained = replace(self.base.model, name=str(folder), key=SFT_MODEL, written=SFT_MODEL)
+        return {"before": self.base, "after": self.base.of_trained(trained, self.rl)}
 
     async def _draw(self, progress: StageProgress) -> list[Row]:
         """The answers of one model after the other: each takes the whole machine."""
         rows: list[Row] = []
         with Journal(self.folder.journal) as journal, self.new_grader() as grader:
-            for when in self._asked:
-                policy = replace(self.base, model=self._models[when])
+            for when, policy in self._policies().items():
                 engine = policy.open(journal, progress.warn)
                 progress.more = partial(engines_state, [engine])
                 async with engine:
@@ -133,7 +121,7 @@ class EndingStage(Stage):
         codec = self.base.model.codec
         contexts = [[*row["prompt_ids"], *codec.without_end(row["token_ids"])] for row in right]
         device = "cuda" if self.base.platform == "gpu" else "cpu"
-        folders = [model.folder for model in self._models.values()]
+        folders = [policy.model.folder for policy in self._policies().values()]
         try:
             found = call_apart(_end_probabilities, folders, contexts, codec.end_ids, device) if right else []
         except ChildProcessError as error:  # whether RL may start is told by the answers

@@ -51,7 +51,7 @@ def test_answers_that_do_not_end_any_more(run: Path) -> None:
     assert stopped not in read(run).text
     write_endings(run, 1)
     text = read(run).text
-    assert "InT SFT 64 25.0 % 25.0 – 25.0 75.0 % 75.0 – 75.0" in text
+    assert "InT SFT 64 25.0 % 25.0 – 25.0 75.00 % 75.00 – 75.00" in text
     assert "+25.0 points [+25.0, +25.0], paired" in text
     assert stopped in text
     (run / "config.yaml").write_text("sft:\n  max_truncation_rise: 0.3\n")

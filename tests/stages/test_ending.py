@@ -138,14 +138,12 @@ def test_the_base_in_the_place_of_sfts_model_goes_on(folder: Path, model_folder:
     assert counts["end_probability_before"] == counts["end_probability_after"]
 
 
-@pytest.mark.verl
-def test_servers_by_url_are_asked_for_the_base_alone(folder: Path, endless: Path) -> None:
-    run = look(folder, endless, "engine.name=openai", "engine.base_urls=[http://127.0.0.1:9/v1]")
-    assert drawn() == [HELDOUT * SAMPLES]
-    assert "its servers have the base alone" in said(run)
-    counts = run.folder.manifest("ending").counts  # type: ignore[union-attr]
-    assert "truncated_after" not in counts
-    assert counts["end_probability_after"] < 0.2 < counts["end_probability_before"]
+def test_servers_by_url_are_asked_for_the_base_alone(folder: Path) -> None:
+    run = open_run(folder, "engine.name=openai", "engine.base_urls=[http://127.0.0.1:9/v1]", "rl.gpus_per_node=2")
+    write_text(run.folder / "sft/model.txt", f"{run.model.folder}\n")
+    policies = Stages(run).ending._policies()
+    assert policies["before"].settings.name == "openai"
+    assert (policies["after"].settings.name, policies["after"].settings.gpus_per_node) == ("verl", 2)
 
 
 @pytest.mark.verl
