@@ -58,11 +58,10 @@ class Policy:
 
         return make_engine(self.settings, self.model, self.max_tokens, self.platform, journal, say)
 
-    def of_trained(self, model: LocalModel, rl: RLSettings) -> Policy:
-        """A model that the run has trained, with the engine that draws from it: servers by URL have the base alone, so
-        the others are drawn from on RL's GPUs."""
+    def of_model(self, model: LocalModel, rl: RLSettings) -> Policy:
+        """The same, or another model that the run has trained: servers by URL have this alone, RL's GPUs all others."""
         settings = self.settings
-        if settings.name == "openai":
+        if settings.name == "openai" and model != self.model:
             gpus = {name: getattr(rl, name) for name in ("nnodes", "gpus_per_node", "tensor_parallel")}
             settings = replace(settings, name="verl", **gpus)
         return replace(self, model=model, settings=settings)

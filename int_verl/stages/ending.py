@@ -100,7 +100,7 @@ class EndingStage(Stage):
     def _policies(self) -> dict[str, Policy]:
         folder = sft_model(self.folder)
         trained = replace(self.base.model, name=str(folder), key=SFT_MODEL, written=SFT_MODEL)
-        return {"before": self.base, "after": self.base.of_trained(trained, self.rl)}
+        return {"before": self.base, "after": self.base.of_model(trained, self.rl)}
 
     async def _draw(self, progress: StageProgress) -> list[Row]:
         """The answers of one model after the other: each takes the whole machine."""

@@ -202,14 +202,9 @@ class EvaluationStage(Stage):
         return [row for row in rows if row["samples"]]
 
     def _policy_of(self, model: _Evaluated) -> Policy:
-        """A model with the engine that draws from it: servers by URL have the base alone, RL's GPUs all others."""
         if model.local is None:
             raise UserError(f"{model.name}: its training is not done; run it first")
-        settings = self.policy.settings
-        if settings.name == "openai" and model.local != self.policy.model:
-            gpus = {name: getattr(self.rl, name) for name in ("nnodes", "gpus_per_node", "tensor_parallel")}
-            settings = replace(settings, name="verl", **gpus)
-        return replace(self.policy, model=model.local, settings=settings)
+        return self.policy.of_model(model.local, self.rl)
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,18 +183,18 @@ def test_the_generator_draws_the_bases_answers_while_its_engine_is_there(folder:
     schedule = schedule_of(run, "ending")
     Schedule(run.folder, run.config, run.console, schedule.stages[:3]).execute()
     stages = Stages(run)
-    with Journal(run.folder.journal) as journal:
-        known = len(journal)
-        engine = run.policy.open(journal, print)
+    evaluation = stages.eval
 
-        async def ask() -> list[object]:
+    async def ask() -> tuple[int, int, int]:
+        """How many answers there are, how many of them are drawn anew, and how many the evaluation draws."""
+        with Journal(run.folder.journal) as journal, run.grader() as grader:
+            engine = run.policy.open(journal, print)
             async with engine:
-                return [*await stages.heldout_answers.draw(Sampler(engine, run.model))]
+                answers = await stages.heldout_answers.draw(Sampler(engine, run.model))
+            before = len(journal)
+            with StageProgress(run.console, "eval") as progress:
+                await evaluation.draw(evaluation._models()[0], journal, grader, progress)
+            return len(answers), engine.drawn, len(journal) - before
 
-        answers = run_until_interrupted(ask())
-        assert (engine.drawn, engine.replayed) == (0, HELDOUT * SAMPLES)
-    assert len(answers) == HELDOUT * SAMPLES
-    with StageProgress(run.console, "eval") as progress:
-        scores = stages.eval.sample_base("base", progress)
-    with Journal(run.folder.journal) as journal:
-        assert len(journal) == known + sum(row["samples"] for row in scores) - HELDOUT * SAMPLES
+    problems = sum(1 for of_set in evaluation.problem_sets().values() for _ in of_set)
+    assert run_until_interrupted(ask()) == (HELDOUT * SAMPLES, 0, 3 * problems - HELDOUT * SAMPLES)
