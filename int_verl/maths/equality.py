@@ -9,10 +9,10 @@ is ever accepted because it is merely close.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from fractions import Fraction
 from functools import lru_cache
 from itertools import product
+from typing import TypeAlias
 
 from int_verl.maths import nodes
 from int_verl.maths.arithmetic import Result, Scalar, mp, to_float
@@ -21,9 +21,13 @@ from int_verl.maths.nodes import Node, features, same_tree, variables, walk
 from int_verl.maths.size_limits import MAX_PRECISION_BITS, TooLarge, spend
 from int_verl.maths.undecided import NO_VALUE, Unsupported
 
-_BASE_BITS = 160
+_BASE_BITS = 160  # more than the largest value on the way has before its point
+_FIRST_BITS = 224  # enough for values below 2^64
 _POWERS_APART = 3  # sin(x) and x are this power of x apart, and so are most values that differ by little
 _MOST_FOR_SPAN = 3_900  # bits; as many as are cheap twice
+
+Point: TypeAlias = tuple[tuple[str, Fraction], ...]
+"""Values of the free variables, by name."""
 
 
 def equal(a: Node, b: Node) -> bool:
@@ -56,7 +60,7 @@ def _mentions_ten(tree: Node) -> bool:
 def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     names = variables(a) | variables(b)
     if not names:
-        return _equal_at(a, b, {}, log_base)[0]
+        return _equal_at(a, b, (), log_base)[0]
     if not (_of_integers_only(a) <= variables(b) and _of_integers_only(b) <= variables(a)):
         return False
     present = features(a) | features(b)
@@ -68,7 +72,7 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     problem: Exception | None = None
     for point in points:
         try:
-            same, real = _equal_at(a, b, point, log_base)
+            same, real = _equal_at(a, b, tuple(point.items()), log_base)
         except NO_VALUE as caught:
             problem = caught
             continue
@@ -89,41 +93,46 @@ def _equal(a: Node, b: Node, log_base: int | None) -> bool:
     raise Unsupported("no point to compare at")
 
 
-def _equal_at(a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None) -> tuple[bool, bool]:
+def _equal_at(a: Node, b: Node, point: Point, log_base: int | None) -> tuple[bool, bool]:
     """(equal, both real) at one point."""
-    evaluate = Evaluator(point, log_base)
-    with mp.workprec(_BASE_BITS):
-        x, y = evaluate(a), evaluate(b)
-        outcome = _compare(x, y, evaluate.peak)
+
+    def values(bits: int) -> tuple[tuple[Result, Result], int, int]:
+        (x, *of_x), (y, *of_y) = (_evaluated(tree, point, log_base, bits) for tree in (a, b))
+        peak, span = map(max, of_x, of_y)
+        return (x, y), peak, span
+
+    bits = _FIRST_BITS
+    first, peak, span = values(bits)
+    with mp.workprec(bits):
+        outcome = _compare(*first, peak)
     if outcome is not None:
-        return outcome, _is_real(x) and _is_real(y)
+        return outcome, all(map(_is_real, first))
     # Not both rational, and not clearly apart.
-    if evaluate.peak > MAX_PRECISION_BITS // 2:
+    if peak > MAX_PRECISION_BITS // 2:
         agree = None if point else _same_residues(a, b)
         if agree is None:
             raise TooLarge("precision")
         return agree, True
-    bits = evaluate.peak + _BASE_BITS
-    spend(2 * bits)
-    first, span = _evaluated(a, b, point, log_base, bits)
+    if peak + _BASE_BITS > bits:
+        bits = peak + _BASE_BITS
+        spend(2 * bits)
+        first, _, span = values(bits)
     apart = min(_POWERS_APART * span, _MOST_FOR_SPAN)
     if apart > bits:
         bits = apart + _BASE_BITS
         spend(2 * bits)
-        first, _ = _evaluated(a, b, point, log_base, bits)
-    second, _ = _evaluated(a, b, point, log_base, 2 * bits, tracks=False)
+        first, _, _ = values(bits)
+    second, _, _ = values(2 * bits)
     with mp.workprec(2 * bits):
-        same = _converges(first, second, bits)
-    return same, _is_real(second[0]) and _is_real(second[1])
+        return _converges(first, second, bits), all(map(_is_real, second))
 
 
-def _evaluated(
-    a: Node, b: Node, point: Mapping[str, Fraction], log_base: int | None, bits: int, *, tracks: bool = True
-) -> tuple[tuple[Result, Result], int]:
-    """Both values with so many bits, and, if it `tracks`, the `span` of the way to them."""
+@lru_cache(maxsize=1024)
+def _evaluated(tree: Node, point: Point, log_base: int | None, bits: int) -> tuple[Result, int, int]:
+    """The value with so many bits, and the `peak` and `span` of the way to it; a gold's are asked for many times."""
     with mp.workprec(bits):
-        evaluate = Evaluator(point, log_base, tracks=tracks)
-        return (evaluate(a), evaluate(b)), evaluate.span
+        evaluate = Evaluator(dict(point), log_base)
+        return evaluate(tree), evaluate.peak, evaluate.span
 
 
 def _compare(x: Result, y: Result, peak: int) -> bool | None:
@@ -206,8 +215,7 @@ def _same_ratio(first: tuple[Scalar, Scalar], second: tuple[Scalar, Scalar]) -> 
 
 def constant(tree: Node) -> Result:
     """The value of a constant: a Fraction where it is rational and short, else an mpf or mpc of 160 bits."""
-    with mp.workprec(_BASE_BITS):
-        return Evaluator({})(tree)
+    return _evaluated(tree, (), None, _BASE_BITS)[0]
 
 
 def _points(names: list[str], integers: frozenset[str], *, signed: bool) -> list[dict[str, Fraction]]:

@@ -24,11 +24,9 @@ class Evaluator:
     Args:
         point: values of the free variables.
         log_base: base of a bare ``\\log``; None for e.
-        tracks: whether to find `span`.
     """
 
-    def __init__(self, point: Mapping[str, Fraction], log_base: int | None = None, *, tracks: bool = False) -> None:
-        self._tracks = tracks
+    def __init__(self, point: Mapping[str, Fraction], log_base: int | None = None) -> None:
         self._point = dict(point)
         self._log_base = log_base
         self._terms = 0
@@ -40,7 +38,7 @@ class Evaluator:
     def __call__(self, node: Node) -> Result:
         value = self._value(node)
         if type(value) is Fraction:
-            if self._tracks and value.denominator != 1:
+            if value.denominator != 1:
                 self.span = max(self.span, abs(magnitude(value)))
             return value
         if isinstance(value, tuple):
@@ -50,8 +48,7 @@ class Evaluator:
             raise Undefined("not finite")
         if size > self.peak:
             self.peak = size
-        if self._tracks:
-            self.span = max(self.span, abs(size))
+        self.span = max(self.span, abs(size))
         return value
 
     def _value(self, node: Node) -> Result:

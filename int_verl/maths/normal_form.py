@@ -77,6 +77,7 @@ _WRAPPERS = (
     ("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"), ("**", "**"), ("*", "*"), ("__", "__"), ("`", "`"),
     ('"', '"'), ("``", "''"),
 )  # fmt: skip
+_FIRST, _LAST = frozenset(left[0] for left, _ in _WRAPPERS), frozenset(".,;\\")
 _REPEATING = re.compile(r"([0-9]{0,12})\.([0-9]{0,12})\\(?:overline|bar|dot)\s?\{\s?([0-9]{1,12})\s?\}")
 _REPEATED_DIGITS = re.compile(
     r"([0-9]{0,12})\.([0-9]{0,12}?)([0-9]{1,6}?)\3{2,}\s*(?:\.\.\.|\\(?:l|c)?dots(?![a-zA-Z]))"
@@ -174,6 +175,8 @@ def _unwrap(text: str) -> str:
     while True:
         before = text
         text = text.strip()
+        if not text or (text[-1] not in _LAST and text[0] not in _FIRST):
+            return text
         while text and text[-1] in ".,;\\" and not text.endswith(("\\,", "\\;", "..")):
             text = text[:-1].rstrip()
         for left, right in _WRAPPERS:

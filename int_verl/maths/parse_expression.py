@@ -25,6 +25,7 @@ _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
 _END: Token = ("end", "", False)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Node:
     """The tree of a whole expression.
 
@@ -392,7 +393,6 @@ class _Parser:
         return nodes.Matrix(tuple(tuple(row) for row in rows))
 
 
-@lru_cache(maxsize=4096)
 def _number(text: str) -> Node:
     digits = text.rstrip(".")
     if not digits:

@@ -36,7 +36,11 @@ from int_verl.maths.signs import both_signs, combined, signed_groups
 from int_verl.maths.size_limits import MAX_ITEMS, TooLarge
 from int_verl.maths.systems import branches, side_by_side
 
-_ARITHMETIC = re.compile(r"(?:\\(?:frac|sqrt|cdot|times|pi)(?![A-Za-z])|[0-9]+(?:\.[0-9]+)?|[-+*/^{}() ])+")
+_EXPRESSION = re.compile(
+    r"(?:\\(?:frac|sqrt|cdot|times|pi|ln|log|sin|cos|tan|binom|[lr]floor|[lr]ceil)(?![A-Za-z])|"
+    r"(?<![A-Za-z(])[ABD-OQ-Za-z](?![A-Za-z])|(?<=\()[A-Za-z](?![A-Za-z)])|[0-9]+(?:\.[0-9]+)?|[-+*/^{}()! ])+"
+)
+"""No words, relations or separators, no ``5C2`` or ``5P2``, and nothing in brackets that may be a label."""
 _GROUPED = re.compile(r"(?<![0-9.,])[0-9]{1,3}(?:,[0-9]{3})+(?![0-9]|,[0-9])")
 _MATH_DOLLARS = re.compile(r"(?<!\\)\$+|\\[()\[\]](?![A-Za-z0-9])")
 
@@ -64,8 +68,8 @@ def read(text: str, grouped: bool = True) -> tuple[Item, ...]:
     Raises:
         TooLarge: beyond the limits of the parser.
     """
-    if _ARITHMETIC.fullmatch(text):
-        return tuple(_value(text))  # no words, no names and no separators: none of what follows has a say
+    if _EXPRESSION.fullmatch(text):
+        return tuple(_value(text))  # none of what follows has a say
     if grouped:
         text = _GROUPED.sub(lambda m: m.group().replace(",", ""), text)
     if "$" in text or "\\(" in text or "\\[" in text:
