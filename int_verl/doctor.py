@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from int_verl.errors import UserError
+from int_verl.ray_cluster import check_cluster, joins_a_cluster
 from int_verl.ray_cpus import host_cpus, rl_cpus
 
 CPU_INSTALL = (
@@ -83,7 +84,7 @@ def report() -> list[Check]:
     checks = _installed()
     if metadata_version("verl") is not None and metadata_version("torch") is not None:
         checks += _probe()
-    return checks + _machine()
+    return [*checks, _ray(), *_machine()]
 
 
 def require_verl() -> None:
@@ -193,6 +194,15 @@ def check_processors(cpus: int, gpus: int) -> Check:
         f"{cpus} for Ray; RL on {gpus} GPUs holds {rl_cpus(gpus)}: {enough}",
         f"have Ray count more than there are: 'rl.overrides=[ray_kwargs.ray_init.num_cpus={rl_cpus(1)}]'",
     )
+
+
+def _ray() -> Check:
+    try:
+        check_cluster()
+    except UserError as error:
+        what, _, remedy = str(error).rpartition("; ")
+        return Check("ray", False, what, remedy)
+    return Check("ray", True, "a cluster that runs is joined" if joins_a_cluster() else "a run starts its own")
 
 
 def _machine() -> list[Check]:

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import os
+import pwd
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from int_verl.errors import UserError
 
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's switch (ray/_private/ray_constants.py): 0, and all of its sockets, and verl's, which ask Ray for the node's
 address, are on 127.0.0.1. Ray reads it once, when it is imported."""
+
+_CONNECT_SECONDS = 3.0
+_CLIENT_PORT = 10001
+"Of `ray://HOST`."
 
 
 def joins_a_cluster() -> bool:
@@ -15,8 +24,7 @@ def joins_a_cluster() -> bool:
     address = os.environ.get("RAY_ADDRESS")
     if address:
         return address != "local"
-    folder = os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp"
-    return (Path(folder) / "ray" / "ray_current_cluster").exists()
+    return os.access(_address_file(), os.F_OK)
 
 
 def loopback_environment(nnodes: int) -> dict[str, str]:
@@ -24,3 +32,73 @@ def loopback_environment(nnodes: int) -> dict[str, str]:
     if nnodes > 1 or joins_a_cluster() or LOOPBACK in os.environ:
         return {}
     return {LOOPBACK: "0"}
+
+
+def check_cluster() -> None:
+    """Refuse a Ray that would be joined where it is gone or somebody else's, and a folder that Ray cannot use.
+
+    `ray.init()` would try to reach one that is gone for minutes, and join a colleague's without a word.
+
+    Raises:
+        UserError: naming the file, the folder or the variable, and what to do.
+    """
+    if not joins_a_cluster():
+        folder = _address_file().parent
+        if os.access(folder, os.F_OK) and not os.access(folder, os.W_OK | os.X_OK):
+            raise UserError(
+                f"{folder}: {_owner(folder)}'s, and Ray cannot write there; set RAY_TMPDIR to a short path of your own"
+            )
+        return
+    said, file = os.environ.get("RAY_ADDRESS", ""), _address_file()
+    if said not in ("", "auto"):
+        if not _answers(said):
+            raise UserError(
+                f"RAY_ADDRESS={said}: no Ray answers there; start it, or set RAY_ADDRESS=local for a new one"
+            )
+    elif os.access(file, os.F_OK):
+        _check_file(file)
+
+
+def _check_file(file: Path) -> None:
+    try:
+        address = file.read_text().strip()
+    except (OSError, UnicodeDecodeError):
+        raise UserError(f"{file}: {_owner(file)}'s, and cannot be read; set RAY_ADDRESS=local for a new Ray") from None
+    if not _answers(address):
+        raise UserError(
+            f"{file}: no Ray answers at {address or '(nothing)'}, which it names; remove the file, or set "
+            "RAY_ADDRESS=local for a new Ray"
+        )
+    if file.stat().st_uid != os.getuid():
+        raise UserError(
+            f"{file}: the Ray at {address} is {_owner(file)}'s; set RAY_ADDRESS=local to keep out of it, or "
+            f"RAY_ADDRESS={address} to join it"
+        )
+
+
+def _address_file() -> Path:
+    """Where `ray start` writes the address of its head (ray/_common/utils.py, `get_ray_address_file`)."""
+    return Path(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / "ray" / "ray_current_cluster"
+
+
+def _answers(address: str) -> bool:
+    """Whether something listens at HOST:PORT or ray://HOST:PORT; other schemes are not asked."""
+    url = urlsplit(address if "://" in address else f"gcs://{address}")
+    if url.scheme not in ("gcs", "ray"):
+        return True
+    try:
+        port = url.port or (_CLIENT_PORT if url.scheme == "ray" else None)
+        if not url.hostname or port is None:
+            return False
+        socket.create_connection((url.hostname, port), _CONNECT_SECONDS).close()
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _owner(path: Path) -> str:
+    uid = path.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"

@@ -81,11 +81,12 @@ class Schedule:
 
         Raises:
             FolderInUseError: another run is at work in the folder.
+            UserError: a stage that is to come could only fail on this machine.
         """
         with self.folder.lock():
             self.folder.remember(self.config, IDENTITY, self.is_same)
             made: set[str] = set()
-            for stage in self.stages:
+            for number, stage in enumerate(self.stages):
                 if stage.name in made:
                     self.console.print(marked("✓", f" {stage.name}: made with the stage before"))
                     continue
@@ -93,6 +94,8 @@ class Schedule:
                 if task.action == "skip":
                     self.console.print(marked("✓", f" {stage.name}: {task.reason}"))
                     continue
+                for later in self.stages[number:]:
+                    later.check_host()
                 self.console.print(marked(f"▸ {stage.name}", f": {stage.does} ({task.reason})"))
                 made |= self._execute(task)
 

@@ -56,6 +56,13 @@ class Stage(ABC):
             UserError: naming the setting.
         """
 
+    def check_host(self) -> None:  # noqa: B027 - most stages need nothing of this kind
+        """Refuse a machine on which it could only fail, before any stage of the schedule begins to work.
+
+        Raises:
+            UserError: naming what is wrong with it.
+        """
+
     @abstractmethod
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         """Do the work, or go on with it.

@@ -29,6 +29,7 @@ from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
+from int_verl.ray_cluster import check_cluster
 from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
@@ -252,6 +253,11 @@ class GenerationStage(Stage):
 
     def check(self) -> None:
         self.dataflow.given()
+
+    def check_host(self) -> None:
+        flow = self.dataflow
+        if any(policy.settings.name == "verl" for policy in (flow.policy, flow.proposer) if policy):
+            check_cluster()
 
     def goes_on(self, counts: Mapping[str, Any]) -> str | None:
         requests = counts.get("requests", {})

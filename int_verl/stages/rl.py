@@ -101,6 +101,9 @@ class RLStage(Stage):
     def check(self) -> None:
         self._launch(self.model.folder_in_plan).check_settings()
 
+    def check_host(self) -> None:
+        self._launch(self.model.folder_in_plan).check_host()
+
     def total(self) -> int:
         return self.settings.total_steps
 

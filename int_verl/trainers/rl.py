@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.ray_cluster import loopback_environment
+from int_verl.ray_cluster import check_cluster, loopback_environment
 from int_verl.settings.engine import batched_tokens
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
@@ -94,6 +94,11 @@ class RLLaunch(Launch):
             "rl.start_minutes where a model only loads slowly"
         )
         return Patience(60 * settings.stall_minutes, SettingUp(60 * settings.start_minutes, READY, cause))
+
+    def check_host(self) -> None:
+        """Raises UserError where the Ray that it would join is not fit, see `check_cluster`."""
+        if not TransferQueue(self.settings).joins:
+            check_cluster()
 
     def environment(self) -> dict[str, str]:
         alone = {} if TransferQueue(self.settings).joins else loopback_environment(self.settings.nnodes)

@@ -15,7 +15,7 @@ from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.own_ray import OwnRay
 from int_verl.hydra_overrides import quote
-from int_verl.ray_cluster import joins_a_cluster
+from int_verl.ray_cluster import check_cluster, joins_a_cluster
 from int_verl.redaction import redact
 from int_verl.settings.engine import EngineSettings, batched_tokens
 
@@ -89,11 +89,12 @@ class VerlEngine:
         """Starts the servers.
 
         Raises:
-            UserError: the model is not there.
+            UserError: the model is not there, or the Ray that would be joined is not fit, see `check_cluster`.
             EngineError: the servers did not come up; the message ends with the cause.
         """
         if self.model_path.startswith((".", "/")) and not (Path(self.model_path) / "config.json").exists():
             raise UserError(f"{self.model_path}: no config.json there; model_path must be a folder with a model")
+        check_cluster()
         start = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
             self._client = await asyncio.shield(start)
