@@ -73,6 +73,7 @@ class EvaluationStage(Stage):
     does = "pass@1, pass@k and the zero-advantage ratio of every model"
     reads = ("rl",)
     depends_on = ("run.seed", "baseline", "eval", "problems")
+    counts_events = "problems"
 
     def inputs(self) -> dict[str, str]:
         found = {"guided": file_hash(self.folder / GUIDED_ROLLOUTS)}
@@ -84,6 +85,9 @@ class EvaluationStage(Stage):
 
     def outputs(self) -> dict[str, str]:
         return {"scores": SCORES, "results": RESULTS}
+
+    def total(self) -> int:
+        return len(self._models()) * self._problems()
 
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         scores = run_until_interrupted(self._scores(progress))
@@ -133,6 +137,9 @@ class EvaluationStage(Stage):
         hard = self.problems.hard(self.folder / ATTEMPTS, self.settings.hard_limit)
         return {"heldout": self.problems.heldout, "hard": hard}
 
+    def _problems(self) -> int:
+        return sum(1 for _ in chain.from_iterable(self.problem_sets().values()))
+
     def trainer_scores(self, dumps: Iterable[tuple[str, int, str]]) -> Iterator[Row]:
         """Scores of models that the trainer validated.
 
@@ -170,7 +177,11 @@ class EvaluationStage(Stage):
         with Journal(self.folder.journal) as journal, self.new_grader() as grader:
             for model in self._models():
                 rows = self._validated(model)
-                scores += await self.draw(model, journal, grader, progress) if rows is None else rows
+                if rows is None:
+                    rows = await self.draw(model, journal, grader, progress)
+                else:
+                    progress.count("problems", len(rows))
+                scores += rows
         return scores
 
     def _validated(self, model: _Evaluated) -> list[Row] | None:
@@ -179,8 +190,7 @@ class EvaluationStage(Stage):
         if self.rl.val_samples != samples or dump is None or not dump.is_file():
             return None
         rows = list(self._dumped_scores({dump: model.name}))
-        problems = sum(1 for _ in chain.from_iterable(self.problem_sets().values()))
-        return rows if len(rows) == problems and all(row["samples"] == samples for row in rows) else None
+        return rows if len(rows) == self._problems() and all(row["samples"] == samples for row in rows) else None
 
     async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
         """Scores of a model, by samples through the journal as everything else."""

@@ -55,6 +55,7 @@ HUNG = {
     "a watchdog": "WorkNCCL(SeqNum=57, OpType=ALLREDUCE, Timeout(ms)=600000) ran for 6{0:03} milliseconds",
     "tries": "(raylet) connection refused, attempt {0}, retry {0}, elapsed: {0}",
     "Ray's repetitions": RAY + "waiting for the weights [repeated {0}x across cluster]",
+    "Ray's autoscaler": "(autoscaler +{0}m{0}s) Warning: cannot be scheduled right now: {{'CPU': 3.0}}, 1 of 1",
     "memory": "process 9 uses {0} MiB and {0}12 bytes",
     "measures": "GPU KV cache usage: {0}.5%, throughput: {0}.1 tokens/s",
     "the time since 1970": "heartbeat at 17957652{0:02}",
