@@ -36,7 +36,7 @@ class _Group(click.Group):
     """Loads a command's module only when the command is asked for, so that --help stays light."""
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
-        "doctor": ("int_verl.doctor", "doctor"),
+        "doctor": ("int_verl.commands.doctor", "doctor"),
         "import": ("int_verl.commands.import_set", "import_set"),
         "merge": ("int_verl.commands.merge", "merge"),
         "problems": ("int_verl.commands.problems", "problems"),

@@ -1,4 +1,4 @@
-"""`int-verl doctor`: would a run work on this machine, and if not, which command mends it."""
+"""Would a run work on this machine, and if not, which command mends it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import click
-
+from int_verl.attention import VERLS_OWN
 from int_verl.errors import UserError
 from int_verl.ray_cluster import check_cluster, joins_a_cluster
 from int_verl.ray_cpus import host_cpus, rl_cpus
@@ -23,7 +23,11 @@ CPU_INSTALL = (
     f"{sys.executable} -m pip install --no-deps -r requirements/cpu.txt"
 )
 GPU_INSTALL = f"{sys.executable} -m pip install 'int-verl[gpu]'"
+FLASH_ATTENTION = "flash-attn==2.8.3"
+"What verl 0.9.1 asks for in its extra `fsdp`; source only, so it is no part of int-verl[gpu]."
 PROBE_SECONDS = 180
+DEFAULT_ATTENTIONS = {"sft": VERLS_OWN, "rl": VERLS_OWN}
+"Stage -> the attention that it trains with, where no settings say otherwise."
 
 REQUIRED: tuple[tuple[str, str], ...] = (
     ("verl", ">=0.9,<0.10"),
@@ -59,6 +63,10 @@ try:
     found["vllm"] = vllm.__version__
 except Exception as error:
     found["vllm_error"] = f"{type(error).__name__}: {error}".splitlines()[0]
+try:
+    import flash_attn
+except Exception as error:
+    found["flash_attn_error"] = f"does not import ({error})".splitlines()[0]
 print("PROBE" + json.dumps(found))
 """
 "Runs in a process of its own: what verl itself sees."
@@ -79,11 +87,11 @@ class Check:
     "The command or setting that mends it, said where it is not ok."
 
 
-def report() -> list[Check]:
-    """Everything that decides whether a run works, the quick checks first."""
+def report(attentions: Mapping[str, str] = DEFAULT_ATTENTIONS) -> list[Check]:
+    """Everything that decides whether a run works, the quick checks first; `attentions` as in `DEFAULT_ATTENTIONS`."""
     checks = _installed()
     if metadata_version("verl") is not None and metadata_version("torch") is not None:
-        checks += _probe()
+        checks += _probe(attentions)
     return [*checks, _ray(), *_machine()]
 
 
@@ -145,7 +153,29 @@ def _entry_points() -> Check:
     return Check("entry points", True, ", ".join(sorted(ours)))
 
 
-def _probe() -> list[Check]:
+def check_flash_attention(error: str | None, attentions: Mapping[str, str]) -> Check:
+    """Whether flash-attn is there for the stages that train with it on a GPU.
+
+    Args:
+        error: what keeps it from being used; None: nothing.
+        attentions: stage -> the attention that it trains with.
+    """
+    asking = [stage for stage, attention in attentions.items() if attention == VERLS_OWN]
+    said = ", ".join(f"{stage}: {attention}" for stage, attention in attentions.items())
+    if error is None or not asking:
+        return Check("attention", True, said)
+    other = "override_config.attn_implementation=sdpa"
+    return Check(
+        "attention",
+        False,
+        f"flash-attn {error}, and {' and '.join(asking)} would train with it",
+        f"{sys.executable} -m pip install --no-build-isolation {FLASH_ATTENTION}; or, for short sequences, run with "
+        f"\"sft.overrides=['+model.{other}']\" \"rl.overrides=['+actor_rollout_ref.model.{other}']\", and give these "
+        "settings to `int-verl doctor`, too",
+    )
+
+
+def _probe(attentions: Mapping[str, str]) -> list[Check]:
     try:
         done = subprocess.run(
             [sys.executable, "-W", "ignore", "-c", PROBE], capture_output=True, text=True, timeout=PROBE_SECONDS
@@ -156,11 +186,11 @@ def _probe() -> list[Check]:
     if not lines:
         errors = [line for line in done.stderr.splitlines() if line.strip()]
         return [Check("verl", False, f"`import verl` fails: {errors[-1] if errors else done.returncode}", _install())]
-    return explain_probe(json.loads(lines[-1][len("PROBE") :]))
+    return explain_probe(json.loads(lines[-1][len("PROBE") :]), attentions)
 
 
-def explain_probe(found: dict[str, Any]) -> list[Check]:
-    """What verl saw, as checks: plugin, platform, configs, engine."""
+def explain_probe(found: dict[str, Any], attentions: Mapping[str, str] = DEFAULT_ATTENTIONS) -> list[Check]:
+    """What verl saw, as checks: plugin, platform, configs, engine, and on CUDA attention."""
     loaded = found["plugins"] == ["int_verl.plugin", "int_verl.cpu.register"]
     said = "loaded by verl" if loaded else f"verl loaded {found['plugins'] or 'nothing'} of int_verl"
     composed = found["configs"] == "ok"
@@ -175,12 +205,14 @@ def explain_probe(found: dict[str, Any]) -> list[Check]:
         )
     engine = f"{found['vllm']} imports" if "vllm" in found else found.get("vllm_error", "does not import")
     other_torch = f"run on a GPU machine, or install torch's CPU build: {CPU_INSTALL}"
+    attention = check_flash_attention(found.get("flash_attn_error"), attentions)
     return [
         Check("plugin", loaded, said, "VERL_LOGGING_LEVEL=DEBUG python -c 'import verl' shows why"),
         Check("configs", composed, composing, "reinstall int-verl"),
         Check("platform", found["device"] == "cpu" or found["gpus"] > 0, platform, other_torch),
         Check("vllm", "vllm" in found, engine, _install()),
         *([check_processors(host_cpus(), found["gpus"])] if found["device"] != "cpu" and found["gpus"] else []),
+        *([attention] if found["device"] == "cuda" else []),
     ]
 
 
@@ -217,18 +249,3 @@ def _machine() -> list[Check]:
         shared,
         Check("disk", disk >= 2, f"{disk:.0f} GiB free here", "free some space: a run needs 2 GiB and more"),
     ]
-
-
-@click.command()
-def doctor() -> None:
-    """Say what is installed, what verl will use, and what is missing. Exit code 1 if a run would fail."""
-    checks = report()
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}")
-        if check.remedy and not check.ok:
-            click.echo(f"     {'':<{width}}  -> {check.remedy}")
-    failed = [check.name for check in checks if not check.ok]
-    click.echo("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.")
-    if failed:
-        raise SystemExit(1)

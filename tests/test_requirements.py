@@ -10,6 +10,8 @@ from importlib.metadata import PackageNotFoundError, metadata
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.quickstart_files import ROOT
 
@@ -18,6 +20,11 @@ if sys.version_info >= (3, 11):
 else:
     tomllib = pytest.importorskip("tomli")
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PINS = {
+    canonicalize_name(name): version
+    for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements/gpu.txt").read_text(), re.M)
+}
 ROW = re.compile(r"^\| ([\w.-]+) \| (always|`[^|]*`) \| ([^|]+) \|$", re.M)
 FAULT = {"id": "PYSEC-2023-74", "fix_versions": ["2.31.0"], "aliases": ["CVE-2023-32681"], "description": "leaks"}
 CLEAN = {"name": "click", "version": "8.1.7", "vulns": []}
@@ -26,9 +33,8 @@ SKIPPED = {"name": "zipp", "skip_reason": "Dependency not found on PyPI and coul
 
 
 def test_every_direct_dependency_has_its_licence_in_the_docs() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted: dict[str, list[str]] = {}
-    for group, lines in {"always": project["dependencies"], **project["optional-dependencies"]}.items():
+    for group, lines in {"always": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}.items():
         for line in lines:
             name = re.match(r"[\w.-]+", line)
             assert name
@@ -45,6 +51,30 @@ def test_every_direct_dependency_has_its_licence_in_the_docs() -> None:
         fields = [said.get("License-Expression"), said.get("License")]
         classified = [line.rpartition(" :: ")[2] for line in said.get_all("Classifier") or () if "License ::" in line]
         assert licence in (*fields, *classified), name
+
+
+def test_the_lock_for_gpus_satisfies_the_extra() -> None:
+    wanted = [Requirement(line) for line in [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["gpu"]]]
+    for package in wanted:
+        assert package.specifier.contains(PINS[canonicalize_name(package.name)]), package
+
+
+def test_the_lock_for_gpus_is_closed_for_verl() -> None:
+    """As this environment's verl, if it is the locked one, asks for it in the extras that `gpu` takes."""
+    if metadata("verl")["Version"] != PINS["verl"]:
+        pytest.skip("another verl")
+    (verl,) = (package for package in map(Requirement, PROJECT["optional-dependencies"]["gpu"]) if package.extras)
+    for line in metadata("verl").get_all("Requires-Dist") or ():
+        package = Requirement(line)
+        if any(package.marker is None or package.marker.evaluate({"extra": extra}) for extra in verl.extras):
+            assert package.specifier.contains(PINS[canonicalize_name(package.name)]), line
+
+
+def test_no_package_for_gpus_has_to_be_compiled_against_torch() -> None:
+    """verl's extra `fsdp` asks for flash-attn, whose source finds no torch in build isolation."""
+    asked = " ".join(PROJECT["optional-dependencies"]["gpu"])
+    assert "fsdp" not in asked
+    assert "flash-attn" not in PINS
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import transfer_queue as tq
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 
+from int_verl.attention import check_sequence_parallel
 from int_verl.errors import UserError
 from int_verl.rl.metrics import check_that_some_are_rewarded, group_metrics, verdict_metrics
 
@@ -26,7 +27,8 @@ class MeasuredReplayBuffer(ReplayBuffer):
 
     Raises:
         UserError: group filtering or an asynchronous trainer is asked for, which verl has for its own samplers only;
-            from `sample`, that the reward function failed with every rollout, from which verl would go on.
+            `check_sequence_parallel` refuses the whole configuration, here before verl starts a worker; from `sample`,
+            that the reward function failed with every rollout, from which verl would go on.
     """
 
     def __init__(self, *, trainer_mode: str, sampler_kwargs: Any, **kwargs: Any) -> None:
@@ -36,6 +38,8 @@ class MeasuredReplayBuffer(ReplayBuffer):
             raise UserError(f"trainer.v1.trainer_mode={trainer_mode}: verl needs its own sampler for this; {off}")
         if settings.get("filter_groups"):
             raise UserError(f"algorithm.filter_groups.enable=true: verl needs its own sampler for this; {off}")
+        if sampler_kwargs is not None:
+            check_sequence_parallel(sampler_kwargs)
         self._measures = not settings.get("reward_model")
         interval = float(settings.get("poll_interval", 2.0))
         super().__init__(trainer_mode=trainer_mode, sampler_kwargs=sampler_kwargs, poll_interval=interval, **kwargs)

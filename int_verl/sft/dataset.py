@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import Dataset
 
+from int_verl.attention import check_sequence_parallel
 from int_verl.errors import UserError
 from int_verl.sft.rows import RowSettings, SFTRows
 
@@ -34,7 +35,8 @@ class InterventionSFTDataset(Dataset):
         loss_mask    [0, 0, 1, 1, 1]    # [0, 0, 0, 1, 1] with loss_on=intervention
 
     Raises:
-        UserError: see `SFTRows`; or a setting is unknown, or no row is left.
+        UserError: see `SFTRows` and, of the whole configuration that `config` belongs to, `check_sequence_parallel`; or
+            a setting is unknown, or no row is left.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class InterventionSFTDataset(Dataset):
         processor: Any = None,  # noqa: ARG002 - part of verl's contract
         max_samples: int = -1,
     ) -> None:
+        check_sequence_parallel(config)
         if config.get("pad_mode", "no_padding") != "no_padding":
             raise UserError(f"data.pad_mode={config.get('pad_mode')}: set data.pad_mode=no_padding")
         chosen = config.get("intervention", None) or {}

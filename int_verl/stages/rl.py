@@ -104,6 +104,10 @@ class RLStage(Stage):
     def check_host(self) -> None:
         self._launch(self.model.folder_in_plan).check_host()
 
+    def attention(self) -> str:
+        """See `Launch.attention`."""
+        return self._launch(self.model.folder_in_plan).attention()
+
     def total(self) -> int:
         return self.settings.total_steps
 

@@ -62,6 +62,13 @@ class SFTStage(Stage):
     def check(self) -> None:
         self._launch(self.model.folder_in_plan).check_settings()
 
+    def check_host(self) -> None:
+        self._launch(self.model.folder_in_plan).check_host()
+
+    def attention(self) -> str:
+        """See `Launch.attention`."""
+        return self._launch(self.model.folder_in_plan).attention()
+
     def total(self) -> int | None:
         if not self.training_file.is_file() or not pq.read_metadata(self.training_file).num_rows:
             return None

@@ -6,13 +6,19 @@ import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from omegaconf import DictConfig, OmegaConf
+
+from int_verl.attention import VERLS_OWN, check_sequence_parallel, named_attention
+from int_verl.doctor import check_flash_attention, has_nvidia
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides, key_and_value
 from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model, merge_adapters
+from int_verl.trainers.composed import composed
 from int_verl.trainers.hang import Patience
 from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
@@ -41,6 +47,8 @@ class Launch(ABC):
     "The config that verl's Hydra starts from."
     cpu_fragment: ClassVar[str]
     "Of the config's group `int`, added on a CPU."
+    model_section: ClassVar[str]
+    "verl's key of the model."
     our_settings: ClassVar[Mapping[str, str]]
     "verl's key -> the setting that must be used instead, see `check_overrides`."
     model_in_checkpoint: ClassVar[str]
@@ -76,12 +84,37 @@ class Launch(ABC):
 
     def arguments(self) -> list[str]:
         """The command line, unchecked: the files that it names need not be there yet."""
+        return [*self.program(), "--config-name", self.primary, *self.config_arguments()]
+
+    def config_arguments(self) -> list[str]:
+        """Those that Hydra composes the trainer's configuration from."""
         return [
-            *(*self.program(), "--config-name", self.primary),
             *([f"+int={self.cpu_fragment}"] if self.platform == "cpu" else []),
             *hydra_overrides(self.verl_settings()),
             *self.settings.overrides,
         ]
+
+    def check_overrides(self) -> None:
+        """Refuses overrides as `check_overrides` does, and those with which verl would train on wrong losses."""
+        check_overrides(self.settings.overrides, self.our_settings)
+        config = self._composed() if self.settings.overrides else None
+        if config is not None:
+            check_sequence_parallel(config)
+
+    def check_host(self) -> None:
+        """Refuses, on a host with a GPU, to train with flash-attn that is not installed; verl would at its start."""
+        if self.platform == "gpu" and has_nvidia() and find_spec("flash_attn") is None:
+            check = check_flash_attention("is not installed", {self.section: self.attention()})
+            if not check.ok:
+                raise UserError(f"{check.detail}; {check.remedy}")
+
+    def attention(self) -> str:
+        """What verl would train with, as transformers calls it."""
+        config = self._composed()
+        return VERLS_OWN if config is None else named_attention(OmegaConf.select(config, self.model_section))
+
+    def _composed(self) -> DictConfig | None:
+        return composed(self.primary, self.config_arguments(), f"{self.section}.overrides")
 
     def shell(self) -> str:
         """Environment and command line as a line for a terminal, unchecked."""

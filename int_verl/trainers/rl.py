@@ -19,7 +19,7 @@ from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.hang import Patience, SettingUp
-from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.reward import check_reward, reward_settings
 from int_verl.trainers.transfer_queue import UNITS, TransferQueue
@@ -39,6 +39,7 @@ class RLLaunch(Launch):
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"
     model_in_checkpoint: ClassVar[str] = "actor/huggingface"
+    model_section: ClassVar[str] = "actor_rollout_ref.model"
     our_settings: ClassVar[dict[str, str]] = {
         "actor_rollout_ref.model.path": "model.path",
         "trainer.total_training_steps": "rl.total_steps",
@@ -67,7 +68,7 @@ class RLLaunch(Launch):
     def check_settings(self) -> None:
         settings = self.settings
         check_export(settings.export, settings.test_freq, settings.save_freq)
-        check_overrides(settings.overrides, self.our_settings)
+        self.check_overrides()
         if settings.prompts_per_step % settings.mini_batch:
             raise UserError(
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
@@ -96,7 +97,8 @@ class RLLaunch(Launch):
         return Patience(60 * settings.stall_minutes, SettingUp(60 * settings.start_minutes, READY, cause))
 
     def check_host(self) -> None:
-        """Raises UserError where the Ray that it would join is not fit, see `check_cluster`."""
+        """As every launch; and raises UserError where the Ray that it would join is not fit, see `check_cluster`."""
+        super(RLLaunch, self).check_host()  # a dataclass with slots has no cell for a bare super()
         if not TransferQueue(self.settings).joins:
             check_cluster()
 

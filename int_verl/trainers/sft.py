@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.settings.training import SFTSettings
-from int_verl.trainers.launch import CPU_ENV, Launch, check_overrides
+from int_verl.trainers.launch import CPU_ENV, Launch
 from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class SFTLaunch(Launch):
     primary: ClassVar[str] = "int_sft"
     cpu_fragment: ClassVar[str] = "cpu_sft"
     model_in_checkpoint: ClassVar[str] = "huggingface"
+    model_section: ClassVar[str] = "model"
     our_settings: ClassVar[dict[str, str]] = {
         "model.path": "model.path",
         "data.train_batch_size": "sft.batch_size",
@@ -55,7 +56,7 @@ class SFTLaunch(Launch):
                 f"sft.nnodes={self.settings.nnodes}: SFT runs on the node of the command; set sft.nnodes=1, and if "
                 "the model does not fit there, engine.optimizer_offload=true in sft.overrides, or LoRA (docs/scale.md)"
             )
-        check_overrides(self.settings.overrides, self.our_settings)
+        self.check_overrides()
         for override in self.settings.overrides:
             key, value = key_and_value(override)
             if key == "data.pad_mode" and value != "no_padding":

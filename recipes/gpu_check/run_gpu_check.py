@@ -50,10 +50,11 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl")
     args = parser.parse_intermixed_args()
     if not args.only_checks:
-        int_verl("doctor")
+        chosen = [*settings(args.out, args.platform), *args.overrides]
+        int_verl("doctor", *chosen)
         sets = args.out / "problem_sets"
         subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
-        int_verl("run", *settings(args.out, args.platform), *args.overrides)
+        int_verl("run", *chosen)
     found = checks(args.out, QUICKSTART / "model", args.platform)
     text = markdown(found, figures(args.out))
     (args.out / "gpu_check.md").write_text(text)
