@@ -80,7 +80,7 @@ class InLoop:
     def __init__(self, grader: Any) -> None:
         self.grader = grader
 
-    async def agrade_response(self, response: str, gold: str) -> Grade:
+    async def agrade_response(self, response: str, gold: str, *_: Any) -> Grade:
         grade: Grade = self.grader.grade_response(response, gold)
         return grade
 
