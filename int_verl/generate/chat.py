@@ -13,7 +13,7 @@ from int_verl.errors import UserError, first_line
 from int_verl.files import read_json
 from int_verl.generate.chat_template import ChatTemplate
 from int_verl.generate.text_tokens import TextTokens
-from int_verl.generate.thinking import opened_in
+from int_verl.generate.thinking import OPEN, opened_in
 
 
 class ChatCodec:
@@ -48,6 +48,12 @@ class ChatCodec:
         """`<think>` if the chat template opens the model's thinking in the prompt, else nothing."""
         return opened_in(self._template.opening)
 
+    @cached_property
+    def opened_with(self) -> str:
+        """The end of a prompt from the `<think>` on that the chat template opens there, or nothing."""
+        opening = self._template.opening
+        return opening[opening.rindex(OPEN) :] if self.opened_thinking else ""
+
     def encode(self, text: str) -> list[int]:
         """Token ids that continue any response by this text; what looks like a special token in it is text.
 
@@ -64,6 +70,14 @@ class ChatCodec:
         """Token ids of a rendered prompt, in which special tokens are what they say, as a server reads it."""
         return self._tokens.as_written(text)
 
+    def continued(self, text: str) -> list[int]:
+        """Token ids of a completion's text, in which special tokens are what they say.
+
+        Raises:
+            InexactTextError: the tokenizer has no tokens that give it back as it is.
+        """
+        return self._tokens.continued(text)
+
     def decode(self, token_ids: Sequence[int]) -> str:
         return self._tokens.decode(token_ids)
 
@@ -73,10 +87,15 @@ class ChatCodec:
         Raises:
             UserError: the chat template fails, or leaves out what a message says.
         """
-        messages = [
-            {"role": "assistant" if i % 2 else "user", "content": content} for i, content in enumerate(contents)
-        ]
-        return tuple(self._template.prompt_ids(messages))
+        return tuple(self._template.prompt_ids(chat_messages(contents)))
+
+    def rendered(self, *contents: str) -> str:
+        """The text of such a chat, as a server renders it; of an even number the last message is only begun.
+
+        Raises:
+            UserError: the chat template fails.
+        """
+        return self._template.rendered(chat_messages(contents), begun=len(contents) % 2 == 0)
 
     def usual_prompt_ids(self, content: str, today: date | None) -> list[int]:
         """As transformers and verl encode it on that day: special tokens in the content are what they say."""
@@ -86,6 +105,11 @@ class ChatCodec:
     def without_end(self, token_ids: Sequence[int]) -> tuple[int, ...]:
         """A completion's tokens without the end token, if it closed with one."""
         return tuple(token_ids[:-1] if token_ids and token_ids[-1] in self.end_ids else token_ids)
+
+
+def chat_messages(contents: Sequence[str]) -> list[dict[str, str]]:
+    """What user and assistant say in turn, the user first."""
+    return [{"role": "assistant" if i % 2 else "user", "content": content} for i, content in enumerate(contents)]
 
 
 def end_token_ids(path: Path, eos_token_id: int | None) -> set[int]:

@@ -68,17 +68,17 @@ class ChatTemplate:
         first, *rest = rendered.split(mark)
         return self.tokens.as_written(first) + [token for piece in rest for token in self.tokens.after(piece)]
 
-    def rendered(self, messages: Sequence[Message]) -> str:
+    def rendered(self, messages: Sequence[Message], begun: bool = False) -> str:
         """The prompt of a chat as text.
 
+        Args:
+            begun: whether the last message is the beginning of the one that is to be written.
+
         Raises:
-            UserError: the template fails.
+            UserError: the template fails, or leaves out what is begun.
         """
+        rule = {"continue_final_message": True} if begun else {"add_generation_prompt": True}
         try:
-            return str(
-                self.tokenizer.apply_chat_template(
-                    messages, tokenize=False, add_generation_prompt=True, **self.variables
-                )
-            )
+            return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **rule, **self.variables))
         except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
             raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({first_line(error)})") from error

@@ -75,7 +75,8 @@ class OneProblem:
         self.given = parts.given
         self.problem, self.rows = problem, ProblemRows(number)
         self.acceptance = Acceptance(self.settings.propose, self.policy.codec, problem.answer)
-        self.prompt_ids = self.policy.codec.prompt_ids(self.prompts.solve(problem.problem))
+        self.question = self.prompts.solve(problem.problem)
+        self.prompt_ids = self.policy.codec.prompt_ids(self.question)
 
     async def solve(self, until: Until) -> ProblemRows:
         attempts = await self._sample()
@@ -110,7 +111,7 @@ class OneProblem:
 
     async def _draw_attempt(self, index: int) -> Draw:
         sampling, purpose = self.settings.sample.sampling, ("sample", self.problem.id, index)
-        request = self._request(self.prompt_ids, sampling, purpose, (_SAMPLE, index))
+        request = self._request(self.prompt_ids, (self.question,), sampling, purpose, (_SAMPLE, index))
         return await self._draw(self.policy, request, self.prompts.solve_version)
 
     async def _attempt(self, index: int, draw: Draw) -> tuple[Row, Attempt]:
@@ -198,6 +199,7 @@ class OneProblem:
         content = self.prompts.guided_solution(self.problem.problem, self.problem.reference_solution)
         request = self._request(
             self.proposer.codec.prompt_ids(content),
+            (content,),
             settings.guided_solution_sampling or settings.sampling,
             ("guided_solution", self.problem.id),
             (_GUIDED_SOLUTION,),
@@ -216,15 +218,15 @@ class OneProblem:
     async def _verify(self, attempt: Attempt, turns: tuple[str, ...] | None, index: int) -> Proposed:
         """Ask for an intervention; `turns` is None if the first turn came to nothing, and then nothing is asked."""
         prompt_ids: tuple[int, ...] = ()
-        content = ""
+        content, said = "", turns or ()
         if turns is not None:
             first_answer = turns[1] if turns else None
             content = self.prompts.verify(
                 self.problem.problem, self.problem.reference_solution, attempt.steps.texts, first_answer
             )
             prompt_ids = self.proposer.codec.prompt_ids(*turns, content)
-        purpose = ("propose", self.problem.id, attempt.index, index)
-        request = self._request(prompt_ids, self.settings.propose.sampling, purpose, (_VERIFY, attempt.index, index))
+        purpose, order = ("propose", self.problem.id, attempt.index, index), (_VERIFY, attempt.index, index)
+        request = self._request(prompt_ids, (*said, content), self.settings.propose.sampling, purpose, order)
         draw = await self._draw(self.proposer, request, self.prompts.verify_version, send=turns is not None)
         verdict = self.acceptance.of_draw(draw, attempt, content)
         if turns is None:
@@ -290,12 +292,13 @@ class OneProblem:
         settings = self.settings.guide
         begun_ids, begun = candidate.beginning(condition, self.policy.codec, self.settings.steps.by, settings.separator)
         context_ids = self.prompt_ids + begun_ids
+        turns = (self.question, begun) if begun else (self.question,)
         attempt, proposal = candidate.attempt.index, candidate.proposal
 
         async def rollout(index: int) -> Row:
             purpose = ("guide", condition, self.problem.id, attempt, proposal, index)
             order = (_GUIDE, attempt, proposal, _CONDITIONS.index(condition), index)
-            request = self._request(context_ids, settings.sampling, purpose, order)
+            request = self._request(context_ids, turns, settings.sampling, purpose, order)
             draw = await self._draw(self.policy, request, self.prompts.solve_version)
             outcome, answer = await self._judge(draw, begun)
             if condition == "intervention":
@@ -350,7 +353,7 @@ class OneProblem:
             "prefix_rest": candidate.prefix.rest,
             "intervention_ids": codec.encode(candidate.added),
             "messages": [
-                {"role": "user", "content": self.prompts.solve(self.problem.problem)},
+                {"role": "user", "content": self.question},
                 {"role": "assistant", "content": candidate.before + candidate.intervention.content},
             ],
             "model": self.policy.model.label,
@@ -369,7 +372,13 @@ class OneProblem:
         return draw
 
     def _request(
-        self, prompt_ids: tuple[int, ...], sampling: Sampling, purpose: tuple[str | int, ...], order: tuple[int, ...]
+        self,
+        prompt_ids: tuple[int, ...],
+        turns: tuple[str, ...],
+        sampling: Sampling,
+        purpose: tuple[str | int, ...],
+        order: tuple[int, ...],
     ) -> Request:
         """`purpose` makes the seed; `order` is the place among the problem's other requests."""
-        return Request(prompt_ids, sampling, request_seed(self.settings.seed, *purpose), (self.rows.number, *order))
+        seed = request_seed(self.settings.seed, *purpose)
+        return Request(prompt_ids, sampling, seed, (self.rows.number, *order), turns)

@@ -72,6 +72,17 @@ class TextTokens:
             return ids
         return self.as_written(text)
 
+    def continued(self, text: str) -> list[int]:
+        """Token ids of what was written behind another text; special tokens in it are what they say.
+
+        Raises:
+            InexactTextError: there are none that give it back.
+        """
+        for anchor, ids in self._behind_anchors(text):
+            if self._continues(anchor, ids, text):
+                return ids
+        return self.exactly(text)
+
     def special_in(self, rendered: str) -> frozenset[str]:
         """Added tokens that a rendered template holds: the marks of its turns, special or not."""
         return frozenset(token for token in self._added if token.strip() and token in rendered)

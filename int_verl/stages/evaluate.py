@@ -200,9 +200,11 @@ class EvaluationStage(Stage):
         progress.more = partial(engines_state, [engine])
 
         async def score(number: int, problem_set: str, problem: Problem) -> Row:
-            prompt_ids = codec.prompt_ids(self.prompts.solve(problem.problem))
+            question = self.prompts.solve(problem.problem)
+            prompt_ids = codec.prompt_ids(question)
             seeds = [evaluation_seed(self.seed, problem_set, problem.id, n) for n in range(settings.samples)]
-            counts = await score_problem(engine, codec, grader, problem, prompt_ids, sampling, seeds, number)
+            requests = [Request(prompt_ids, sampling, seed, (number,), (question,)) for seed in seeds]
+            counts = await score_problem(engine, codec, grader, problem, requests)
             progress.count("problems")
             return {"model": model.name, "problem_set": problem_set, "problem_id": problem.id, **counts}
 
@@ -237,24 +239,17 @@ async def score_problem(
     codec: ChatCodec,
     grader: BaseGrader,
     problem: Problem,
-    prompt_ids: tuple[int, ...],
-    sampling: Sampling,
-    seeds: Sequence[int],
-    number: int = 0,
+    requests: Sequence[Request],
 ) -> dict[str, int]:
-    """Draw a sample a seed and count them: `samples`, `correct`, `truncated`; requests that were given up do not count.
+    """Draw a sample a request and count: `samples`, `correct`, `truncated`; requests that were given up do not count."""
 
-    Args:
-        number: the problem's; those with smaller ones go first.
-    """
-
-    async def draw(seed: int) -> Completion | None:
+    async def draw(request: Request) -> Completion | None:
         try:
-            return await engine.generate(Request(prompt_ids, sampling, seed, (number,)))
+            return await engine.generate(request)
         except LostRequestError:
             return None
 
-    drawn = await asyncio.gather(*map(draw, seeds))
+    drawn = await asyncio.gather(*map(draw, requests))
     completions = [completion for completion in drawn if completion is not None]
     correct = truncated = 0
     for completion in completions:

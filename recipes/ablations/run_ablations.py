@@ -34,6 +34,7 @@ from rich.table import Table
 
 from int_verl.errors import EngineError, UserError
 from int_verl.evaluate import bootstrap
+from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
@@ -128,7 +129,8 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
         prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
-        counts = await score_problem(journaled, codec, grader, problem, prompt_ids, sampling, seeds)
+        requests = [Request(prompt_ids, sampling, seed) for seed in seeds]
+        counts = await score_problem(journaled, codec, grader, problem, requests)
         return {"model": run.settings.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
 
     async def score_all() -> list[dict[str, object]]:

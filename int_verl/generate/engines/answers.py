@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,29 +26,38 @@ class Answer:
     "`usage.prompt_tokens`; None: it does not say."
     drawn: int | None
     "`usage.completion_tokens`."
+    prompt_ids: list[Any] | None
+    "The prompt's tokens, where it returns them."
     url: str
     "Of the server."
 
-    def check_prompt(
-        self, sent: int, computed: int | None, field: str = "usage.prompt_tokens", same: bool = True
-    ) -> None:
+    def check_prompt(self, prompt_ids: Sequence[int], refusal: type[UserError] = UserError, remedy: str = "") -> None:
         """Refuse another prompt than the one that was sent.
+
+        Args:
+            refusal: what is raised.
+            remedy: what to do; nothing: what helps where prompts go out as they are.
 
         Raises:
             UserError: the server computed another number of tokens, or not the same.
         """
-        if computed is None or (computed == sent and same):
+        sent = len(prompt_ids)
+        if self.prompt_ids is not None and self.prompt_ids != list(prompt_ids):
+            field, computed = "prompt_token_ids", len(self.prompt_ids)
+        elif self.computed is not None and self.computed != sent:
+            field, computed = "usage.prompt_tokens", self.computed
+        else:
             return
         what = f"a prompt of {sent} tokens was sent and one of {computed} computed"
         if sent == computed:
             what = f"{what}, with other tokens in it"
-        remedy = (
+        remedy = remedy or (
             "give it a longer context, or lower engine.context_length"
             if computed < sent
             else "it may put a BOS token of its own before it; it has to take prompts as they are"
         )
         name = without_credentials(self.url)
-        raise UserError(f"engine.base_urls: {name} answers another question ({field}): {what}; {remedy}")
+        raise refusal(f"engine.base_urls: {name} answers another question ({field}): {what}; {remedy}")
 
     def check_length(self, drawn: int | None, asked: int) -> None:
         """Refuse a completion that was cut before `max_tokens`.
@@ -76,10 +86,12 @@ def read_answer(text: str, url: str) -> Answer:
         if reason not in ("stop", "length"):
             raise ValueError(reason)
         usage = answer.get("usage") or {}
+        prompt_ids = answer.get("prompt_token_ids", choice.get("prompt_token_ids"))
         computed, drawn = usage.get("prompt_tokens"), usage.get("completion_tokens")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise no_completion(text) from error
-    return Answer(choice, reason, _count(computed), _count(drawn), url)
+    listed = prompt_ids if isinstance(prompt_ids, list) else None
+    return Answer(choice, reason, _count(computed), _count(drawn), listed, url)
 
 
 def _count(value: Any) -> int | None:
@@ -97,14 +109,9 @@ def read_completion(text: str, request: Request, url: str) -> Completion:
     answer = read_answer(text, url)
     try:
         token_ids = tuple(_token_id(one) for one in answer.choice["token_ids"])
-        prompt_ids = answer.choice.get("prompt_token_ids")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise no_completion(text) from error
-    sent = len(request.prompt_ids)
-    if isinstance(prompt_ids, list):
-        same = prompt_ids == list(request.prompt_ids)
-        answer.check_prompt(sent, len(prompt_ids), "prompt_token_ids", same)
-    answer.check_prompt(sent, answer.computed)
+    answer.check_prompt(request.prompt_ids)
     answer.check_length(len(token_ids), request.sampling.max_tokens)
     return Completion(token_ids, answer.finish_reason)
 

@@ -25,6 +25,10 @@ class Request:
     """Its place in the dataflow: the problem's number, then what sorts deeper stages first. Requests with smaller
     orders are admitted first, and neighbours share a prefix. It says nothing about the draw."""
 
+    turns: tuple[str, ...] = field(default=(), compare=False)
+    """The chat that the prompt holds, for servers of chat alone: what user and assistant say in turn, the user first.
+    Of an even number the last is the beginning of the answer that is to be gone on with."""
+
     @property
     def family(self) -> Hashable:
         """Equal for requests that share a prefix and are best sent to the same server: those of one problem."""

@@ -14,6 +14,8 @@ from int_verl.settings.sampling import Sampling
 class IdsForm:
     """Prompts and completions as token ids."""
 
+    path = "completions"
+    way = "prompts go out as token ids"
     remedy = " (if it takes no token ids: engine.tokens=text)"
     probe = Request((0,), Sampling(max_tokens=1), seed=0)
 

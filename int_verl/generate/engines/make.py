@@ -35,16 +35,18 @@ def make_engine(
     if settings.name == "scripted":
         engine = scripted_engine(settings)
     elif settings.name == "openai":
-        from int_verl.generate.engines.openai import OpenAIEngine
+        from int_verl.generate.engines.chat_form import chat_forms
+        from int_verl.generate.engines.ids_form import IdsForm
+        from int_verl.generate.engines.openai import Form, OpenAIEngine
         from int_verl.generate.engines.text_form import CAVEAT, TextForm
 
-        form = None
+        forms: tuple[Form, ...] = (IdsForm(),)
         if settings.tokens == "text":
-            form = TextForm(model.codec)
+            forms = TextForm(model.codec), *chat_forms(model.codec)
             say(CAVEAT)
             # Without the drawn tokens a completion is another draw: neither form replays what the other drew.
             revision = f"{revision} as text"
-        engine = OpenAIEngine(settings, model.name, model.context_length, form)
+        engine = OpenAIEngine(settings, model.name, model.context_length, forms, say)
     else:
         from int_verl.doctor import require_verl
         from int_verl.generate.engines.verl import VerlEngine

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import aiohttp
@@ -26,7 +27,15 @@ _FAULTS_OF_THE_MOMENT = (408, 409, 425)
 
 
 class Form(Protocol):
-    """How prompts and completions go over the wire: as token ids or as text."""
+    """How prompts and completions go over the wire: as token ids, as text or as a chat."""
+
+    @property
+    def path(self) -> str:
+        """Where requests go, below a server's URL."""
+
+    @property
+    def way(self) -> str:
+        """What is done in this form, said of a server that knows none of those that were tried before it."""
 
     @property
     def remedy(self) -> str:
@@ -37,7 +46,11 @@ class Form(Protocol):
         """Asked at the start, and whenever a server comes back."""
 
     def asks(self, request: Request) -> dict[str, Any]:
-        """The fields of a request's body that say what is to be completed and how it is to come back."""
+        """The fields of a request's body that say what is to be completed and how it is to come back.
+
+        Raises:
+            RefusedRequestError: it cannot be said in this form.
+        """
 
     def check(self, answer: str, url: str) -> None:
         """Refuse (`UserError`) a server whose answer to the probe lacks what this form needs."""
@@ -47,7 +60,7 @@ class Form(Protocol):
 
 
 class OpenAIEngine:
-    """``/v1/completions`` of any number of servers, each serving the same model.
+    """``/v1/completions``, or another path that the form has, of any number of servers, each serving the same model.
 
         async with OpenAIEngine(EngineSettings(base_urls=("http://node1:8000/v1",)), "my-model") as engine:
             completion = await engine.generate(Request((1, 42, 7), Sampling(max_tokens=64), seed=1))
@@ -58,16 +71,23 @@ class OpenAIEngine:
     Args:
         model: the name under which the servers know the model, unless `engine.model` says another.
         context_length: prompt and completion tokens that every server has to allow.
-        form: how prompts and completions go over the wire; None: as token ids.
+        forms: how prompts and completions may go over the wire; a server is asked in the first whose probe it answers.
+        say: called with what the user should know of a server.
 
     Raises:
         UserError: `engine.base_urls` or `engine.api_key_env` names nothing that there is.
     """
 
     def __init__(
-        self, settings: EngineSettings, model: str, context_length: int | None = None, form: Form | None = None
+        self,
+        settings: EngineSettings,
+        model: str,
+        context_length: int | None = None,
+        forms: Sequence[Form] = (IdsForm(),),
+        say: Callable[[str], None] = lambda _: None,
     ) -> None:
-        self.form: Form = form or IdsForm()
+        self.forms, self._say = forms, say
+        self._form_of: dict[str, Form] = {}
         self.settings, self.model, self.context_length = settings, settings.model or model, context_length
         settings.check_servers()
         urls = settings.base_urls
@@ -126,7 +146,7 @@ class OpenAIEngine:
 
     async def _ask(self, endpoint: Endpoint, request: Request) -> Completion | None:
         """None: the server did not take the request; ask again, there or elsewhere."""
-        sampling = request.sampling
+        sampling, form = request.sampling, self._form_of[endpoint.url]
         body = {
             "model": self.model,
             "max_tokens": sampling.max_tokens,
@@ -137,10 +157,10 @@ class OpenAIEngine:
             # Servers take what is not said from the model's generation_config.json.
             "min_p": 0.0,
             "repetition_penalty": 1.0,
-            **self.form.asks(request),
+            **form.asks(request),
         }
         try:
-            completion = self.form.read(await self._send(endpoint.url, "completions", body), request, endpoint.url)
+            completion = form.read(await self._send(endpoint.url, form.path, body), request, endpoint.url)
         except _NotTaken as fault:
             self._endpoints.failed(endpoint, str(fault), fault.pause)
             return None
@@ -157,21 +177,35 @@ class OpenAIEngine:
         return completion
 
     async def _probe(self, url: str) -> None:
-        """Whether the server is up, serves the model and answers in the form."""
+        """Whether the server is up, serves the model and knows a form: the one that it knew before, or any."""
         self._check_model(url, read_object(await self._send(url, "models", timeout=_PROBE_TIMEOUT)))
-        # One token: a server whose engine is dead may still list its models.
-        probe = self.form.probe
-        body = {"model": self.model, "max_tokens": probe.sampling.max_tokens, **self.form.asks(probe)}
+        known = self._form_of.get(url)
+        faults: list[UserError] = []
+        for form in self.forms if known is None else (known,):
+            try:
+                await self._try(url, form)
+            except UserError as fault:
+                faults.append(fault)
+                continue
+            if faults:
+                self._say(f"{faults[0]}; {form.way}")
+            self._form_of[url] = form
+            return
+        words = dict.fromkeys(map(str, (faults[0], faults[-1])))
+        raise UserError("; beside that, ".join(words)) from faults[0]
+
+    async def _try(self, url: str, form: Form) -> None:
+        """One token: a server whose engine is dead may still list its models."""
+        probe = form.probe
+        body = {"model": self.model, "max_tokens": probe.sampling.max_tokens, **form.asks(probe)}
         try:
-            text = await self._send(url, "completions", body, _PROBE_TIMEOUT)
-        except _NotFoundError as error:
-            raise UserError(f"{error}; it needs /v1/completions, a server of chat alone will not do") from error
+            text = await self._send(url, form.path, body, _PROBE_TIMEOUT)
         except _NotTaken:
             raise
         except (RefusedRequestError, TransientEngineError) as error:  # some break on what they do not know
-            raise type(error)(f"{error}{self.form.remedy}") from error
-        self.form.check(text, url)
-        self.form.read(text, probe, url)
+            raise type(error)(f"{error}{form.remedy}") from error
+        form.check(text, url)
+        form.read(text, probe, url)
 
     async def _send(
         self, url: str, path: str, body: dict[str, Any] | None = None, timeout: aiohttp.ClientTimeout = _NO_TIMEOUT
@@ -193,7 +227,7 @@ class OpenAIEngine:
         words, name = f"{response.status} {said(text)}", without_credentials(url)
         if response.status == 429:
             raise _NotTaken(words, _retry_after(response))
-        if response.status >= 500 or response.status in _FAULTS_OF_THE_MOMENT:
+        if (response.status >= 500 and response.status != 501) or response.status in _FAULTS_OF_THE_MOMENT:
             raise TransientEngineError(words)
         if response.status in (401, 403):
             variable = self.settings.api_key_env
@@ -201,7 +235,7 @@ class OpenAIEngine:
             raise UserError(f"engine.base_urls: {name} refuses {key}: {words}")
         if response.status >= 400:
             refused = _NotFoundError if response.status == 404 else RefusedRequestError
-            raise refused(f"engine.base_urls: {name} refuses a request: {words}")
+            raise refused(f"engine.base_urls: {name} refuses a request ({path}): {words}")
         return text
 
     def _check_model(self, url: str, models: dict[str, Any]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from int_verl.errors import RefusedRequestError, UserError
-from int_verl.generate.engines.answers import no_completion, read_answer
+from int_verl.generate.engines.answers import Answer, no_completion, read_answer
 from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.text_tokens import InexactTextError
 from int_verl.redaction import without_credentials
 from int_verl.settings.sampling import Sampling
 
-_JOINT = "Step 1. We add 3 and 4. \n\n"
+JOINT = "Step 1. We add 3 and 4. \n\n"
 "How the probe's prompt ends: servers that trim prompts trim this."
 _LOST = "\N{REPLACEMENT CHARACTER}"
 "What a server writes for bytes that are no character."
@@ -25,18 +26,25 @@ CAVEAT = (
 
 
 class Codec(Protocol):
-    """What the text form needs of `int_verl.generate.chat.ChatCodec`."""
+    """What the text forms need of `int_verl.generate.chat.ChatCodec`."""
 
     tokenizer: Any
     end_ids: frozenset[int]
+
+    @property
+    def opened_with(self) -> str: ...
 
     def decode(self, token_ids: Sequence[int]) -> str: ...
 
     def as_written(self, text: str) -> list[int]: ...
 
+    def continued(self, text: str) -> list[int]: ...
+
     def encode(self, text: str) -> list[int]: ...
 
     def prompt_ids(self, *contents: str) -> tuple[int, ...]: ...
+
+    def rendered(self, *contents: str) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +57,17 @@ class TextForm:
 
     codec: Codec
 
+    path: ClassVar[str] = "completions"
+    remedy: ClassVar[str] = ""
+
     @property
-    def remedy(self) -> str:
-        return ""
+    def way(self) -> str:
+        return "prompts go out as text"
 
     @property
     def probe(self) -> Request:
         """Asked at the start; its prompt ends in white space and begins as every prompt does."""
-        return Request((*self.codec.prompt_ids("."), *self.codec.encode(_JOINT)), Sampling(max_tokens=1), seed=0)
+        return Request((*self.codec.prompt_ids("."), *self.codec.encode(JOINT)), Sampling(max_tokens=1), seed=0)
 
     def asks(self, request: Request) -> dict[str, Any]:
         """The fields of a request.
@@ -64,17 +75,9 @@ class TextForm:
         Raises:
             RefusedRequestError: the prompt's text has other tokens than the prompt.
         """
-        text = self.codec.decode(request.prompt_ids)
-        if self.codec.as_written(text) != list(request.prompt_ids):
-            raise RefusedRequestError(
-                f"engine.tokens=text: the text of a prompt of {len(request.prompt_ids)} tokens (seed {request.seed}) "
-                "encodes to other tokens, so that a server cannot continue it faithfully; it needs one that takes "
-                "token ids (engine.tokens=ids)"
-            )
         top_k = request.sampling.top_k
         return {
-            "prompt": text,
-            "add_special_tokens": False,
+            **self._question(request),
             "skip_special_tokens": False,
             # Off is -1 for some servers and 0 for others; as many as there are is off for all.
             "top_k": top_k if top_k > 0 else len(self.codec.tokenizer),
@@ -103,10 +106,10 @@ class TextForm:
             UserError: the server computed another prompt, or ended at a limit of its own.
         """
         read = read_answer(answer, url)
-        text, reason = read.choice.get("text"), read.finish_reason
+        self._check_prompt(read, request)
+        text, reason = self._written(read, request), read.finish_reason
         if not isinstance(text, str):
             raise no_completion(answer)
-        read.check_prompt(len(request.prompt_ids), read.computed)
         read.check_length(read.drawn, request.sampling.max_tokens)
         if reason == "length":
             text = text.rstrip(_LOST)  # a character that the limit cut in half
@@ -115,6 +118,25 @@ class TextForm:
             token_ids = (*token_ids, self._end)
         return Completion(token_ids, reason)
 
+    def _question(self, request: Request) -> dict[str, Any]:
+        text = self.codec.decode(request.prompt_ids)
+        if self.codec.as_written(text) != list(request.prompt_ids):
+            raise self._unfaithful(request, "encodes to other tokens")
+        return {"prompt": text, "add_special_tokens": False}
+
+    def _unfaithful(self, request: Request, why: str) -> RefusedRequestError:
+        return RefusedRequestError(
+            f"engine.tokens=text: the text of a prompt of {len(request.prompt_ids)} tokens (seed {request.seed}) {why}"
+            ", so that a server cannot continue it faithfully; it needs one that takes token ids (engine.tokens=ids)"
+        )
+
+    def _check_prompt(self, read: Answer, request: Request) -> None:
+        read.check_prompt(request.prompt_ids)
+
+    def _written(self, read: Answer, request: Request) -> Any:  # noqa: ARG002 - for chats
+        """The text of a completion, where it is one."""
+        return read.choice.get("text")
+
     @property
     def _end(self) -> int:
         """The token that closes a completion: the servers do not say which it was."""
@@ -122,14 +144,12 @@ class TextForm:
         return usual if usual is not None else min(self.codec.end_ids)
 
     def _tokens_of(self, text: str, request: Request) -> tuple[int, ...]:
-        """As the text goes on behind the prompt."""
-        before = self.codec.decode(request.prompt_ids)
-        whole = self.codec.as_written(before + text)
-        count = len(request.prompt_ids)
-        ids = whole[count:] if whole[:count] == list(request.prompt_ids) else self.codec.encode(text)
-        if _LOST in text or self.codec.decode([*request.prompt_ids, *ids]) != before + text:
-            raise RefusedRequestError(
-                f"engine.tokens=text: the text of a completion (seed {request.seed}) does not survive the way to "
-                "tokens and back; it has bytes that are no text, or characters that the model's tokenizer does not keep"
-            )
-        return tuple(ids)
+        try:
+            if _LOST not in text:
+                return tuple(self.codec.continued(text))
+        except InexactTextError:
+            pass
+        raise RefusedRequestError(
+            f"engine.tokens=text: the text of a completion (seed {request.seed}) does not survive the way to "
+            "tokens and back; it has bytes that are no text, or characters that the model's tokenizer does not keep"
+        )

@@ -6,7 +6,7 @@ from aiohttp import web
 
 
 class LocalServer:
-    """`/v1/models` and `/v1/completions`."""
+    """`/v1/models`, `/v1/completions` and, where a subclass has it, `/v1/chat/completions`."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -20,6 +20,7 @@ class LocalServer:
         application = web.Application()
         application.router.add_get("/v1/models", self._models)
         application.router.add_post("/v1/completions", self._completions)
+        application.router.add_post("/v1/chat/completions", self._chat)
         self._runner = web.AppRunner(application, shutdown_timeout=0.01)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
@@ -34,3 +35,6 @@ class LocalServer:
 
     async def _completions(self, http: web.Request) -> web.StreamResponse:
         raise NotImplementedError
+
+    async def _chat(self, http: web.Request) -> web.StreamResponse:  # noqa: ARG002
+        raise web.HTTPNotFound

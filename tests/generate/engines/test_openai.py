@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
@@ -14,7 +16,8 @@ from rich.console import Console
 
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Request
+from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.engines.chat_form import chat_forms
 from int_verl.generate.engines.openai import OpenAIEngine
 from int_verl.generate.journal import Journal
 from int_verl.progress import StageProgress
@@ -30,7 +33,8 @@ from tests.quickstart_files import QUICKSTART
 pytestmark = [pytest.mark.verl, pytest.mark.timeout(600)]
 
 PROBLEMS = 40
-Rows = dict[str, list[dict[str, object]]]
+CHAT = re.compile(r"<\|im_start\|>user\n(.*)<\|im_end\|>\n<\|im_start\|>assistant\n(.*)", re.DOTALL)
+Rows = dict[str, list[dict[str, Any]]]
 
 
 class Watched(StageProgress):
@@ -148,6 +152,26 @@ def test_text_gives_the_rows_that_token_ids_give(
 ) -> None:
     """Special tokens, seeds, prefixes and ends included; the tiny model draws the tokens that its tokenizer gives."""
     assert generated(tmp_path, problems, [*by_url(servers), "engine.tokens=text"], {}) == undisturbed
+
+
+def test_chat_gives_the_tokens_that_token_ids_give(servers: Servers, undisturbed: Rows, codec: ChatCodec) -> None:
+    """Of attempts and of guided rollouts, whose prefixes the server continues as the assistant's final message."""
+    rows = [*undisturbed["attempts"][:20], *undisturbed["guided"][:60]]
+    requests = []
+    for row in rows:
+        question, begun = CHAT.fullmatch(codec.decode(row["prompt_ids"])).groups()
+        turns = (question, begun) if begun else (question,)
+        sampling = Sampling(row["max_tokens"], row["temperature"], row["top_p"], row["top_k"])
+        requests.append(Request(tuple(row["prompt_ids"]), sampling, row["seed"], turns=turns))
+    assert any(request.turns[-1].endswith("\n\n") for request in requests)
+
+    async def main() -> list[Completion]:
+        settings = EngineSettings(base_urls=(servers.url(servers.ports[0]),))
+        async with OpenAIEngine(settings, "tiny", 512, tuple(chat_forms(codec))) as engine:
+            return await asyncio.gather(*map(engine.generate, requests))
+
+    drawn = asyncio.run(main())
+    assert [list(completion.token_ids) for completion in drawn] == [row["token_ids"] for row in rows]
 
 
 def test_servers_killed_and_restarted_in_mid_run_lose_no_row(

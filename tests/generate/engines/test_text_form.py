@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,57 +27,12 @@ from int_verl.generate.journal import Journal
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
 from tests.generate.engines.test_faults import Server, error
+from tests.generate.engines.text_servers import SAMPLING, TextServer, prompt_of, refused_at_the_start, run_on
 from tests.generate.models import tiny_model
 from tests.generate.tokenizer_families import EXACT, save
 
-SAMPLING = Sampling(max_tokens=32)
 WORDS = ["We add", " the", "count", " ", "\n", "\n\n", ".", "7", "\\boxed{", "}", "a", "B", ": "]
 TEXTS = st.lists(st.sampled_from(WORDS), max_size=8).map("".join)
-
-
-class TextServer(Server):
-    """Completes text, which it encodes as the model does, and counts tokens."""
-
-    def __init__(self, codec: ChatCodec) -> None:
-        super().__init__()
-        self.codec = codec
-        self.reads: Callable[[str], str] = str
-        "What it makes of a prompt."
-        self.writes: Callable[[int], str] = lambda seed: f" so it is \\boxed{{{seed}}}."
-        "Its completion for a seed."
-        self.usage = True
-        self.prompts: list[str] = []
-
-    async def _completions(self, http: web.Request) -> web.StreamResponse:
-        body = await http.json()
-        self.prompts.append(body["prompt"])
-        text = self.writes(body.get("seed", 0))
-        computed = len(self.codec.as_written(self.reads(body["prompt"])))
-        usage = {"usage": {"prompt_tokens": computed, "completion_tokens": body["max_tokens"]}} if self.usage else {}
-        choice = {"text": text, "finish_reason": "stop", **self.choice}
-        return web.json_response({"choices": [choice], **usage, **self.answer})
-
-
-def run_on(server: TextServer, scenario: Callable[[JournaledEngine], Awaitable[Any]], **settings: Any) -> Any:
-    """``scenario(engine)``, with the engine as `make_engine` makes it, behind a new journal."""
-
-    async def main() -> Any:
-        await server.start()
-        try:
-            given = {"name": "openai", "tokens": "text", "retries": 0, "model": "m", "base_urls": (server.url,)}
-            of_engine = EngineSettings(**given | settings)
-            with Journal(Path(tempfile.mkdtemp()) / "journal.sqlite") as journal:
-                model = tiny_model(server.codec, 64)
-                async with make_engine(of_engine, model, (1, 32), "cpu", journal, lambda _: None) as engine:
-                    return await scenario(engine)
-        finally:
-            await server.stop()
-
-    return asyncio.run(asyncio.wait_for(main(), 60))
-
-
-def prompt_of(codec: ChatCodec) -> tuple[int, ...]:
-    return codec.prompt_ids("What is 3 + 4?")
 
 
 def test_text_goes_out_and_its_tokens_come_back(codec: ChatCodec) -> None:
@@ -184,17 +139,6 @@ def test_a_prompt_whose_text_has_other_tokens_is_not_sent(codec: ChatCodec) -> N
         TextForm(codec).asks(Request(split, SAMPLING, 1))
 
 
-def refused_at_the_start(server: TextServer) -> str:
-    async def scenario(engine: JournaledEngine) -> None:
-        await engine.generate(Request(prompt_of(server.codec), SAMPLING, 1))
-
-    with pytest.raises((UserError, EngineError)) as raised:
-        run_on(server, scenario)
-    assert len(server.prompts) <= 1, "no request of the run"
-    assert "\n" not in str(raised.value)
-    return str(raised.value)
-
-
 @pytest.mark.parametrize("trims", [str.strip, str.rstrip])
 def test_a_server_that_trims_at_the_joint_is_refused_at_the_start(
     trims: Callable[[str], str], codec: ChatCodec
@@ -222,12 +166,14 @@ def test_a_server_that_counts_no_tokens_is_refused_at_the_start(codec: ChatCodec
     assert "does not say how many prompt tokens it computed (usage.prompt_tokens)" in refused_at_the_start(server)
 
 
-def test_a_server_of_chat_alone_is_refused_at_the_start(codec: ChatCodec) -> None:
-    class ChatAlone(TextServer):
+def test_a_server_without_completions_is_refused_at_the_start(codec: ChatCodec) -> None:
+    class NoneOfBoth(TextServer):
         async def _completions(self, _: web.Request) -> web.StreamResponse:
-            raise web.HTTPNotFound
+            raise web.HTTPNotImplemented
 
-    assert "it needs /v1/completions, a server of chat alone will not do" in refused_at_the_start(ChatAlone(codec))
+    refusal = refused_at_the_start(NoneOfBoth(codec))
+    assert "refuses a request (completions): 501" in refusal
+    assert "refuses a request (chat/completions): 404" in refusal
 
 
 @pytest.mark.parametrize("status", [200, 400, 422, 500])
