@@ -241,7 +241,7 @@ async def score_problem(
     problem: Problem,
     requests: Sequence[Request],
 ) -> dict[str, int]:
-    """Draw a sample a request and count: `samples`, `correct`, `truncated`; requests that were given up do not count."""
+    """Draw a sample a request; counts of `samples`, `correct`, `truncated`, without requests that were given up."""
 
     async def draw(request: Request) -> Completion | None:
         try:
