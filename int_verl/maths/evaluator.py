@@ -36,7 +36,7 @@ class Evaluator:
         """The largest absolute value of log2 on the way: how far below 1 a difference of two values may begin."""
 
     def __call__(self, node: Node) -> Result:
-        value = self._value(node)
+        value = node.value if type(node) is nodes.Number else self._value(node)
         if type(value) is Fraction:
             if value.denominator != 1:
                 self.span = max(self.span, abs(magnitude(value)))
@@ -53,8 +53,6 @@ class Evaluator:
 
     def _value(self, node: Node) -> Result:
         match node:
-            case nodes.Number():
-                return node.value
             case nodes.Variable():
                 if node.name not in self._point:
                     raise Unsupported("unbound variable")

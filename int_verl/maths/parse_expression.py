@@ -21,7 +21,6 @@ _UNKNOWN_FUNCTIONS = frozenset([*"fghFGH", "\\Gamma", "\\zeta"])
 _INDICES = frozenset("nkmij")
 _SIGNS: dict[str, Literal[1, -1]] = {"pm": 1, "mp": -1}
 _CLOSING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}"}
-
 _END: Token = ("end", "", False)
 
 
@@ -393,6 +392,7 @@ class _Parser:
         return nodes.Matrix(tuple(tuple(row) for row in rows))
 
 
+@lru_cache(maxsize=4096)
 def _number(text: str) -> Node:
     digits = text.rstrip(".")
     if not digits:
