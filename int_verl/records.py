@@ -197,6 +197,44 @@ ANSWER = pa.schema(
     ]
 )
 
+# One row a sample of an evaluation. `outcome`: as of an attempt.
+SAMPLE = pa.schema(
+    [
+        pa.field("problem_set", pa.string()),
+        pa.field("source", pa.string()),
+        pa.field("problem_id", pa.string()),
+        pa.field("sample", pa.int32()),
+        pa.field("text", pa.string()),
+        pa.field("answer", pa.string()),
+        pa.field("outcome", pa.string()),
+        pa.field("correct", pa.bool_()),
+        *PROVENANCE,
+    ]
+)
+
+# One row a problem of an evaluation, what the figures are made of. `text_hash`: of the problem, to tell two apart that
+# have one id. `wrong_votes`: samples of each wrong answer; null where answers are not known. `truncated`, `no_answer`:
+# samples that are not right because the length limit cut them off, or that ended without an answer. `lost`: not drawn.
+# `tokens`: of all responses together; null where they are not known, as `truncated` then is.
+EVALUATED = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("model", "problem_set", "source", "problem_id", "text_hash")),
+        *(pa.field(name, pa.int32()) for name in ("samples", "correct", "truncated", "no_answer", "lost")),
+        pa.field("wrong_votes", pa.list_(pa.int32())),
+        pa.field("tokens", pa.int64()),
+    ]
+)
+
+# An evaluation's figures, one a row. `k`: of pass@k and maj@k.
+FIGURE = pa.schema(
+    [
+        *(pa.field(name, pa.string()) for name in ("model", "problem_set", "figure")),
+        pa.field("k", pa.int32()),
+        *(pa.field(name, pa.float64()) for name in ("value", "low", "high")),
+        pa.field("problems", pa.int32()),
+    ]
+)
+
 
 class RowWriter:
     """Writes rows to a parquet file in row groups, and puts the file in place only when it is complete.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -73,6 +73,7 @@ def bootstrap(
     resamples: int = RESAMPLES,
     seed: int = 0,
     signed: bool = False,
+    share: bool = True,
 ) -> Estimate:
     """A mean over problems, or a ratio of two sums over problems, with its percentile bootstrap interval.
 
@@ -84,6 +85,7 @@ def bootstrap(
         numerator_P: a value a problem, for example its pass@1 or its number of right rollouts.
         denominator_P: for example its number of rollouts; without it the mean of `numerator_P`.
         signed: values lie in -1..1, not in 0..1, as paired differences do.
+        share: False for values of any size, such as lengths.
 
     Raises:
         ValueError: no problems, shapes that differ, values that are not finite, or denominators that are not positive.
@@ -96,12 +98,45 @@ def bootstrap(
         raise ValueError("values must be finite and denominators positive")
     value = float(numerators.sum() / denominators.sum())
     rates = numerators / denominators
-    if (rates == 0).all() or (rates == 1).all():
-        width = wilson(0, len(rates))["high"]
-        low, high = max(value - width, -1.0 if signed else 0.0), min(value + width, 1.0)
-    else:
-        ratios_B = _resampled_ratios(numerators, denominators, resamples, seed)
-        low, high = map(float, np.quantile(ratios_B, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
+    if share and _all_at_one_end(rates):
+        return _wilson_around(value, len(rates), signed)
+    return _percentile_interval(value, _resampled_ratios(numerators, denominators, resamples, seed))
+
+
+def bootstrap_average(
+    values_of_sets: Sequence[ArrayLike], *, resamples: int = RESAMPLES, seed: int = 0, signed: bool = False
+) -> Estimate:
+    """The mean of the means of several problem sets, each of which counts the same whatever its size.
+
+    The problems of every set are resampled among themselves. Intervals at an end, and `signed`, as in `bootstrap`.
+
+    Args:
+        values_of_sets: of each set a value a problem, a share.
+
+    Raises:
+        ValueError: no sets, a set without problems, or values that are not finite.
+    """
+    sets = [np.asarray(values, dtype=np.float64) for values in values_of_sets]
+    if not sets or any(one.ndim != 1 or not one.size or not np.isfinite(one).all() for one in sets):
+        raise ValueError("at least one set is needed, and a finite value for each of its problems")
+    value = float(np.mean([one.mean() for one in sets]))
+    if _all_at_one_end(together := np.concatenate(sets)):
+        return _wilson_around(value, len(together), signed)
+    draws_S_B = [_resampled_ratios(one, np.ones_like(one), resamples, seed + i) for i, one in enumerate(sets)]
+    return _percentile_interval(value, np.mean(draws_S_B, axis=0))
+
+
+def _all_at_one_end(shares: Floats) -> bool:
+    return bool((shares == 0).all() or (shares == 1).all())
+
+
+def _wilson_around(value: float, problems: int, signed: bool) -> Estimate:
+    width = wilson(0, problems)["high"]
+    return {"value": value, "low": max(value - width, -1.0 if signed else 0.0), "high": min(value + width, 1.0)}
+
+
+def _percentile_interval(value: float, values_B: Floats) -> Estimate:
+    low, high = map(float, np.quantile(values_B, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]))
     return {"value": value, "low": low, "high": high}
 
 

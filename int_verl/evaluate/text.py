@@ -24,6 +24,21 @@ class Cells:
     notes: list[str]
     "A sentence each, to stand below."
 
+    def markdown(self) -> str:
+        escaped = [[cell.replace("|", "\\|") for cell in row] for row in [self.heads, *self.rows]]
+        lines = [f"| {' | '.join(row)} |" for row in escaped]
+        lines.insert(1, f"|{'---|' * len(self.heads)}")
+        return "\n".join(lines) + "".join(f"\n\n{note}" for note in self.notes)
+
+    def rich(self) -> Table:
+        """For a terminal."""
+        table = Table(title=self.title, caption="\n".join(self.notes) or None, caption_justify="left")
+        for i, head in enumerate(self.heads):
+            table.add_column(Text(head), justify="left" if i == 0 else "right")
+        for row in self.rows:
+            table.add_row(*map(Text, row))
+        return table
+
 
 def table_cells(table: Mapping[str, Any]) -> Cells:
     """What a function of `int_verl.evaluate` returned that makes a table, as text."""
@@ -41,17 +56,9 @@ def format_table(table: Mapping[str, Any], style: str = "markdown") -> str | Tab
     """The same as markdown text or as a table for rich."""
     cells = table_cells(table)
     if style == "markdown":
-        escaped = [[cell.replace("|", "\\|") for cell in row] for row in [cells.heads, *cells.rows]]
-        lines = [f"| {' | '.join(row)} |" for row in escaped]
-        lines.insert(1, f"|{'---|' * len(cells.heads)}")
-        return "\n".join(lines) + "".join(f"\n\n{note}" for note in cells.notes)
+        return cells.markdown()
     if style == "rich":
-        rich_table = Table(title=cells.title, caption="\n".join(cells.notes) or None, caption_justify="left")
-        for i, head in enumerate(cells.heads):
-            rich_table.add_column(Text(head), justify="left" if i == 0 else "right")
-        for row in cells.rows:
-            rich_table.add_row(*map(Text, row))
-        return rich_table
+        return cells.rich()
     raise ValueError(f"style must be markdown or rich, not {style!r}")
 
 
@@ -65,7 +72,7 @@ def _final_cells(table: Mapping[str, Any]) -> Cells:
         rows.append(
             [
                 entry["model"],
-                *(_percent(scores and scores["pass_at"][k]) for k in ks),
+                *(percent(scores and scores["pass_at"][k]) for k in ks),
                 f"{ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]" if ratio else "-",
                 f"{scores['truncated'] * 100:.1f} %" if scores else "-",
             ]
@@ -93,8 +100,8 @@ def _conditioning_cells(table: Mapping[str, Any]) -> Cells:
     rows = [
         [
             names.get(entry["condition"], entry["condition"]),
-            _percent(entry["accuracy"], digits=2),
-            _percent(entry["coverage"]),
+            percent(entry["accuracy"], digits=2),
+            percent(entry["coverage"]),
             f"{entry['solved']} of {table['problems']}",
             f"{entry['rollouts']:,}",
             f"{entry['truncated']:,}",
@@ -116,7 +123,7 @@ def _conditioning_cells(table: Mapping[str, Any]) -> Cells:
 def _skills_cells(table: Mapping[str, Any]) -> Cells:
     models = list(dict.fromkeys(model for entry in table["groups"] for model in entry["pass_at_1"]))
     rows = [
-        [entry["group"], str(entry["problems"]), *(_percent(entry["pass_at_1"].get(model)) for model in models)]
+        [entry["group"], str(entry["problems"]), *(percent(entry["pass_at_1"].get(model)) for model in models)]
         for entry in table["groups"]
     ]
     return Cells(f"pass@1 by kind of problem ({table['set']})", ["kind of problem", "problems", *models], rows, [])
@@ -127,8 +134,8 @@ def _ending_cells(table: Mapping[str, Any]) -> Cells:
         [
             entry["model"],
             f"{entry['answers']:,}",
-            _percent(entry["truncated"]),
-            _percent(entry["end_probability"], digits=2),
+            percent(entry["truncated"]),
+            percent(entry["end_probability"], digits=2),
         ]
         for entry in table["endings"]
     ]
@@ -142,7 +149,8 @@ def _ending_cells(table: Mapping[str, Any]) -> Cells:
     return Cells("Does the model still end its answers?", heads, rows, notes)
 
 
-def _percent(estimate: Estimate | None, digits: int = 1) -> str:
+def percent(estimate: Estimate | None, digits: int = 1) -> str:
+    """An estimate of a share as a cell has it: ``41.2 % [36.0, 46.5]``."""
     if not estimate:
         return "-"
     value, low, high = (f"{estimate[key] * 100:.{digits}f}" for key in ("value", "low", "high"))

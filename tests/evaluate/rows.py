@@ -29,3 +29,25 @@ def guided(condition, problem, attempt, outcomes):
         }
         for outcome in outcomes
     ]
+
+
+def evaluated(problem_set, corrects, samples=8, source=None, wrong_votes=(), tokens=80, model="m", **more):
+    """`records.EVALUATED` rows; a problem's wrong samples are truncated unless they vote."""
+    return [
+        {
+            "model": model,
+            "problem_set": problem_set,
+            "source": source or problem_set,
+            "problem_id": str(i),
+            "text_hash": f"{problem_set}-{i}",
+            "samples": samples,
+            "correct": correct,
+            "truncated": samples - correct - sum(wrong_votes),
+            "no_answer": 0,
+            "lost": 0,
+            "wrong_votes": list(wrong_votes),
+            "tokens": tokens,
+        }
+        | more
+        for i, correct in enumerate(corrects)
+    ]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from int_verl.evaluate import bootstrap
+from int_verl.evaluate.estimates import bootstrap, bootstrap_average
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=40), st.integers(0, 3))
@@ -55,3 +55,25 @@ def test_a_few_problems_with_many_resamples_go_in_chunks():
 def test_bootstrap_refuses_what_has_no_mean(numerator, denominator):
     with pytest.raises(ValueError, match=r"problem|finite"):
         bootstrap(numerator, denominator)
+
+
+def test_lengths_have_no_upper_end():
+    estimate = bootstrap([10, 20, 30], [1, 1, 1], share=False)
+    assert estimate["value"] == 20
+    assert 10 <= estimate["low"] < 20 < estimate["high"] <= 30
+    assert bootstrap([4, 4], share=False) == {"value": 4, "low": 4, "high": 4}
+
+
+def test_an_average_counts_every_set_the_same_and_covers_the_truth():
+    assert bootstrap_average([[1, 1, 1, 1, 1, 0], [0]])["value"] == pytest.approx(5 / 12)
+    rng = np.random.default_rng(2)
+    sets_R = [[rng.binomial(8, p, 40) / 8, rng.binomial(8, q, 15) / 8] for p, q in [(0.2, 0.6)] * 200]
+    estimates = [bootstrap_average(sets, resamples=400) for sets in sets_R]
+    assert 0.88 <= np.mean([e["low"] <= 0.4 <= e["high"] for e in estimates]) <= 0.99
+    assert bootstrap_average([[0, 0], [0]])["high"] == bootstrap([0, 0, 0])["high"]
+
+
+@pytest.mark.parametrize("sets", [[], [[]], [[1], []], [[math.inf]]])
+def test_an_average_of_nothing_is_refused(sets):
+    with pytest.raises(ValueError, match="at least one set"):
+        bootstrap_average(sets)
