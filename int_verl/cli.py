@@ -6,25 +6,15 @@ import errno
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from int_verl import __version__
+from int_verl.commands.schedule import schedule_command
 from int_verl.errors import EngineError, TrainerError, UserError
 from int_verl.interruption import PREEMPTED, Preempted, preemptible
 from int_verl.terminal import guard_output, visible_line
-
-if TYPE_CHECKING:
-    from int_verl.run.schedule import Schedule
-
-_EPILOG = """
-Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int-verl settings` lists all of them
-with their meaning and default. Run a command again to go on where it stopped: finished stages whose inputs and
-settings have not changed are passed over, interrupted ones go on, and a changed setting reruns what depends on it.
-"""
-
 
 _OF_PATHS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
@@ -36,7 +26,9 @@ class _Group(click.Group):
     """Loads a command's module only when the command is asked for, so that --help stays light."""
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
+        "compare": ("int_verl.commands.compare", "compare"),
         "doctor": ("int_verl.commands.doctor", "doctor"),
+        "eval": ("int_verl.commands.evaluate", "evaluate"),
         "import": ("int_verl.commands.import_set", "import_set"),
         "merge": ("int_verl.commands.merge", "merge"),
         "problems": ("int_verl.commands.problems", "problems"),
@@ -75,83 +67,6 @@ def cli() -> None:
     """Intervention Training (InT) for verl: attempts, self-proposed interventions, SFT, RL, evaluation."""
 
 
-def _schedule_command(name: str, does: str, target: str | None) -> None:
-    @cli.command(name, help=does, epilog=_EPILOG)
-    @click.option(
-        "--config",
-        "config_file",
-        type=click.Path(path_type=Path),
-        metavar="FILE",
-        help="A recipe's YAML, laid over the defaults.",
-    )
-    @click.option("--dry-run", is_flag=True, help="Print what would be done: prompts, an estimate, commands.")
-    @click.option("--force", is_flag=True, help="Run the stage again even if it is done.")
-    @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-    def command(config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]) -> None:
-        from int_verl.console import marked, standard_output
-        from int_verl.run.run import Run
-        from int_verl.settings.compose import compose
-        from int_verl.stages.assemble import report_of, schedule_of
-
-        console = standard_output()
-        if target == "report" and config_file is None and (folder := _folder_of(overrides)):
-            schedule = report_of(folder, console, force)
-            _print_tasks(schedule) if dry_run else _execute(schedule)
-            return
-        run = Run(compose(config_file, overrides), console)
-        schedule = schedule_of(run, target, force)
-        if dry_run:
-            run.try_parts()
-            console.print(marked(str(run.folder.path), f" on {run.platform}"))
-            _print_tasks(schedule)
-            return
-        _execute(schedule)
-        if run.problems.shard is not None and target is None:
-            shard = run.problems.shard
-            console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")
-
-
-def _folder_of(overrides: tuple[str, ...]) -> Path | None:
-    """The run's folder where nothing else is said: a report needs no settings but those that it remembers."""
-    from int_verl.run_files import CONFIG
-
-    said = dict(override.partition("=")[::2] for override in overrides)
-    if not said or not said.keys() <= {"run.dir", "run.name"}:
-        return None
-    folder = Path(said.get("run.dir") or f"runs/{said['run.name']}")
-    return folder if (folder / CONFIG).is_file() else None
-
-
-def _execute(schedule: Schedule) -> None:
-    """A report needs nothing and disturbs nobody, so it is written while another run is at work in the folder, too."""
-    from int_verl.run.folder import FolderInUseError
-    from int_verl.stages.report import ReportStage
-
-    try:
-        schedule.execute()
-    except FolderInUseError:
-        first = schedule.stages[0]
-        if not isinstance(first, ReportStage):
-            raise
-        first.write()  # the manifest is for the run at work to write
-
-
-def _print_tasks(schedule: Schedule) -> None:
-    from int_verl.console import marked
-    from int_verl.settings.generation import UNTIL
-
-    console, tasks = schedule.console, schedule.plan()
-    for task in tasks:
-        mark = "✓" if task.action == "skip" else "▸"
-        console.print(marked(mark, f" {task.stage.name}: {task.stage.does} ({task.reason})"))
-        if task.action != "skip":
-            for line in task.stage.plan():
-                console.print("    " + line, soft_wrap=True)
-    # One dataflow: what its last stage shows includes what the others would.
-    if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
-        generated[-1].preview(console)
-
-
 for _name, _does, _target in (
     ("run", "The whole schedule, from problems to report.", None),
     ("sample", "Draw attempts at every problem and grade them.", "sample"),
@@ -161,10 +76,9 @@ for _name, _does, _target in (
     ("ending", "Compare how often answers end before and after SFT.", "ending"),
     ("rl", "GRPO from the SFT checkpoint.", "rl"),
     ("rl_baseline", "GRPO from the base model, to compare with.", "rl_baseline"),
-    ("eval", "Evaluate every model of the run.", "eval"),
     ("report", "Write the run's report.html.", "report"),
 ):
-    _schedule_command(_name, _does, _target)
+    cli.add_command(schedule_command(_name, _does, _target))
 
 
 @cli.command()

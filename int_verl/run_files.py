@@ -46,6 +46,17 @@ ENDING_ANSWERS = "ending/answers.parquet"
 SCORES = "eval/scores.parquet"
 RESULTS = "eval/results.json"
 
+SAMPLES = "samples.parquet"
+"Of an evaluation on problem sets of its own, and below: its folder is no run's."
+EVALUATED_PROBLEMS = "problems.parquet"
+EVALUATION = "eval.json"
+EVALUATION_TEXT = "eval.md"
+FIGURES = "figures"
+"As parquet and as csv."
+PASS_AT_K = "pass_at_k.png"
+EVALUATED_MODEL = "model"
+"The model, where the checkpoint was none that an engine reads."
+
 TABLES: dict[str, dict[str, tuple[str, pa.Schema]]] = {
     "sample": {"attempts": (ATTEMPTS, ATTEMPT)},
     "propose": {

@@ -7,9 +7,12 @@ from typing import Any
 
 from int_verl.evaluate.estimates import CONFIDENCE, Estimate, bootstrap, bootstrap_average, pass_at_k
 from int_verl.evaluate.majority import majority_at_k
+from int_verl.evaluate.tables import HARD
 
 TRAIN = "D_train"
-"The problem set of the training problems, as the paper calls it. It has a column of its own, outside of the average."
+"The problem set of the training problems, as the paper calls it."
+OUTSIDE = (TRAIN, HARD)
+"Sets with a column of their own, whatever the sources of their problems, which no average counts."
 
 Row = Mapping[str, Any]
 Rows = Sequence[Row]
@@ -23,13 +26,13 @@ def evaluation_table(rows: Iterable[Row], k_by_source: Mapping[str, int]) -> dic
     does not say what it needs.
 
     Args:
-        k_by_source: k of a source's column, and of `TRAIN`'s; 1 where it says nothing.
+        k_by_source: k of a source's column, and of the sets `OUTSIDE`; 1 where it says nothing.
 
     Returns:
         ``{"confidence": .95, "sets": [{"set": "amo", "problems": 39, "samples": 64, "pass_at": {"1": estimate, ...},
         "majority_at": {"1": estimate, ...}, "truncated": estimate, "no_answer": estimate, "lost": estimate, "tokens":
         estimate}], "columns": [{"source": "AMO-Bench", "k": 8, "problems": 39, "pass_at_k": estimate}], "average":
-        estimate}``, the average over all columns but `TRAIN`'s, null without any.
+        estimate}``, the average over all columns but those `OUTSIDE`, null without any.
 
     Raises:
         ValueError: no rows, or a k that a problem of the source has no samples for.
@@ -45,7 +48,7 @@ def evaluation_table(rows: Iterable[Row], k_by_source: Mapping[str, int]) -> dic
             {"source": source, "k": k, "problems": len(column), "pass_at_k": bootstrap(pass_values(column, k))}
             for source, k, column in columns
         ],
-        "average": average([pass_values(column, k) for source, k, column in columns if source != TRAIN]),
+        "average": average([pass_values(column, k) for source, k, column in columns if source not in OUTSIDE]),
     }
 
 
@@ -63,11 +66,10 @@ def grouped(rows: Iterable[Row], key: str) -> dict[str, list[Row]]:
 
 
 def by_column(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Source -> its rows; those of the training problems under `TRAIN`, whatever their source, and last."""
-    rows = list(rows)
-    trained = [row for row in rows if row["problem_set"] == TRAIN]
-    columns = grouped((row for row in rows if row["problem_set"] != TRAIN), "source")
-    return columns | ({TRAIN: trained} if trained else {})
+    """Source -> its rows; then the sets that stand `OUTSIDE`."""
+    sets = grouped(rows, "problem_set")
+    inside = [row for name, of_set in sets.items() if name not in OUTSIDE for row in of_set]
+    return grouped(inside, "source") | {name: sets[name] for name in OUTSIDE if name in sets}
 
 
 def set_figures(rows: Rows) -> dict[str, Any]:
@@ -120,7 +122,7 @@ def figure_rows(model: str, table: Mapping[str, Any]) -> Iterator[dict[str, Any]
             yield row(one["set"], figure, None, one[figure], one["problems"])
     for column in table["columns"]:
         yield row(column["source"], "column", column["k"], column["pass_at_k"], column["problems"])
-    averaged = [column["problems"] for column in table["columns"] if column["source"] != TRAIN]
+    averaged = [column["problems"] for column in table["columns"] if column["source"] not in OUTSIDE]
     yield row("average", "column", None, table["average"], sum(averaged))
 
 

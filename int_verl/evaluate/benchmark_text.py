@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from int_verl.evaluate.benchmark import TRAIN
+from int_verl.evaluate.benchmark import OUTSIDE
 from int_verl.evaluate.estimates import Estimate
 from int_verl.evaluate.text import Cells, percent
 
@@ -33,10 +33,10 @@ def source_cells(table: Mapping[str, Any]) -> Cells:
         [column["source"], str(column["problems"]), f"pass@{column['k']}", percent(column["pass_at_k"])]
         for column in table["columns"]
     ]
-    training = [row for row in rows if row[0] == TRAIN]
-    rows = [row for row in rows if row[0] != TRAIN]
+    outside = [row for row in rows if row[0] in OUTSIDE]
     averaged = [["average", "", "", percent(table["average"])]] if table["average"] else []
-    return Cells("By source", ["source", "problems", "figure", "solved"], [*rows, *averaged, *training], [])
+    inside = [row for row in rows if row[0] not in OUTSIDE]
+    return Cells("By source", ["source", "problems", "figure", "solved"], [*inside, *averaged, *outside], [])
 
 
 def comparison_cells(table: Mapping[str, Any]) -> list[Cells]:

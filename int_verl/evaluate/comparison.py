@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from int_verl.evaluate.benchmark import (
-    TRAIN,
+    OUTSIDE,
     Row,
     average,
     by_column,
@@ -47,7 +47,7 @@ def comparison_table(entries: Sequence[Entry], k_by_source: Mapping[str, int]) -
         `evaluation_table`, ...}, "differences": [{"entry": "b", "against": "a", "pass_at": {"1": estimate, ...}}]}],
         "columns": [{"source": "AMO-Bench", "k": 8, "problems": 39, "pass_at_k": {"a": estimate, ...}, "differences":
         [{"entry", "against", "pass_at_k": estimate}]}], "average": the same, over the columns that all entries have
-        but `TRAIN`'s; null without any, "left_out": ["Apex"]}``
+        but those `OUTSIDE`; null without any, "left_out": ["Apex"]}``
 
     Raises:
         ValueError: two entries have different problems under one id.
@@ -62,7 +62,7 @@ def comparison_table(entries: Sequence[Entry], k_by_source: Mapping[str, int]) -
             left_out.append(source)
             continue
         of_entries = {name: pass_values(rows, k) for name, rows in sides.items()}
-        if source != TRAIN and len(sides) == len(entries):
+        if source not in OUTSIDE and len(sides) == len(entries):
             values.append(of_entries)
         problems = len(next(iter(sides.values())))
         columns.append({"source": source, "k": k, "problems": problems, **_column(of_entries, pairs)})

@@ -18,6 +18,7 @@ from int_verl.generate.advice import EarlyWarning, Kind
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
 from int_verl.generate.given import GIVEN, NOTHING, Given
+from int_verl.generate.judged import judged
 from int_verl.generate.problem_rows import ProblemRows, Row
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Draw, Sampler
@@ -115,7 +116,7 @@ class OneProblem:
         return await self._draw(self.policy, request, self.prompts.solve_version)
 
     async def _attempt(self, index: int, draw: Draw) -> tuple[Row, Attempt]:
-        outcome, answer = await self._judge(draw)
+        outcome, answer = await judged(draw, self.problem, self.grader)
         self._ended("attempts", outcome)
         self.watcher.count("attempts")
         text = draw.text or ""
@@ -147,19 +148,6 @@ class OneProblem:
         if any(attempt.token_ids == other.token_ids for other in chosen):
             return "duplicate"
         return ""
-
-    async def _judge(self, draw: Draw, start: str = "") -> tuple[str, str | None]:
-        """The outcome of a response that begins with `start`, and its answer.
-
-        The outcome is the grader's verdict; `truncated` for a response that is not correct and that the length limit
-        cut off; `unclosed_thinking` for one that ended in its thinking; `prompt_too_long` or `lost` if there is
-        none.
-        """
-        if draw.answer(start) is None:
-            return draw.no_answer, None
-        problem, response = self.problem, start + (draw.text or "")
-        grade = await self.grader.agrade_response(response, problem.answer, problem.source, problem.reward_info)
-        return "truncated" if draw.cut_off and not grade.correct else grade.verdict, grade.answer
 
     # Propose
 
@@ -300,7 +288,7 @@ class OneProblem:
             order = (_GUIDE, attempt, proposal, _CONDITIONS.index(condition), index)
             request = self._request(context_ids, turns, settings.sampling, purpose, order)
             draw = await self._draw(self.policy, request, self.prompts.solve_version)
-            outcome, answer = await self._judge(draw, begun)
+            outcome, answer = await judged(draw, self.problem, self.grader, begun)
             if condition == "intervention":
                 self._ended("guided", outcome)
             self.watcher.count("guided" if condition == "intervention" else "control")

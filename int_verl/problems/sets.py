@@ -24,6 +24,8 @@ from int_verl.problems.raw_rows import raw_rows
 from int_verl.records import PROBLEM, read_rows, write_rows
 
 REQUIRED = ("problem", "answer", "reference_solution")
+NO_SOURCE = "problems"
+"The source of problems that name none."
 _DIGEST = b"problems"  # in the metadata of a file of ours
 _FAULTS_SHOWN = 5
 _FAULTS_KEPT = 1_000
@@ -173,7 +175,7 @@ def check_row(
         problem=text,
         answer=str(row[mapping["answer"]]),
         reference_solution=str(row.get(mapping["reference_solution"]) or ""),
-        source=str(row.get(mapping["source"]) or "problems"),
+        source=str(row.get(mapping["source"]) or NO_SOURCE),
     )
 
 

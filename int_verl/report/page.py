@@ -153,7 +153,7 @@ def estimate(cell: str) -> Markup:
     >>> estimate("41.2 % [36.0, 46.5]")
     Markup('41.2 % <small>36.0 – 46.5</small>')
     """
-    match = re.fullmatch(r"(.+) \[(-?[\d.]+), (-?[\d.]+)\]", cell)
+    match = re.fullmatch(r"(.+) \[([+-]?[\d.,]+), ([+-]?[\d.,]+)\]", cell)
     if match is None:
         return Markup.escape("–" if cell == "-" else cell)
     return Markup("{} <small>{} – {}</small>").format(*match.groups())

@@ -5,11 +5,59 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.grading.reward_result import SOLVED_FROM
+
+
+@dataclass(frozen=True, slots=True)
+class Dumped:
+    """A validation sample as verl writes it: text without special tokens."""
+
+    row: int
+    "In the file, from 1."
+    prompt: str
+    response: str
+    gold: str
+    correct: bool
+    answer: str | None
+    "What the reward function took for the answer; None where it says none."
+    verdict: str | None
+    source: str | None
+
+
+def dumped_samples(
+    dump: Path, remedy: str = "name a file that verl's trainer.validation_data_dir holds"
+) -> Iterator[Dumped]:
+    """The samples in ``{step}.jsonl``.
+
+    Args:
+        remedy: for the message, if it is no such file.
+
+    Raises:
+        UserError: it is not there, or a row in it is no sample.
+    """
+    if not dump.is_file():
+        raise UserError(f"{dump}: no validation samples; {remedy}")
+    with dump.open("rb") as lines:
+        for number, line in enumerate(lines, 1):
+            try:
+                row = json.loads(line)
+                yield Dumped(
+                    number,
+                    prompt=row["input"],
+                    response=row["output"],
+                    gold=str(row.get("gts")),
+                    correct=float(row["acc"] if "acc" in row else row["score"]) >= SOLVED_FROM,
+                    answer=row.get("pred") or None,
+                    verdict=row.get("verdict"),
+                    source=row.get("data_source"),
+                )
+            except (ValueError, TypeError, LookupError) as error:
+                raise UserError(f"{dump}: row {number} is no sample of verl's; {remedy}") from error
 
 
 def problem_scores(
@@ -20,32 +68,22 @@ def problem_scores(
     A UserError where there is no such file, or a prompt in it is not of this run.
 
     Args:
-        dump: ``{step}.jsonl``; verl writes prompt and response as text, without special tokens.
+        dump: ``{step}.jsonl``.
         keys: decoded prompt -> (problem set, problem id).
         is_truncated: response text -> whether the length limit cut it off.
     """
-    if not dump.is_file():
-        raise UserError(f"{dump}: no validation samples; run the stage again with --force")
     samples: dict[tuple[str, str], list[tuple[bool, bool]]] = defaultdict(list)
-    with dump.open("rb") as lines:
-        for number, line in enumerate(lines, 1):
-            try:
-                row = json.loads(line)
-                key = keys.get(row["input"])
-            except (ValueError, TypeError, LookupError) as error:
-                raise UserError(
-                    f"{dump}: row {number} is no sample of verl's; run the stage again with --force"
-                ) from error
-            if key is None:
-                raise UserError(f"{dump}: row {number} is not a problem of this run; was the folder used for another?")
-            correct = float(row["acc"] if "acc" in row else row["score"]) >= SOLVED_FROM
-            samples[key].append((correct, not correct and is_truncated(row["output"])))
-    for (problem_set, problem_id), drawn in samples.items():
+    for drawn in dumped_samples(dump, "run the stage again with --force"):
+        key = keys.get(drawn.prompt)
+        if key is None:
+            raise UserError(f"{dump}: row {drawn.row} is not a problem of this run; was the folder used for another?")
+        samples[key].append((drawn.correct, not drawn.correct and is_truncated(drawn.response)))
+    for (problem_set, problem_id), of_problem in samples.items():
         yield {
             "model": model,
             "problem_set": problem_set,
             "problem_id": problem_id,
-            "samples": len(drawn),
-            "correct": sum(correct for correct, _ in drawn),
-            "truncated": sum(truncated for _, truncated in drawn),
+            "samples": len(of_problem),
+            "correct": sum(correct for correct, _ in of_problem),
+            "truncated": sum(truncated for _, truncated in of_problem),
         }

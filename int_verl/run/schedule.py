@@ -21,6 +21,7 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import STATUS
 from int_verl.settings.compose import flatten
 from int_verl.settings.environment import plain
+from int_verl.settings.secrets import is_below
 from int_verl.settings.written import recorded
 
 IDENTITY = ("model.path", "problems.train", "problems.heldout")
@@ -41,7 +42,7 @@ def recorded_settings(stage: Stage | type[Stage], config: DictConfig) -> dict[st
     chosen: dict[str, Any] = {}
     for key in stage.depends_on:
         chosen |= flatten({key: recorded(key, plain(config, key))})
-    return {key: value for key, value in chosen.items() if key not in stage.indifferent}
+    return {key: value for key, value in chosen.items() if not is_below(key, stage.indifferent)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ class Stage(ABC):
     depends_on: ClassVar[tuple[str, ...]]
     "Configuration keys and sections that its outputs depend on."
     indifferent: ClassVar[tuple[str, ...]] = ()
-    "Keys among them that the outputs do not depend on."
+    "Keys and sections among them that the outputs do not depend on."
     fixed: ClassVar[tuple[str, ...]] = ()
     "Inputs that may not change in one folder: parts of the model at model.path."
     counts_events: ClassVar[str | None] = None

@@ -19,17 +19,21 @@ from int_verl.settings.written import MAY_HOLD_SECRETS, check_complete
 
 T = TypeVar("T")
 
-_FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs", "rl.reward_kwargs")
+_FREE = ("problems.columns", "proposer.engine", "grader.reward_kwargs", "rl.reward_kwargs", "eval.k_by_source")
 "Sections whose keys are the user's."
 
 
-def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
+def compose(
+    file: Path | None, overrides: Sequence[str], flags: Mapping[str, str] | None = None, unneeded: Sequence[str] = ()
+) -> DictConfig:
     """The configuration of a run, resolved but for what it takes from the environment (`settings/environment.py`).
 
     Args:
         file: a recipe's YAML; it is laid over the defaults. Relative paths in it are relative to the working
             directory, except those written with ``${recipe_dir:}``, which stand for the file's own folder.
         overrides: Hydra's ``key=value``.
+        flags: key -> value, of what a command has flags for.
+        unneeded: keys that may stay without a value.
 
     Raises:
         UserError: no such file or key, bad syntax, a key without a value that has to be given, or a variable that is
@@ -48,6 +52,8 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
                 raise UserError(f"--config {file}: no such file")
             config.merge_with(_load(file, config))
         _override(config, overrides)
+        for key, value in (flags or {}).items():
+            OmegaConf.update(config, key, value)
         resolve_all_but_environment(config)
         check_variables(config)
         hide_secrets(config)
@@ -55,7 +61,7 @@ def compose(file: Path | None, overrides: Sequence[str]) -> DictConfig:
         where = f"--config {file}: " if file and not overrides else ""
         raise UserError(where + _unquoted(" ".join(str(error).split()), overrides)) from error
     OmegaConf.set_struct(config, True)
-    missing = sorted(OmegaConf.missing_keys(config))
+    missing = sorted(OmegaConf.missing_keys(config) - set(unneeded))
     if missing:
         raise UserError(f"{missing[0]} is not set; add {missing[0]}=... or name a recipe with --config")
     check_complete(config)

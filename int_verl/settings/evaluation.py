@@ -33,3 +33,8 @@ class EvalSettings:
     top_k: TopK = -1
     hard_limit: Count = 100
     "How many of the training problems that no attempt solved are evaluated as the hard set."
+    max_tokens: PositiveInt | None = None
+    """New tokens a sample at most, of int-verl eval on problem sets of its own; null: rl.max_response_length, which the
+    stage of a run keeps to."""
+    k_by_source: dict[str, PositiveInt] = field(default_factory=dict)
+    "k of pass@k by the source of the problems, for example {AMO-Bench: 8, D_train: 8}; 1 where it says nothing."

@@ -61,34 +61,46 @@ def check_problems(
     train = sets.share(enumerate(read_problems(folder / TRAIN_PROBLEMS), 1))
     heldout = enumerate(read_problems(folder / HELDOUT_PROBLEMS), 1)
     with new_grader() as grader:
-        for name, problems in ((sets.settings.train, train), (sets.settings.heldout, heldout)):
-            faults: list[Fault] = []
-            for chunk in _chunks(problems):
-                if problems is train:
-                    _check_lengths(name, chunk, prompts, model, room)
-                golds = ((row, problem.answer) for row, problem in chunk)
-                faults += [
-                    Fault(row, "answer", f"{answer!r}: {reason}")
-                    for row, answer, reason in grader.unusable_golds(golds)
-                ]
-                progress.count("checked", len(chunk))
-            if faults:
-                shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
-                raise UserError(
-                    f"{name}: {len(faults)} gold answers cannot be used: {shown}; "
-                    "mend or remove them (`int-verl problems check --write` does)"
-                )
+        check_golds(sets.settings.train, _that_fit(sets.settings.train, train, prompts, model, room), grader, progress)
+        check_golds(sets.settings.heldout, heldout, grader, progress)
     write_text(passed, conditions + "\n")
 
 
-def _check_lengths(name: str, chunk: Iterable[Numbered], prompts: Prompts, model: LocalModel, room: int) -> None:
-    for row, problem in chunk:
+def check_golds(name: str, problems: Iterable[Numbered], grader: BaseGrader, progress: StageProgress) -> None:
+    """Check that every gold answer can be graded against.
+
+    Args:
+        name: of the problem set, for the message.
+
+    Raises:
+        UserError: naming the first few that cannot.
+    """
+    faults: list[Fault] = []
+    for chunk in _chunks(problems):
+        golds = ((row, problem.answer) for row, problem in chunk)
+        faults += [
+            Fault(row, "answer", f"{answer!r}: {reason}") for row, answer, reason in grader.unusable_golds(golds)
+        ]
+        progress.count("checked", len(chunk))
+    if faults:
+        shown = "; ".join(map(str, faults[:_FAULTS_SHOWN]))
+        raise UserError(
+            f"{name}: {len(faults)} gold answers cannot be used: {shown}; "
+            "mend or remove them (`int-verl problems check --write` does)"
+        )
+
+
+def _that_fit(
+    name: str, problems: Iterable[Numbered], prompts: Prompts, model: LocalModel, room: int
+) -> Iterator[Numbered]:
+    for row, problem in problems:
         length = len(model.codec.prompt_ids(prompts.solve(problem.problem)))
         if length > room:
             raise UserError(
                 f"{name}: row {row} ({problem.id}) is {length} tokens long, and "
                 f"{room} fit beside sample.sampling.max_tokens; lower that, or raise engine.context_length"
             )
+        yield row, problem
 
 
 def _chunks(problems: Iterable[Numbered]) -> Iterator[list[Numbered]]:

@@ -60,6 +60,7 @@ class RLStage(Stage):
     indifferent = (
         *("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes", "rl.start_minutes", "rl.trust_checkpoint"),
         *("rl.reward_workers", "rl.val_samples", "rl.val_before_train", "eval.samples"),
+        *("eval.k_by_source", "eval.max_tokens"),
     )
 
     @property

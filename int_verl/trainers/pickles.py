@@ -34,14 +34,14 @@ def check_pickles(output_dir: Path, trust: str) -> None:
         return
     folder = output_dir / f"global_step_{step}"
     for file in sorted([*folder.glob("*.pt"), *folder.glob("*/*.pt")]):
-        if found := _named_beyond_data(file):
+        if found := named_beyond_data(file):
             raise UserError(
                 f"{file}: resuming from it would run {found}, which is no part of a tensor; if you know who made it, "
                 f"say {trust}=true, else remove {output_dir}"
             )
 
 
-def _named_beyond_data(file: Path) -> str | None:
+def named_beyond_data(file: Path) -> str | None:
     """A function or class that unpickling would use and that torch does not count as safe; None if there is none."""
     import torch.distributed.tensor  # noqa: F401 - puts the parts of sharded tensors on torch's list
     from torch.serialization import get_unsafe_globals_in_checkpoint
