@@ -214,15 +214,36 @@ def _spark(counts: list[int]) -> str:
     help="The problems, with our columns [default: problems/train.parquet of the run].",
 )
 @click.option("--out", **_PARQUET, default=Path("hard.parquet"), show_default=True)
+@click.option(
+    "--heldout",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Hold out N of them, told by a hash of each; the paper holds out 64.",
+)
+@click.option("--heldout-out", **_PARQUET, metavar="HELDOUT.parquet", help="Where those go.")
+@click.option("--split", default="", metavar="NAME", help="Another name holds out others.")
 def hard(
-    attempts: Path, max_pass_rate: float, min_attempts: int, truncated: Truncated, problems_file: Path | None, out: Path
+    attempts: Path,
+    max_pass_rate: float,
+    min_attempts: int,
+    truncated: Truncated,
+    problems_file: Path | None,
+    out: Path,
+    heldout: int | None,
+    heldout_out: Path | None,
+    split: str,
 ) -> None:
     """Select problems by the pass rate of sampled attempts, as a problem set that problems.train takes.
 
     RUN_OR_ATTEMPTS is a run's folder or an attempts.parquet. The paper's choice is 0 of 64 attempts.
     """
+    if (heldout is None) != (heldout_out is None):
+        raise UserError("--heldout N and --heldout-out HELDOUT.parquet belong together; say both or neither")
+    if heldout_out is not None and heldout_out.resolve() == out.resolve():
+        raise UserError(f"--heldout-out {heldout_out}: is --out, too; give it another name")
     from int_verl.console import marked, standard_output
     from int_verl.problems.hard import HARD_PROBLEM, problems_of, select_hard, tally_attempts
+    from int_verl.problems.held_out import hold_out
     from int_verl.records import read_rows, write_rows
     from int_verl.run_files import ATTEMPTS
 
@@ -241,6 +262,14 @@ def hard(
     if not rows:
         remedy = "raise --max-pass-rate or lower --min-attempts"
         raise UserError(f"{attempts_file}: no problem has {rate} {min_attempts} or more attempts; {remedy}")
+    if heldout is not None and heldout_out is not None:
+        if heldout >= len(rows):
+            raise UserError(
+                f"--heldout {heldout}: there are {len(rows):,} such problems, none would be left to train on"
+            )
+        rows, held = hold_out(rows, heldout, split)
+        write_rows(heldout_out, HARD_PROBLEM, held)
+        console.print(marked("✓", f" {len(held):,} of them held out: problems.heldout={heldout_out}"))
     write_rows(out, HARD_PROBLEM, rows)
     written = f"{len(rows):,} problems with {rate} at least {min_attempts} attempts written: problems.train={out}"
     console.print(marked("✓", f" {written}"))

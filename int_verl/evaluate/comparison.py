@@ -106,7 +106,7 @@ def _common(having: Mapping[str, Mapping[tuple[str, str], Row]]) -> list[tuple[s
 
 
 def _fewest(sides: Iterable[Sequence[Row]]) -> int:
-    return min(row["samples"] for rows in sides for row in rows)
+    return min(int(row["samples"]) for rows in sides for row in rows)
 
 
 def _set(sides: Sides, pairs: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from int_verl.grading import BaseGrader
 from int_verl.problems.check import KINDS, Report, check_problems, checked_rows
 from int_verl.problems.columns import column_of
 from int_verl.problems.drops import Drop
-from int_verl.problems.names import without_names
+from int_verl.problems.held_out import is_held_out
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.proofs import asks_for_a_proof_alone
 from int_verl.problems.raw_rows import raw_rows
@@ -101,13 +100,6 @@ def curate(
             raise UserError(f"{file}: no row is left to train on; see what was dropped, and drop less")
     found.train, found.heldout = to_train.count, to_heldout.count if heldout else 0
     return found
-
-
-def is_held_out(problem: str, share: float, split: str = "") -> bool:
-    """Whether a problem is among the share that is held out, which depends on nothing else."""
-    text = "".join(without_names(problem, "numbered").lower().split())
-    place = int.from_bytes(sha256(f"{split}\0{text}".encode()).digest()[:8], "big")
-    return place < share * 2**64
 
 
 def _problems(report: Report) -> Iterator[tuple[int, Problem]]:

@@ -54,8 +54,8 @@ def dumped_rows(
         UserError: the file is none of verl's, or holds no problem of the sets.
     """
     of_prompts: dict[tuple[str, str], list[Dumped]] = defaultdict(list)
-    for drawn in dumped_samples(dump):
-        of_prompts[drawn.prompt, drawn.gold].append(drawn)
+    for sample in dumped_samples(dump):
+        of_prompts[sample.prompt, sample.gold].append(sample)
     problems = [(name, problem) for name, of_set in sets.items() for problem in of_set]
     found = False
     for (prompt, gold), drawn in of_prompts.items():

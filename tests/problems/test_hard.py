@@ -72,6 +72,17 @@ def test_selection(
     assert "7 that the grader could not decide" in printed
 
 
+def test_a_part_is_held_out(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
+    out, held = tmp_path / "hard.parquet", tmp_path / "test.parquet"
+    options = ["--out", str(out), "--heldout", "3", "--heldout-out", str(held)]
+    code, printed, _ = call(capsys, str(run), *options)
+    assert code == 0
+    assert f"3 of them held out: problems.heldout={held}" in printed
+    sides = [{problem.id for problem in load_problems(str(file))} for file in (out, held)]
+    assert sides[0] | sides[1] == {"never", "cut", "few", "undecided"}
+    assert (len(sides[0]), len(sides[1])) == (1, 3)
+
+
 def test_rows_say_what_they_were_chosen_by(capsys: pytest.CaptureFixture[str], run: Path, tmp_path: Path) -> None:
     out = tmp_path / "hard.parquet"
     file = run / "sample/attempts.parquet"  # the problems are found from the file of attempts as well
@@ -124,6 +135,10 @@ def test_mistakes_are_one_line(capsys: pytest.CaptureFixture[str], run: Path, tm
     attempts.write_bytes((run / "sample/attempts.parquet").read_bytes())
     assert "say --problems FILE" in fails(str(attempts))
     assert "raise --max-pass-rate" in fails(str(run), "--min-attempts", "64")
+    assert "belong together" in fails(str(run), "--heldout", "2")
+    heldout = ("--heldout-out", str(tmp_path / "held.parquet"))
+    assert "none would be left to train on" in fails(str(run), "--heldout", "4", *heldout)
+    assert "is --out, too" in fails(str(run), "--heldout", "1", *heldout, "--out", heldout[1])
     pq.write_table(pa.table({"id": [1]}), attempts)
     assert "no column 'problem_id'" in fails(str(attempts))
     other = tmp_path / "other.parquet"
