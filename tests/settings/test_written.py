@@ -136,7 +136,7 @@ def test_what_is_published_is_known_to_be_safe() -> None:
         *("engine.base_urls", "engine.model", "engine.api_key_env", "engine.script", "engine.overrides", "run.dir"),
         *("proposer.engine", "grader.reward_kwargs", "problems.columns", "guide.separator"),
         *("rl.reward_kwargs", "rl.reward_keys", "sample.attempts_from", "propose.interventions_from"),
-        *("sft.overrides", "rl.overrides"),
+        *("sft.overrides", "rl.overrides", "eval.k_by_source"),
     }
     assert {key.split(".")[0] for key in TEXTS} <= set(KINDS)
 
