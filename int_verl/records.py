@@ -213,9 +213,9 @@ SAMPLE = pa.schema(
 )
 
 # One row a problem of an evaluation, what the figures are made of. `text_hash`: of the problem, to tell two apart that
-# have one id. `wrong_votes`: samples of each wrong answer; null where answers are not known. `truncated`, `no_answer`:
-# samples that are not right because the length limit cut them off, or that ended without an answer. `lost`: not drawn.
-# `tokens`: of all responses together; null where they are not known, as `truncated` then is.
+# have one id. `wrong_votes`: samples of each wrong answer. `truncated`, `no_answer`:
+# samples that are not right because the length limit cut them off, or that have no answer. `lost`: samples that the
+# engine gave up, which are not among `samples`. `tokens`: of all responses together. Null: not known.
 EVALUATED = pa.schema(
     [
         *(pa.field(name, pa.string()) for name in ("model", "problem_set", "source", "problem_id", "text_hash")),

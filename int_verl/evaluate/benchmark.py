@@ -35,12 +35,16 @@ def evaluation_table(rows: Iterable[Row], k_by_source: Mapping[str, int]) -> dic
         estimate}``, the average over all columns but those `OUTSIDE`, null without any.
 
     Raises:
-        ValueError: no rows, or a k that a problem of the source has no samples for.
+        ValueError: no rows, or a k that no problem of the source has samples for.
     """
     rows = list(rows)
     if not rows:
         raise ValueError("no rows to make a table of")
-    columns = [(source, k_by_source.get(source, 1), of_source) for source, of_source in by_column(rows).items()]
+    columns = [
+        (source, k, with_samples(source, k, of_source))
+        for source, of_source in by_column(rows).items()
+        for k in (k_by_source.get(source, 1),)
+    ]
     return {
         "confidence": CONFIDENCE,
         "sets": [{"set": name, **set_figures(of_set)} for name, of_set in grouped(rows, "problem_set").items()],
@@ -72,18 +76,31 @@ def by_column(rows: Iterable[Row]) -> dict[str, list[Row]]:
     return grouped(inside, "source") | {name: sets[name] for name in OUTSIDE if name in sets}
 
 
+def with_samples(source: str, k: int, rows: Rows) -> Rows:
+    """Those of a source that have samples enough for its k: where some were lost, it may be one less.
+
+    Raises:
+        ValueError: none has.
+    """
+    if found := [row for row in rows if row["samples"] >= k]:
+        return found
+    raise ValueError(f"pass@{k} of {source} needs {k} samples of a problem; draw more samples or lower k")
+
+
 def set_figures(rows: Rows) -> dict[str, Any]:
     """The figures of one problem set."""
     fewest = min(row["samples"] for row in rows)
     samples = [row["samples"] for row in rows]
     ks = powers_of_two_and(fewest)
+    asked = [row["samples"] + (row["lost"] or 0) for row in rows]
     voted = all(row["wrong_votes"] is not None for row in rows)
     return {
         "problems": len(rows),
         "samples": fewest,
         "pass_at": {str(k): bootstrap(pass_values(rows, k)) for k in ks},
         "majority_at": {str(k): bootstrap(majority_values(rows, k)) for k in ks} if voted else None,
-        **{name: _ratio([row[name] for row in rows], samples) for name in SHARES},
+        **{name: _ratio([row[name] for row in rows], samples) for name in ("truncated", "no_answer")},
+        "lost": _ratio([row["lost"] for row in rows], asked),
         "tokens": _ratio([row["tokens"] for row in rows], samples, share=False),
     }
 

@@ -19,7 +19,7 @@ def evaluation_cells(table: Mapping[str, Any]) -> list[Cells]:
     tables = [_by_k("pass@k", "pass_at", sets, [interval, "The mean of all samples is pass@1."])]
     if any(one["majority_at"] for one in sets):
         tables.append(_by_k("maj@k: most of k samples are right", "majority_at", sets, []))
-    heads = ["problem set", "truncated", "no answer", "not drawn", "response tokens"]
+    heads = ["problem set", "truncated", "no answer", "lost", "response tokens"]
     rows = [
         [one["set"], *(percent(one[share]) for share in ("truncated", "no_answer", "lost")), number(one["tokens"])]
         for one in sets

@@ -58,14 +58,14 @@ def comparison_table(entries: Sequence[Entry], k_by_source: Mapping[str, int]) -
     left_out = []
     for source, sides in _aligned(entries, by_column).items():
         k = k_by_source.get(source, 1)
-        if k > _fewest(sides.values()):
+        both = [rows for rows in zip(*sides.values(), strict=True) if _fewest([rows]) >= k]
+        if not both:
             left_out.append(source)
             continue
-        of_entries = {name: pass_values(rows, k) for name, rows in sides.items()}
+        of_entries = {name: pass_values(rows, k) for name, rows in zip(sides, zip(*both, strict=True), strict=True)}
         if source not in OUTSIDE and len(sides) == len(entries):
             values.append(of_entries)
-        problems = len(next(iter(sides.values())))
-        columns.append({"source": source, "k": k, "problems": problems, **_column(of_entries, pairs)})
+        columns.append({"source": source, "k": k, "problems": len(both), **_column(of_entries, pairs)})
     return {
         "confidence": CONFIDENCE,
         "entries": [entry.name for entry in entries],

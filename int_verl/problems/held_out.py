@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from int_verl.problems.names import without_names
 
-Row = Mapping[str, Any]
+Row = TypeVar("Row", bound=Mapping[str, Any])
 
 
 def is_held_out(problem: str, share: float, split: str = "") -> bool:

@@ -117,7 +117,9 @@ class Benchmark:
                             samples.write(sample)
                         rows.append(row)
                         progress.count("problems")
-        return rows
+        if lost := [row["problem_id"] for row in rows if not row["samples"]]:
+            progress.warn(f"{len(lost)} problems have no figures, all their samples were lost: {', '.join(lost[:5])}")
+        return [row for row in rows if row["samples"]]
 
     async def _draw(
         self, sampler: Sampler, grader: BaseGrader, number: int, name: str, problem: Problem

@@ -66,3 +66,11 @@ def test_a_k_without_samples_and_no_rows_are_refused():
         evaluation_table(evaluated("amo", [1]), {"amo": 16})
     with pytest.raises(ValueError, match="no rows"):
         evaluation_table([], {})
+
+
+def test_a_problem_that_lost_a_sample_is_left_out_of_the_column_whose_k_it_has_no_samples_for():
+    rows = evaluated("amo", [8, 0]) + [row | {"problem_id": "9", "lost": 1} for row in evaluated("amo", [7], samples=7)]
+    table = evaluation_table(rows, {"amo": 8})
+    assert [(column["problems"], column["pass_at_k"]["value"]) for column in table["columns"]] == [(2, 0.5)]
+    assert (table["sets"][0]["problems"], table["sets"][0]["samples"]) == (3, 7)
+    assert list(table["sets"][0]["pass_at"]) == ["1", "2", "4", "7"]
