@@ -43,15 +43,19 @@ class HeldoutAnswers:
         """Problem, sample and what came of it, in this order; `told`: called at each."""
         version = self.prompts.solve_version
 
-        async def one(problem: Problem, question: str, prompt_ids: tuple[int, ...], n: int) -> tuple[Problem, int, Draw]:
-            seed = evaluation_seed(self.seed, "heldout", problem.id, n)
-            draw = await sampler.draw(Request(prompt_ids, self.sampling, seed, turns=(question,)), version)
+        async def one(problem: Problem, prompt_ids: tuple[int, ...], sample: int) -> tuple[Problem, int, Draw]:
+            seed, turns = evaluation_seed(self.seed, "heldout", problem.id, sample), (self._question(problem),)
+            draw = await sampler.draw(Request(prompt_ids, self.sampling, seed, turns=turns), version)
             told()
-            return problem, n, draw
+            return problem, sample, draw
 
-        questions = [(problem, self.prompts.solve(problem.problem)) for problem in self.chosen()]
-        prompted = [(problem, question, sampler.codec.prompt_ids(question)) for problem, question in questions]
-        return await asyncio.gather(*(one(*prompt, n) for prompt in prompted for n in range(self.samples)))
+        prompted = [(problem, sampler.codec.prompt_ids(self._question(problem))) for problem in self.chosen()]
+        return await asyncio.gather(
+            *(one(problem, prompt_ids, sample) for problem, prompt_ids in prompted for sample in range(self.samples))
+        )
+
+    def _question(self, problem: Problem) -> str:
+        return self.prompts.solve(problem.problem)
 
     async def graded(
         self, sampler: Sampler, grader: BaseGrader, when: str, told: Callable[[], None] = lambda: None
