@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 
 from int_verl.errors import UserError
-from int_verl.generate.problem_rows import ProblemRows
+from int_verl.generate.problem_rows import ProblemRows, Row
 from int_verl.run_files import TABLES
 
 _SCHEMAS = {table: schema for stage in TABLES.values() for table, (_, schema) in stage.items()}
@@ -44,7 +46,7 @@ class Spool:
         Raises:
             UserError: the disk is full.
         """
-        tables = {table: getattr(result, table) for table in _SCHEMAS}
+        tables = {table: list(map(_with_whole_arrays, getattr(result, table))) for table in _SCHEMAS}
         batch = pa.RecordBatch.from_pylist([tables], schema=_PROBLEM).serialize()
         payload = pa.compress(batch, codec="zstd", asbytes=True)
         with self._full_disk_is_said():
@@ -106,6 +108,11 @@ class FinishedProblems:
             yield
         except sqlite3.Error as error:
             raise UserError(f"{self.path}: {error}; no run has left its finished problems there") from error
+
+
+def _with_whole_arrays(row: Row) -> Row:
+    """A row whose arrays Arrow takes as they are, and not number by number."""
+    return {name: np.asarray(value) if isinstance(value, array) else value for name, value in row.items()}
 
 
 def _results(db: sqlite3.Connection, path: Path, numbers: Iterable[int]) -> Iterator[ProblemRows]:
