@@ -21,6 +21,10 @@ class EngineError(RuntimeError):
     """The engine cannot go on; everything finished so far is kept, and the run can be resumed."""
 
 
+class DeadEngineError(EngineError):
+    """The engine answers nothing more; the same one, opened again, may."""
+
+
 class TransientEngineError(EngineError):
     """One request failed where the same request may succeed when it is made again."""
 

@@ -86,6 +86,8 @@ def _work(work: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(
             f"      tokens    {tokens['now']:,.0f}/s now, {tokens['average']:,.0f}/s on average, {total:,} in all"
         )
+    if reopened := work.get("reopened"):
+        yield Text(f"      engine    died and was opened again: {reopened}")
     for server in work.get("servers", ()):
         health = "well" if server["well"] else f"not well: {server['fault']}"
         yield Text(f"      server    {server['url']}: {health}, {server['in_flight']} in flight")

@@ -9,7 +9,7 @@ from typing import Any
 import ray
 from verl.trainer.ppo.v1.agent_loop_tq import AgentLoopManagerTQ, AgentLoopWorkerTQ
 
-from int_verl.generate.engines.client import LocallyRoutedClient
+from int_verl.generate.engines.client import FamilyClient
 
 
 class InProcessAgentLoops(AgentLoopManagerTQ):
@@ -27,7 +27,8 @@ class InProcessAgentLoops(AgentLoopManagerTQ):
         worker_class = actor_class.__ray_metadata__.modified_class
         # The name that verl's own workers look the server up by (verl/workers/rollout/vllm_rollout/vllm_rollout.py).
         servers = {"vllm_server_0_0": ray.get_actor("vllm_server_0_0")}
-        client = LocallyRoutedClient(self.config, servers=servers)
+        places = self.config.actor_rollout_ref.rollout.max_num_seqs
+        client = FamilyClient(self.config, servers=servers, concurrency=places)
 
         async def make() -> Any:
             return worker_class(self.config, client, self.teacher_client, self.reward_loop_worker_handles)

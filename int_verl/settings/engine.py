@@ -20,6 +20,7 @@ from int_verl.settings.ranges import (
     is_server,
 )
 
+_IN_FLIGHT_EACH = 128
 Ordering = Literal["depth_first", "arrival"]
 
 
@@ -28,8 +29,8 @@ class EngineSettings:
     name: Literal["verl", "openai", "scripted"] = "verl"
     """verl: stock rollout servers on this machine or your Ray cluster. openai: servers that run already, by URL.
     scripted: a Python function, for tests."""
-    in_flight: PositiveInt = 512
-    "Requests in flight at most, and whenever there is so much to do."
+    in_flight: PositiveInt | None = None
+    "Requests in flight at most, and whenever there is so much to do; null: 128 for each GPU, or server by URL."
     ordering: Ordering = "depth_first"
     """Which request goes next. depth_first: older problems and deeper stages first, neighbours share a prefix.
     arrival."""
@@ -37,6 +38,12 @@ class EngineSettings:
     """Seconds a request may take in the engine, and how often one that failed or timed out is made again; null: for
     ever."""
     retries: Count = 5
+    reopen: Count = 3
+    """verl: how often servers that died are started again before the run stops, resumably; what was in flight is drawn
+    anew."""
+    seeded: bool = True
+    """Send each request's seed, so that equal requests are equal draws. On a GPU it keeps vLLM from its faster sampler
+    (docs/gpu.md). The journal keeps every draw either way."""
     lost_share: Share = 0.01
     """Share of the requests that may be given up, with their reason in the tables: refused for good, or failed at every
     try. One more stops the run, resumably."""
@@ -65,6 +72,12 @@ class EngineSettings:
     script: Name | None = None
     "scripted: path/to/file.py:function, and seconds a completion takes."
     delay: NotNegative = 0.0
+
+    @property
+    def places(self) -> int:
+        """Requests in flight at most."""
+        servers = len(self.base_urls) if self.name == "openai" else self.nnodes * self.gpus_per_node
+        return self.in_flight or _IN_FLIGHT_EACH * servers
 
     def check_servers(self) -> None:
         """What can be told of the servers by URL without asking them.

@@ -63,7 +63,7 @@ class Stages:
             grader=settings.grader,
             settings=GeneratorSettings(
                 seed=settings.run.seed,
-                in_flight=settings.engine.in_flight,
+                in_flight=settings.engine.places,
                 sample=settings.sample,
                 propose=settings.propose,
                 guide=settings.guide,

@@ -187,6 +187,7 @@ class Dataflow:
             "lost": sum(engine.lost for engine in engines),
             "lost_for_good": sum(engine.lost_for_good for engine in engines),
             "drawn_tokens": sum(engine.drawn_tokens for engine in engines),
+            "engine_reopened": sum(engine.reopened for engine in engines),
             "seconds": round(time.monotonic() - started, 1),
         }
         return counts
@@ -272,7 +273,7 @@ class GenerationStage(Stage):
 
     def plan(self) -> list[str]:
         policy = self.dataflow.policy
-        engine = f"engine {policy.settings.name} on {policy.platform}, {policy.settings.in_flight} requests in flight"
+        engine = f"engine {policy.settings.name} on {policy.platform}, {policy.settings.places} requests in flight"
         return [f"{self.size()}; {engine}"]
 
     def size(self) -> str:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from int_verl.errors import EngineError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Request
+from int_verl.generate.engines.router import Router
 from int_verl.redaction import without_credentials
 
 _FIRST_PROBE, _LONGEST_BETWEEN_PROBES, _BETWEEN_LOOKS = 0.2, 5.0, 0.5
-_REMEMBERED_FAMILIES = 4096
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +42,7 @@ class Endpoint:
 class Endpoints:
     """Sends each request to a server that is well, and brings back those that were not.
 
-    Requests of one family go to one server, whose prefix cache knows them, unless it is much busier than the idlest.
+    Requests of one family go to one server (`Router`).
     A server that fails is taken out and probed until it is well again; whatever the probe finds wrong with one that was
     well before may pass, as when the workers behind a router register anew. When for `give_up_after` seconds there was
     none, every request gets an `EngineError` that names them all.
@@ -62,10 +61,8 @@ class Endpoints:
         self.concurrency, self.give_up_after = concurrency, give_up_after
         self._probe = probe
         self._admission = Admission(concurrency * len(self.all))
-        self._homes: OrderedDict[Hashable, Endpoint] = OrderedDict()
+        self._router: Router[Endpoint] = Router(concurrency)
         self._menders: dict[Endpoint, asyncio.Task[None]] = {}
-        # A family moves when its server has an eighth of its places more in use than another.
-        self._slack = max(2, concurrency // 8)
 
     async def open(self) -> None:
         """Probe all servers; those that do not answer are taken out.
@@ -96,7 +93,9 @@ class Endpoints:
             EngineError: there has been none for too long.
         """
         async with self._admission.place(request.order):
-            endpoint = self._choose(request.family)
+            # There is always one with room: as many are let in as the servers that are well have places.
+            well = [endpoint for endpoint in self.all if endpoint.well] or self.all
+            endpoint = self._router.choose(request.family, well)
             endpoint.in_flight += 1
             try:
                 yield endpoint
@@ -121,7 +120,7 @@ class Endpoints:
 
     def forget(self, request: Request) -> None:
         """The next request of this family may go to another server."""
-        self._homes.pop(request.family, None)
+        self._router.forget(request.family)
 
     async def _mend(self, endpoint: Endpoint, pause: float | None) -> None:
         if pause is not None:
@@ -140,18 +139,6 @@ class Endpoints:
             endpoint.failing_since = None
         endpoint.well = True
         self._resize()
-
-    def _choose(self, family: Hashable) -> Endpoint:
-        """There is always one with room: as many are let in as the servers that are well have places."""
-        open_ = [endpoint for endpoint in self.all if endpoint.well] or self.all
-        idlest = min(open_, key=lambda endpoint: endpoint.in_flight)
-        home = self._homes.pop(family, idlest)
-        if home not in open_ or home.in_flight >= min(idlest.in_flight + self._slack, self.concurrency):
-            home = idlest
-        self._homes[family] = home
-        if len(self._homes) > _REMEMBERED_FAMILIES:
-            self._homes.popitem(last=False)
-        return home
 
     def _resize(self) -> None:
         self._admission.resize(self.concurrency * sum(endpoint.well for endpoint in self.all))

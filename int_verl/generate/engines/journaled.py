@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from int_verl.errors import EngineError, LostRequestError, RefusedRequestError, TransientEngineError, UserError
 from int_verl.generate.engines.admission import Admission
 from int_verl.generate.engines.base import Completion, Engine, Request, Served
+from int_verl.generate.engines.lifetime import Lifetime
 from int_verl.generate.journal import Journal, request_key
 from int_verl.settings.engine import EngineSettings
 
@@ -25,18 +26,25 @@ class JournaledEngine:
     Equal requests made at the same time are drawn once. The engine itself is opened at the first request that the
     journal does not hold, so a run that is wholly in the journal starts no engine. A request that is refused for good
     or fails at every try is given up, as long as no more than `engine.lost_share` of them are; the journal remembers
-    it, and one more run tries it.
+    it, and one more run tries it. An engine that dies is opened again (`Lifetime`).
 
     Args:
         engine: draws what the journal does not hold.
         journal: keeps every completion.
         model_revision: the model's part of a completion's key.
-        settings: `in_flight`, `ordering`, `timeout`, `retries` and `lost_share` of the engine.
+        settings: `in_flight`, `ordering`, `timeout`, `retries`, `reopen` and `lost_share` of the engine.
+        say: called when the engine died and is opened again.
         first_wait: seconds before the first retry; doubled each time, up to a minute.
     """
 
     def __init__(
-        self, engine: Engine, journal: Journal, model_revision: str, settings: EngineSettings, first_wait: float = 1.0
+        self,
+        engine: Engine,
+        journal: Journal,
+        model_revision: str,
+        settings: EngineSettings,
+        say: Callable[[str], None] = lambda _: None,
+        first_wait: float = 1.0,
     ) -> None:
         self.engine, self.journal, self.model_revision = engine, journal, model_revision
         self.settings, self.first_wait = settings, first_wait
@@ -56,9 +64,9 @@ class JournaledEngine:
         self._losses_before = journal.losses()
         self._losses: dict[bytes, str] = {}
         self._made = 0
-        self._admission = Admission(settings.in_flight, settings.ordering)
+        self._admission = Admission(settings.places, settings.ordering)
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
-        self._opening: asyncio.Task[Engine] | None = None
+        self._lifetime = Lifetime(engine, settings.reopen, say)
 
     async def __aenter__(self) -> JournaledEngine:
         return self
@@ -67,8 +75,7 @@ class JournaledEngine:
         if exc_info[0] is None:  # a run that stops has given up nothing for the next one
             for key, words in self._losses.items():
                 self.journal.put_loss(key, words, self._runs(key) + 1)
-        if self._opening is not None and self._opening.done() and not self._opening.cancelled():
-            await self.engine.__aexit__(*exc_info)
+        await self._lifetime.close(*exc_info)
 
     async def generate(self, request: Request) -> Completion:
         """The completion of a request, from the journal or the engine.
@@ -93,9 +100,7 @@ class JournaledEngine:
         return await self._pending[key]
 
     async def _draw(self, key: bytes, request: Request) -> Completion:
-        if self._opening is None:
-            self._opening = asyncio.create_task(self.engine.__aenter__())
-        await self._opening
+        await self._lifetime.open()
         try:
             completion = await self._patiently(request)
         except (RefusedRequestError, _FailedEveryTryError) as error:
@@ -120,8 +125,14 @@ class JournaledEngine:
             },
             "tokens": self.drawn_tokens,
             "servers": self.engine.servers() if isinstance(self.engine, Served) else [],
+            "reopened": self.reopened,
             "last_fault": self.last_fault,
         }
+
+    @property
+    def reopened(self) -> int:
+        """How often the engine died and was opened again."""
+        return self._lifetime.reopened
 
     @property
     def lost_words(self) -> list[str]:
@@ -150,7 +161,7 @@ class JournaledEngine:
             tries += 1
             try:
                 async with self._admission.place(request.order):
-                    return await asyncio.wait_for(self.engine.generate(request), self.settings.timeout)
+                    return await self._lifetime.generate(request, self.settings.timeout)
             except (asyncio.TimeoutError, TransientEngineError) as error:
                 if tries > self.settings.retries:
                     timed_out = f"did not return within engine.timeout={self.settings.timeout} s"
@@ -170,6 +181,7 @@ def engines_state(engines: Sequence[JournaledEngine]) -> dict[str, Any]:
         "requests": {name: sum(each["requests"][name] for each in states) for name in states[0]["requests"]},
         "servers": [server for each in states for server in each["servers"]],
         "lost": dict(Counter(words for engine in engines for words in engine.lost_words).most_common(5)),
+        "reopened": sum(each["reopened"] for each in states),
         "last_fault": next((each["last_fault"] for each in states if each["last_fault"]), ""),
         "totals": {"tokens": sum(each["tokens"] for each in states)},
     }

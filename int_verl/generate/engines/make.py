@@ -56,7 +56,7 @@ def make_engine(
         # Any prompt and completion that fit together, not only the longest of each side by side.
         length = model.context_length
         engine = VerlEngine(model.folder, settings, length - fewest, most, platform, max_model_len=length)
-    return JournaledEngine(engine, journal, revision, settings)
+    return JournaledEngine(engine, journal, revision, settings, say)
 
 
 def scripted_engine(settings: EngineSettings) -> Engine:

@@ -97,7 +97,7 @@ class OpenAIEngine:
         # A server may echo what it was sent.
         hide(self._api_key or "", f"${settings.api_key_env}")
         hide_credentials(" ".join(urls))
-        concurrency = settings.concurrency or -(-settings.in_flight // len(urls))
+        concurrency = settings.concurrency or -(-settings.places // len(urls))
         self._endpoints = Endpoints(urls, self._probe, concurrency, settings.give_up_after)
         self._session: aiohttp.ClientSession
 
@@ -153,7 +153,7 @@ class OpenAIEngine:
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
             "top_k": sampling.top_k,
-            "seed": request.seed,
+            **({"seed": request.seed} if self.settings.seeded else {}),
             # Servers take what is not said from the model's generation_config.json.
             "min_p": 0.0,
             "repetition_penalty": 1.0,

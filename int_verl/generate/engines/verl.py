@@ -6,12 +6,12 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Any, Literal
-from uuid import uuid4
 
-from int_verl.errors import EngineError, UserError
+from int_verl.errors import DeadEngineError, EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
 from int_verl.generate.engines.own_ray import OwnRay
 from int_verl.hydra_overrides import quote
@@ -43,7 +43,8 @@ class VerlEngine:
 
     Starts a Ray of its own, under a supervisor, unless one is running (or `RAY_ADDRESS` names a cluster). What it
     started ends with it or with this process, however that ends.
-    Equal requests give equal completions on the CPU; on a GPU as far as vLLM's batching lets them.
+    Equal requests give equal completions on the CPU, unless `engine.seeded` is off; on a GPU as far as vLLM's batching
+    lets them.
 
     Args:
         model_path: folder or hub name of the model; its real weights are loaded.
@@ -116,7 +117,8 @@ class VerlEngine:
         """Draws one completion.
 
         Raises:
-            EngineError: the server died or the request cannot be served (too long for the lengths given).
+            DeadEngineError: the server died, or vLLM's engine in it.
+            EngineError: the request cannot be served (too long for the lengths given), or the server failed on it.
         """
         if self._client is None:
             raise EngineError("the engine is not running; use it as `async with VerlEngine(...)`")
@@ -126,23 +128,15 @@ class VerlEngine:
                 f"a prompt of {len(request.prompt_ids)} tokens for {sampling.max_tokens} new ones does not fit "
                 f"engine.prompt_length={self.prompt_length}, engine.response_length={self.response_length}"
             )
-        params: dict[str, Any] = {
-            "max_tokens": sampling.max_tokens,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "top_k": sampling.top_k,
-        }
-        if self._is_vllm:
-            params |= {"seed": request.seed % 2**63, "detokenize": False, "output_kind": _FinalOnly()}
-        else:
-            params["max_new_tokens"] = params.pop("max_tokens")
-            params["sampling_seed"] = request.seed % 2**31
         try:
             output = await self._client.generate(
-                request_id=uuid4().hex, prompt_ids=list(request.prompt_ids), sampling_params=params
+                request_id=request.family,
+                prompt_ids=list(request.prompt_ids),
+                sampling_params=self._sampling_params(request),
             )
         except Exception as error:
-            raise EngineError(f"a rollout server failed: {_last_line(error)}") from error
+            failure = DeadEngineError if is_death(error) else EngineError
+            raise failure(f"a rollout server failed: {_last_line(error)}") from error
         tokens = tuple(int(token) for token in output.token_ids)
         if output.stop_reason not in (None, "completed", "stop", "length"):
             raise EngineError(f"a rollout server gave up on a request: {output.stop_reason}")
@@ -153,6 +147,23 @@ class VerlEngine:
                 f"{len(tokens)} of {sampling.max_tokens} tokens and no end token: the server stopped early"
             )
         return Completion(tokens, "stop" if stopped else "length")
+
+    def _sampling_params(self, request: Request) -> dict[str, Any]:
+        sampling = request.sampling
+        params: dict[str, Any] = {
+            "max_tokens": sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+        }
+        if self._is_vllm:
+            params |= {"detokenize": False, "output_kind": _FinalOnly()}
+        else:
+            params["max_new_tokens"] = params.pop("max_tokens")
+        if self.settings.seeded:
+            name, bound = ("seed", 2**63) if self._is_vllm else ("sampling_seed", 2**31)
+            params[name] = request.seed % bound
+        return params
 
     def _start(self) -> Any:
         """Runs in a thread: verl's start-up blocks for as long as its processes import."""
@@ -170,12 +181,11 @@ class VerlEngine:
         if self._cancelled:
             raise EngineError("stopped")
         self._manager = LLMServerManager.create(config=config, worker_group=None, rollout_resource_pool=None)
-        if self.platform == "gpu":
-            return self._manager.get_client()
-        from int_verl.generate.engines.client import LocallyRoutedClient
+        from int_verl.generate.engines.client import FamilyClient
 
         servers = dict(zip(self._manager.server_addresses, self._manager.server_handles, strict=True))
-        return self._manager.get_client(client_cls=LocallyRoutedClient, servers=servers)
+        share = -(-self.settings.places // len(servers))
+        return self._manager.get_client(client_cls=FamilyClient, servers=servers, concurrency=share)
 
     def _daemons(self) -> dict[str, Any]:
         """`ray.init`'s arguments for a Ray of our own."""
@@ -212,7 +222,7 @@ class VerlEngine:
             f"{rollout}.response_length={self.response_length}",
             f"{rollout}.max_model_len={longest}",
             f"{rollout}.max_num_batched_tokens={batched_tokens(self.platform, longest)}",
-            f"{rollout}.seed=0",  # of the servers; every request brings its own
+            f"{rollout}.seed={self._servers_seed()}",
             f"{rollout}.free_cache_engine=false",
             f"++{rollout}.enable_sleep_mode=false",
             f"trainer.nnodes={self.settings.nnodes}",
@@ -228,6 +238,10 @@ class VerlEngine:
                 return compose("int_grpo", overrides=overrides)
         finally:
             GlobalHydra.instance().hydra = outer
+
+    def _servers_seed(self) -> int:
+        """For what is drawn without a seed of its own: another at each start, or a run that goes on repeats itself."""
+        return 0 if self.settings.seeded else secrets.randbelow(2**31)
 
     def _stop(self) -> None:
         self._client = self._manager = None
@@ -275,6 +289,17 @@ def _end_ids(model_path: str) -> frozenset[int]:
             value = cls.from_pretrained(model_path).eos_token_id
             ids.update(value if isinstance(value, list) else [value])
     return frozenset(end for end in ids if end is not None)
+
+
+def is_death(error: BaseException) -> bool:
+    """Whether what a call of a rollout server raised says that the server will answer nothing more.
+
+    Ray raises `RayActorError` where the actor's process or its node is gone. Where vLLM's engine, a process of its own,
+    is gone, the actor lives on and every call raises vLLM's `EngineDeadError` (vllm/v1/engine/exceptions.py), which Ray
+    hands on as a class that is both.
+    """
+    names = {cls.__name__ for one in (error, getattr(error, "cause", None)) for cls in type(one).__mro__}
+    return not names.isdisjoint({"RayActorError", "EngineDeadError"})
 
 
 def _last_line(error: BaseException) -> str:

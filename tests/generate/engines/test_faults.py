@@ -175,7 +175,7 @@ class Server(LocalServer):
 
     async def _completions(self, http: web.Request) -> web.StreamResponse:
         body = await http.json()
-        is_probe = "seed" not in body
+        is_probe = body["max_tokens"] == 1
         if not is_probe:
             self.seen.append(body)
             fault = self.faults(len(self.seen))
@@ -499,3 +499,49 @@ def test_json_of_other_shapes_has_a_message_too() -> None:
     assert said(json.dumps({"detail": "x"})) == json.dumps({"detail": "x"})
     assert said(json.dumps({"message": "y"})) == "y"
     assert said("gateway\n") == "gateway"
+
+
+class UntilClosed(Server):
+    """Answers no request, and says when its client is gone."""
+
+    closed: asyncio.Event
+
+    async def _completions(self, http: web.Request) -> web.StreamResponse:
+        if (await http.json())["max_tokens"] > 1:
+            while http.transport is not None:
+                await asyncio.sleep(0.01)
+            self.closed.set()
+        return await super()._completions(http)
+
+
+def test_a_request_that_is_given_up_closes_its_connection() -> None:
+    """Whereupon vLLM aborts it (`with_cancellation` in vllm/entrypoints/serve/utils/api_utils.py)."""
+
+    async def main() -> None:
+        server = UntilClosed()
+        server.closed = asyncio.Event()
+        await server.start()
+        async with OpenAIEngine(EngineSettings(base_urls=(server.url,)), "m") as engine:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(engine.generate(REQUESTS[0]), 0.2)
+            await asyncio.wait_for(server.closed.wait(), 5)
+        await server.stop()
+
+    asyncio.run(main())
+
+
+def test_without_seeds_the_keys_are_the_same_and_rollouts_of_one_prompt_are_distinct(tmp_path: Path) -> None:
+    rollouts = [Request((1, 2), SAMPLING, seed) for seed in range(1, 9)]
+
+    async def scenario(engine: OpenAIEngine, server: Server) -> None:
+        for asked in (rollouts[:4], rollouts):
+            with Journal(tmp_path / "journal.sqlite") as journal:
+                async with JournaledEngine(_Opened(engine), journal, "r", engine.settings) as journaled:
+                    await asyncio.gather(*map(journaled.generate, asked))
+        assert (journaled.replayed, journaled.drawn, len(server.seen)) == (4, 4, 8)
+        assert not any("seed" in body for body in server.seen)
+
+    with_servers(1, scenario, seeded=False)
+    unused = Unreliable(fails, times=9)
+    assert len(draw(unused, tmp_path, rollouts)) == 8, "with seeds, the journal answers for all of them"
+    assert not unused.tries

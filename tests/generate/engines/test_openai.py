@@ -206,7 +206,9 @@ def test_verls_server_killed_in_mid_run_stops_it_and_what_it_drew_is_kept(
         ray.kill(ray.get_actor(named[0]["name"], named[0]["namespace"]))
 
     with pytest.raises(EngineError, match="a rollout server failed"):
-        generated(tmp_path, problems, ["engine.name=verl"], {("problems", PROBLEMS // 2): kill_a_server})
+        generated(
+            tmp_path, problems, ["engine.name=verl", "engine.reopen=0"], {("problems", PROBLEMS // 2): kill_a_server}
+        )
     with Journal(tmp_path / "journal.sqlite") as journal:
         assert len(journal) > 4 * (PROBLEMS // 2)
     before = servers.answered()
