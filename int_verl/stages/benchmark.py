@@ -81,7 +81,7 @@ class Benchmark:
         for name, problems in self.sets.items():
             yield f"{name}: {len(problems):,} problems x {self.settings.samples} samples"
         engine = self.policy.settings
-        flight = f"{engine.in_flight} requests in flight"
+        flight = f"{engine.places} requests in flight"
         yield f"at most {self.max_tokens:,} new tokens each; engine {engine.name}, {flight}"
 
     def run(self, progress: StageProgress) -> list[Cells]:
@@ -103,7 +103,7 @@ class Benchmark:
         asyncio.get_running_loop().run_in_executor(None, grader.warm)
         rows = []
         # Twice as many problems as requests may be in flight: enough to wait for the slowest without running dry.
-        ahead = 2 * (self.policy.settings.in_flight // self.settings.samples + 1)
+        ahead = 2 * (self.policy.settings.places // self.settings.samples + 1)
         async with engine:
             sampler = Sampler(engine, self.policy.model)
             jobs = (
