@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+from int_verl.doctor import report
+
+if TYPE_CHECKING:
+    from int_verl.run.run import Run
 
 
 @click.command()
@@ -13,30 +19,33 @@ import click
 )
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
 def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
-    """Say what is installed, what verl will use, and what is missing. Exit code 1 if a run would fail.
+    """Say what is installed, what verl will use, and what is missing. Exit code 2 if a run would fail.
 
-    With the settings of a run, as `int-verl run` takes them, what they ask for is looked at as well.
+    With the settings of a run, as `int-verl run` takes them, its model, its problems, and what it needs of disk, memory
+    and GPUs are looked at as well.
     """
-    from int_verl.doctor import DEFAULT_ATTENTIONS, report
-
-    checks = report(_attentions(config_file, overrides) if config_file or overrides else DEFAULT_ATTENTIONS)
-    width = max(len(check.name) for check in checks)
-    for check in checks:
-        click.echo(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}")
-        if check.remedy and not check.ok:
-            click.echo(f"     {'':<{width}}  -> {check.remedy}")
-    failed = [check.name for check in checks if not check.ok]
-    click.echo("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.")
-    if failed:
-        raise SystemExit(1)
-
-
-def _attentions(config_file: Path | None, overrides: tuple[str, ...]) -> dict[str, str]:
-    """Stage -> the attention that it would train with."""
     from int_verl.console import standard_output
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
+    from int_verl.stages.readiness import checks_of
+
+    console = standard_output()
+    run = Run(compose(config_file, overrides), console) if config_file or overrides else None
+    checks = [*report(_attentions(run)), *checks_of(run)] if run else report()
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        console.print(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}", soft_wrap=True)
+        if check.remedy and not check.ok:
+            console.print(f"     {'':<{width}}  -> {check.remedy}", soft_wrap=True)
+    failed = [check.name for check in checks if not check.ok]
+    console.print("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.", soft_wrap=True)
+    if failed:
+        raise SystemExit(2)
+
+
+def _attentions(run: Run) -> dict[str, str]:
+    """Stage -> the attention that it would train with."""
     from int_verl.stages.assemble import Stages
 
-    stages = Stages(Run(compose(config_file, overrides), standard_output()))
+    stages = Stages(run)
     return {stage.name: stage.attention() for stage in (stages.sft, stages.rl)}

@@ -55,6 +55,7 @@ def run_schedule(
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
     from int_verl.stages.assemble import report_of, schedule_of
+    from int_verl.stages.budget_table import show_budget
 
     console = standard_output()
     if target == "report" and config_file is None and (folder := _folder_of(overrides)):
@@ -66,7 +67,7 @@ def run_schedule(
     if dry_run:
         run.try_parts()
         console.print(marked(str(run.folder.path), f" on {run.platform}"))
-        _print_tasks(schedule)
+        show_budget(console, run, _print_tasks(schedule))
         return
     _execute(schedule)
     if run.problems.shard is not None and target is None:
@@ -99,7 +100,8 @@ def _execute(schedule: Schedule) -> None:
         first.write()  # the manifest is for the run at work to write
 
 
-def _print_tasks(schedule: Schedule) -> None:
+def _print_tasks(schedule: Schedule) -> list[str]:
+    """What each stage would do; returns the names of those that are not done."""
     from int_verl.console import marked
     from int_verl.settings.generation import UNTIL
 
@@ -113,3 +115,4 @@ def _print_tasks(schedule: Schedule) -> None:
     # One dataflow: what its last stage shows includes what the others would.
     if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
         generated[-1].preview(console)
+    return [task.stage.name for task in tasks if task.action != "skip"]

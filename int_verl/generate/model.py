@@ -98,7 +98,7 @@ class LocalModel:
     @cached_property
     def allows(self) -> int | None:
         """Prompt and completion tokens at most by the model's own configuration; None where it does not say."""
-        return read_json(self.folder / "config.json").get("max_position_embeddings") or None
+        return _allowed_by(self.folder)
 
     @cached_property
     def context_length(self) -> int:
@@ -107,6 +107,18 @@ class LocalModel:
         if not limits:
             raise UserError("engine.context_length is not set and the model's config.json does not say; set it")
         return int(min(limits))
+
+    @property
+    def context_length_in_plan(self) -> int | None:
+        """`context_length`, as far as that can be told without the model; None: it cannot."""
+        limits = [limit for limit in (self.longest, _allowed_by(self.folder_in_plan)) if limit]
+        return min(limits, default=None)
+
+
+def _allowed_by(folder: Path) -> int | None:
+    file = folder / "config.json"
+    config = read_json(file) if file.is_file() else {}
+    return (config.get("text_config") or config).get("max_position_embeddings") or None
 
 
 _PARTS = {

@@ -103,6 +103,12 @@ class EstimateSettings:
     "Generated tokens a second on one GPU, for GPU hours; null: tokens alone."
     completion_tokens: PositiveInt | None = None
     "Mean tokens of a completion; null: that of the rows in the run's folder, or else the paper's 7,000."
+    trained_tokens_per_second: PositiveFloat | None = None
+    "Tokens a second that one GPU trains on, for the hours of SFT and RL; null: not said."
+    gpu_memory_gib: PositiveFloat | None = None
+    "Of one GPU; null: what nvidia-smi says, and 80 where there is none."
+    price_per_gpu_hour: PositiveFloat | None = None
+    "In any currency, for the cost of every stage; null: not said."
 
 
 @dataclass(frozen=True, slots=True)

@@ -200,10 +200,7 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
     Raises:
         UserError: a shard is asked for a stage that needs all problems, or a stage refuses its settings.
     """
-    names = _wanted(run, target)
-    until = next((name for name in reversed(UNTIL) if name in names), UNTIL[-1])
-    made = Stages(run, until, looks_at_endings="ending" in names)
-    stages = tuple(made[name] for name in NAMES if name in names)
+    stages = stages_of(run, target)
     for stage in stages:
         stage.check()
     forced = frozenset(NAMES if target is None else [target]) if force else frozenset[str]()
@@ -212,6 +209,14 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
         return key.startswith("problems.") and run.problems.are_those_of(run.folder.path, key)
 
     return Schedule(run.folder, run.config, run.console, stages, forced, is_same)
+
+
+def stages_of(run: Run, target: str | None) -> tuple[Stage, ...]:
+    """The stages of `schedule_of`, their settings not yet checked."""
+    names = _wanted(run, target)
+    until = next((name for name in reversed(UNTIL) if name in names), UNTIL[-1])
+    made = Stages(run, until, looks_at_endings="ending" in names)
+    return tuple(made[name] for name in NAMES if name in names)
 
 
 def report_of(folder: Path, console: SafeConsole, force: bool = False) -> Schedule:

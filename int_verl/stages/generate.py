@@ -51,7 +51,7 @@ from int_verl.settings.generation import EstimateSettings, GeneratorSettings, Un
 from int_verl.stages.data_card import write_release
 from int_verl.stages.generator_metrics import GeneratorMetrics
 from int_verl.stages.preflight import check_problems
-from int_verl.stages.preview import show_estimate, show_prompts
+from int_verl.stages.preview import show_estimate, show_fit, show_prompts
 from int_verl.trainers.trackers import Trackers
 
 # What the rows of every generator stage depend on.
@@ -287,6 +287,9 @@ class GenerationStage(Stage):
         gpus = engine.nnodes * engine.gpus_per_node
         given = flow.given().counts
         show_estimate(console, flow.folder, flow.problems.share_size, self.name, settings, flow.estimate, gpus, given)
+        if self.name != "sample" and "proposals" not in given:
+            proposer = (flow.proposer or flow.policy).model
+            show_fit(console, flow.folder, flow.problems.train, flow.prompts, settings, flow.estimate, proposer)
 
 
 class SampleStage(GenerationStage):

@@ -1,6 +1,6 @@
 """What `--dry-run` shows of the generator before it asks for anything: the first prompts, and what all will cost.
 
-Nothing here starts an engine or loads a tokenizer: prompts are shown as user messages, before the chat template.
+Nothing here starts an engine or imports transformers: prompts are shown as user messages, before the chat template.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ from rich.rule import Rule
 from rich.text import Text
 
 from int_verl.console import SafeConsole
+from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.thinking import answer_in
-from int_verl.problems.sets import Problem
+from int_verl.problems.sets import Problem, ProblemSet
 from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run_files import ATTEMPTS, GUIDED_SOLUTIONS
 from int_verl.settings.generation import EstimateSettings, GeneratorSettings, StepRule, Until
-from int_verl.stages.estimate import assumptions, estimate, estimate_table, known_from
+from int_verl.stages.estimate import PAPER_TOKENS, assumptions, estimate, estimate_table, known_from
+from int_verl.stages.fitting import fit
 from int_verl.steps import cut_steps
 from int_verl.terminal import visible
 
@@ -63,6 +65,34 @@ def show_estimate(
         console.print(sentence, soft_wrap=True)
     if settings.tokens_per_second is None:
         console.print("For GPU hours say what one GPU generates: estimate.tokens_per_second=...")
+
+
+def show_fit(
+    console: SafeConsole,
+    folder: RunFolder,
+    problems: ProblemSet,
+    prompts: Prompts,
+    asked: GeneratorSettings,
+    settings: EstimateSettings,
+    proposer: LocalModel,
+) -> None:
+    """Print how many verification prompts will not fit."""
+    context, propose = proposer.context_length_in_plan, asked.propose
+    if context is None:
+        return
+    first_turn = propose.guided_solution_sampling or propose.sampling
+    found = fit(
+        problems,
+        len(problems),
+        prompts,
+        propose.two_turns,
+        folder.path,
+        proposer.folder_in_plan / "tokenizer.json",
+        context,
+        (asked.sample.sampling.max_tokens, first_turn.max_tokens, propose.sampling.max_tokens),
+        settings.completion_tokens or PAPER_TOKENS,
+    )
+    console.print(str(found), soft_wrap=True)
 
 
 def first_prompts(

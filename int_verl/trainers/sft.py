@@ -54,7 +54,7 @@ class SFTLaunch(Launch):
         if self.settings.nnodes > 1:
             raise UserError(
                 f"sft.nnodes={self.settings.nnodes}: SFT runs on the node of the command; set sft.nnodes=1, and if "
-                "the model does not fit there, engine.optimizer_offload=true in sft.overrides, or LoRA (docs/scale.md)"
+                "the model does not fit there, engine.offload_policy=true in sft.overrides, or LoRA (docs/scale.md)"
             )
         self.check_overrides()
         for override in self.settings.overrides:
