@@ -99,12 +99,12 @@ def test_a_longer_evaluation_than_training(capsys: pytest.CaptureFixture[str], s
 @pytest.mark.slow
 def test_killed_and_started_again_it_has_the_same_figures(sets: Path, evaluated: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    command = [sys.executable, "-m", "int_verl.cli", *arguments(sets, out, "eval.k_by_source={D_train: 4}")]
+    settings = arguments(sets, out, "eval.k_by_source={D_train: 4}", "engine.in_flight=2")
+    command = [sys.executable, "-m", "int_verl.cli", *settings]
     env = {**os.environ, "INT_VERL_TEST_SLEEP": "0.1", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL)
     while process.poll() is None and not kept(out / "journal.sqlite-wal"):
         time.sleep(0.1)
-    time.sleep(1)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     assert not (out / "eval.json").exists()
