@@ -6,13 +6,12 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from int_verl.doctor import Check
 from int_verl.errors import UserError
-from int_verl.run.folder import installed_versions
 from int_verl.trainers.checkpoint import check_model
 
 STAGES = ("sample", "propose", "guide", "sft", "ending", "rl", "eval", "report")
@@ -82,7 +81,7 @@ def _agreement(folder: Path, limit: float) -> Check:
 
 def figures(folder: Path) -> dict[str, str]:
     """What is worth writing down, by name."""
-    shown = {"versions": ", ".join(f"{name} {version}" for name, version in installed_versions().items())}
+    shown = {}
     requests = _manifest(folder, "guide").get("counts", {}).get("requests")
     if requests and requests["drawn"]:
         rate = requests["drawn_tokens"] / requests["seconds"]
@@ -99,13 +98,6 @@ def figures(folder: Path) -> dict[str, str]:
     if peaks:
         shown["trainer's peak memory, GB"] = f"{max(peaks):.2f}"
     return shown
-
-
-def markdown(found: Iterable[Check], shown: Mapping[str, str]) -> str:
-    lines = ["| check | | |", "|---|---|---|"]
-    lines += [f"| {check.name} | {'ok' if check.ok else 'FAIL'} | {check.detail} |" for check in found]
-    lines += ["", "| figure | |", "|---|---|", *(f"| {name} | {value} |" for name, value in shown.items())]
-    return "\n".join(lines) + "\n"
 
 
 def _named(file: Path) -> Path:

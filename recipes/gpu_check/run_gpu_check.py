@@ -1,81 +1,111 @@
-"""Does the schedule run on this machine's GPU? `int-verl doctor`, then the quickstart, reduced, then what it left.
+"""Does int_verl run on this machine's GPU, how fast, and in how much memory? In parts, each with a limit of its own.
 
-    python recipes/gpu_check/run_gpu_check.py                  # with the Python that has int-verl[gpu]
-    python recipes/gpu_check/run_gpu_check.py --only-checks    # of a run that is there
-    python recipes/gpu_check/run_gpu_check.py --platform cpu   # the same on a machine without a GPU
+    python recipes/gpu_check/run_gpu_check.py                     # with the Python that has int-verl[gpu]
+    python recipes/gpu_check/run_gpu_check.py --parts rates       # one part, also where it is done
+    python recipes/gpu_check/run_gpu_check.py --minutes 9         # begins only what ends within nine minutes
+    python recipes/gpu_check/run_gpu_check.py --platform cpu      # the same on a machine without a GPU, small
 
-The same command goes on after a stop. The last lines are a table to be put into docs/gpu.md; it is also in
-`OUT/gpu_check.md`. Exit code 1 if a check fails.
+The same command goes on after a stop: parts that are done are not done again. A part that reaches its limit is ended,
+with what it had found, and the next begins. The last lines are the table, which is also in `OUT/gpu_check.md`; exit
+code 1 unless every part has come to its end and every check holds.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import platform
 import subprocess
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
-from checks import checks, figures, markdown
+from job import findings, read_findings
+from table import all_is_well, markdown
 
-QUICKSTART = Path(__file__).parents[1] / "quickstart"
-REDUCED = (
-    "problems.train_limit=200",
-    "problems.heldout_limit=40",
-    "rl.total_steps=10",
-    "rl.save_freq=5",
-    "eval.hard_limit=20",
-    "baseline.rl=false",
-)
-# sdpa: the check needs no flash-attn. The tiny model shares its GPU with whatever else is there.
-GPU = (
-    "engine.gpu_memory_utilization=0.3",
-    "sft.overrides=['+model.override_config.attn_implementation=sdpa']",
-    "rl.overrides=['actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum',"
-    "'+actor_rollout_ref.model.override_config.attn_implementation=sdpa',"
-    "'actor_rollout_ref.rollout.gpu_memory_utilization=0.3','actor_rollout_ref.rollout.calculate_log_probs=true']",
-)
-# The old log-probabilities are computed anew, so that the trainer compares them with the rollout's.
-CPU = (
-    "rl.overrides=['actor_rollout_ref.actor.loss_agg_mode=seq-mean-token-sum',"
-    "'algorithm.rollout_correction.bypass_mode=false']",
-)
+from int_verl.files import read_json, write_text
+from int_verl.run.folder import installed_versions
+from int_verl.supervision.supervised import Supervised
+
+LIMITS = {"schedule": 9.0, "rates": 7.0, "rl_steps": 6.0, "sft_steps": 3.5}
+"Part, a module beside this file -> minutes that it may take on a GPU. All together, less than half an hour."
+SLOWER = {"gpu": 1, "cpu": 3}
+"A machine without a GPU gets so many times as long."
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("runs/gpu-check"))
     parser.add_argument("--platform", choices=("gpu", "cpu"), default="gpu")
-    parser.add_argument("--only-checks", action="store_true", help="run nothing")
-    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl")
+    parser.add_argument("--parts", nargs="+", choices=LIMITS, metavar="PART", help=f"of {', '.join(LIMITS)}")
+    parser.add_argument("--minutes", type=float, help="begin no part that may take longer than what is left of them")
+    parser.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="settings of int-verl for the schedule")
     args = parser.parse_intermixed_args()
-    if not args.only_checks:
-        chosen = [*settings(args.out, args.platform), *args.overrides]
-        int_verl("doctor", *chosen)
-        sets = args.out / "problem_sets"
-        subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
-        int_verl("run", *chosen)
-    found = checks(args.out, QUICKSTART / "model", args.platform)
-    text = markdown(found, figures(args.out))
-    (args.out / "gpu_check.md").write_text(text)
-    print(text)
-    if not all(check.ok for check in found):
-        sys.exit(1)
+    args.out.mkdir(parents=True, exist_ok=True)
+    file = args.out / "gpu_check.json"
+    results = read_json(file) if file.is_file() else {}
+    began, minutes = time.monotonic(), args.minutes or SLOWER[args.platform] * 30
+    for part in args.parts or to_do(results):
+        limit = 60 * SLOWER[args.platform] * LIMITS[part]
+        if limit > 60 * minutes - (time.monotonic() - began):
+            print(f"{part}: not begun, {limit / 60:.3g} min are not left")
+            continue
+        print(f"{part}: for {limit / 60:.3g} min at most; {args.out / part}.log", flush=True)
+        results[part] = run_part(part, limit, [str(args.out), args.platform, *args.overrides])
+        write_text(file, json.dumps(results, indent=2) + "\n")
+    text = markdown(LIMITS, results)
+    write_text(args.out / "gpu_check.md", text)
+    print(f"\n{text}")
+    sys.exit(not all_is_well(LIMITS, results))
 
 
-def settings(out: Path, platform: str) -> list[str]:
-    """The arguments of `int-verl run`."""
-    places = [f"run.dir={out}", f"problems.train={out}/problem_sets/train.jsonl"]
-    places += [f"problems.heldout={out}/problem_sets/heldout.jsonl", f"platform={platform}"]
-    config = ["--config", str(QUICKSTART / "quickstart.yaml")]
-    return [*config, *places, *REDUCED, *(GPU if platform == "gpu" else CPU)]
+def to_do(results: dict[str, Any]) -> list[str]:
+    """What is not done: first what has not been tried."""
+    left = [part for part in LIMITS if part not in results or results[part]["ended"] != "done"]
+    return sorted(left, key=lambda part: part in results)
 
 
-def int_verl(*arguments: str) -> None:
-    """Raises SystemExit where it fails; its message is on the screen."""
-    done = subprocess.run([sys.executable, "-m", "int_verl.cli", *arguments], env=os.environ | {"COLUMNS": "120"})
-    if done.returncode:
-        sys.exit(done.returncode)
+def run_part(part: str, limit: float, arguments: list[str]) -> dict[str, Any]:
+    """How it ended, its seconds, the machine, and what it found; nothing of it is left running.
+
+    Args:
+        limit: seconds, after which it is ended.
+        arguments: of run_part.py, after the part's name; the first is the folder of all parts.
+    """
+    out = Path(arguments[0])
+    log = out / f"{part}.log"
+    findings(out, part).unlink(missing_ok=True)
+    began = time.monotonic()
+    with log.open("wb") as file:
+        command = [sys.executable, str(Path(__file__).with_name("run_part.py")), part, *arguments]
+        process = Supervised(command, file, os.environ | {"COLUMNS": "120"})
+        try:
+            over = process.wait(limit)
+        finally:
+            process.stop()
+    ended = f"ended at its limit of {limit:.0f} s"
+    if over:
+        code = process.poll()
+        ended = f"failed with exit code {code}: {_last_line(log)}" if code else "done"
+    seconds = time.monotonic() - began
+    return {"ended": ended, "seconds": seconds, "on": machine(arguments[1]), **read_findings(out, part)}
+
+
+def _last_line(log: Path) -> str:
+    lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1].strip()[:300] if lines else "it said nothing"
+
+
+def machine(kind: str) -> str:
+    """The card with its driver, or the processor, and the versions of what ran on it."""
+    card = platform.processor() or platform.machine()
+    if kind == "gpu":
+        query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
+        found = subprocess.run(query, capture_output=True, text=True)
+        card = "; ".join(found.stdout.splitlines()) or "a GPU that nvidia-smi does not show"
+    return ", ".join([card, *(f"{name} {version}" for name, version in installed_versions().items())])
 
 
 if __name__ == "__main__":
