@@ -32,7 +32,7 @@ help:
 	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
 	echo "make baselines    InT and every baseline on the tiny model, SEEDS=3 seeds, beside the paper's tables; hours"
 	echo "make ablations    SFT with one setting changed at a time, SEEDS=3 seeds, beside the paper's table"
-	echo "make gpu-check    on a GPU host: doctor, the reduced schedule, what it must leave; PYTHON= with int-verl[gpu]"
+	echo "make gpu-check    on a GPU host: the reduced schedule, speed and memory of a 4B model; PYTHON= with int-verl[gpu]"
 	echo "make audit        known vulnerabilities of the pinned packages, counted, and all licences; needs PyPI"
 	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 

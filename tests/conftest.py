@@ -15,7 +15,7 @@ settings.load_profile("int_verl")
 
 TESTS = Path(__file__).parent
 RECIPES = TESTS.parent / "recipes"
-for folder in (str(RECIPES / "quickstart"), str(RECIPES / "gpu_check")):
+for folder in (str(RECIPES / "quickstart"), str(RECIPES / "gpu_check"), str(RECIPES / "gpu_check" / "carry")):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 

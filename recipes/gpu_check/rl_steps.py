@@ -99,7 +99,7 @@ def followed(steps: list[dict[str, Any]], least: float) -> Check:
     key = "training/rollout_actor_probs_pearson_corr"
     found = [row[key] for row in steps if key in row]
     shown = ", ".join(f"{value:.6f}" for value in found) or f"{key} is not logged"
-    ok = len(found) == STEPS and min(found) >= least
+    ok = len(found) == STEPS and all(value >= least for value in found)  # NaN is not
     return Check("the rollout engine follows the actor", ok, f"correlation {shown}, at least {least}")
 
 

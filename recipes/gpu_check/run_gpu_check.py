@@ -16,6 +16,7 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
@@ -100,11 +101,11 @@ def _last_line(log: Path) -> str:
 
 def machine(kind: str) -> str:
     """The card with its driver, or the processor, and the versions of what ran on it."""
-    card = platform.processor() or platform.machine()
+    card = f"no GPU, {platform.machine()}"
     if kind == "gpu":
         query = ["nvidia-smi", "--query-gpu=name,memory.total,driver_version", "--format=csv,noheader"]
-        found = subprocess.run(query, capture_output=True, text=True)
-        card = "; ".join(found.stdout.splitlines()) or "a GPU that nvidia-smi does not show"
+        found = subprocess.run(query, capture_output=True, text=True).stdout if shutil.which(query[0]) else ""
+        card = "; ".join(found.splitlines()) or "a GPU that nvidia-smi does not show"
     return ", ".join([card, *(f"{name} {version}" for name, version in installed_versions().items())])
 
 

@@ -6,12 +6,11 @@ import importlib
 import sys
 from pathlib import Path
 
-from job import Job, findings
+from job import Job
 
 
 def main() -> None:
     part, out, platform, *overrides = sys.argv[1:]
-    findings(Path(out), part).unlink(missing_ok=True)
     importlib.import_module(part).measure(Job(part, Path(out), platform, tuple(overrides)))
 
 

@@ -7,16 +7,19 @@ from typing import Any
 
 
 def markdown(parts: Iterable[str], results: Mapping[str, Mapping[str, Any]]) -> str:
-    """Three tables: the parts, their checks, their figures.
+    """The machine, and three tables: the parts, their checks, their figures.
 
     Args:
         results: part -> how it ended (`run_gpu_check.run_part`), for those that have been begun.
     """
-    lines = ["| part | how it ended | seconds | on |", "|---|---|---|---|"]
+    machines: dict[str, list[str]] = {}
+    for part, result in results.items():
+        machines.setdefault(result["on"], []).append(part)
+    lines = [f"{', '.join(ran)}: on {machine}\n" for machine, ran in machines.items()]
+    lines += ["| part | how it ended | seconds |", "|---|---|---|"]
     for part in parts:
-        result = results.get(part)
-        cells = (result["ended"], f"{result['seconds']:.0f}", result["on"]) if result else ("not begun", "", "")
-        lines.append(_row(part, *cells))
+        found = results.get(part)
+        lines.append(_row(part, *((found["ended"], f"{found['seconds']:.0f}") if found else ("not begun", ""))))
     lines += ["", "| part | check | | |", "|---|---|---|---|"]
     for part in results:
         for check in results[part]["checks"]:

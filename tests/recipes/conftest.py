@@ -117,11 +117,19 @@ def cpu_recipes(problem_sets: Path, model_folder: Path, run_folder: str) -> dict
 
 @pytest.fixture(scope="session")
 def gpu_check(run_folder: str, problem_sets: Path, model_folder: Path) -> Commands:
-    """What `make gpu-check` starts on a GPU: stage -> stock command."""
-    from run_gpu_check import settings
+    """What `make gpu-check` starts on a GPU: stage of the schedule, or another part -> stock command."""
+    from job import Job
+    from rl_steps import rl_launch
+    from schedule import settings
+    from sft_steps import sft_launch
 
+    out, rows = Path(run_folder), Path("rows.parquet")
     sets = [f"problems.{split}={problem_sets / f'{split}.jsonl'}" for split in ("train", "heldout")]
-    return startable(stock_commands(["run", *settings(Path(run_folder), "gpu"), *sets]), model_folder)
+    parts = {
+        "sft_steps": sft_launch(Job("sft_steps", out, "gpu"), model_folder, rows).arguments(),
+        "rl_steps": rl_launch(Job("rl_steps", out, "gpu"), model_folder, rows).arguments(),
+    }
+    return startable(stock_commands(["run", *settings(out, "gpu"), *sets]), model_folder) | parts
 
 
 @pytest.fixture(scope="session")
