@@ -58,7 +58,7 @@ RECIPE = {
     "rl": {
         "overrides": [
             "+ray_kwargs.ray_init.runtime_env.env_vars.WANDB_API_KEY=canary-wandb-key",
-            "trainer.wandb_proxy=http://canary-proxy-user:canary-proxy-password@proxy:3128",
+            "+trainer.wandb_proxy=http://canary-proxy-user:canary-proxy-password@proxy:3128",
             "+nested={env_vars:{OTHER_TOKEN:canary-nested-token}}",
             "+trainer.key_of_the_environment=${oc.env:TRAINER_KEY}",
         ]
