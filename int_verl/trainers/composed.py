@@ -42,5 +42,5 @@ def composed(primary: str, arguments: Sequence[str], named: str) -> DictConfig |
     except MissingConfigException:
         return None
     except HydraException as error:
-        hint = "; a new key is added with +key=value" if "Could not override" in str(error) else ""
+        hint = " A new key is added with +key=value." if "Could not override" in str(error) else ""
         raise UserError(f"{named}: verl refuses them: {redact(first_line(error))}{hint}") from error
