@@ -29,11 +29,10 @@ from int_verl.errors import UserError
 def compare(folders: tuple[Path, ...], out: Path, said: tuple[str, ...]) -> None:
     """Compare runs, or evaluations, with the first one: paired over the problems that they have in common.
 
-    A run's models are compared with the same models of the first run. It prints tables and leaves compare.html with
-    overlaid curves of pass@k, reward and zero-advantage ratio, compare.md and compare.json.
+    A run's models are compared with the same models of the first run; of one run alone, with its base. It prints
+    tables and leaves compare.html with overlaid curves of pass@k, reward and zero-advantage ratio, compare.md and
+    compare.json.
     """
-    if len(folders) < 2:
-        raise UserError(f"{folders[0]}: name two or more, the first is what the others are compared with")
     ks = dict(map(_source_and_k, said))
     from int_verl.console import standard_output
     from int_verl.report.compared import compared

@@ -12,7 +12,7 @@ def request_seed(run_seed: int, *purpose: str | int) -> int:
 
 
 def evaluation_seed(run_seed: int, problem_set: str, problem_id: str, sample: int) -> int:
-    """Of a model's sample at a problem of the sets `heldout` and `hard`, whichever stage asks for it: drawn once."""
+    """Of a model's sample at a problem of a set that it is evaluated on, whoever asks for it: drawn once."""
     return request_seed(run_seed, "eval", problem_set, problem_id, sample)
 
 

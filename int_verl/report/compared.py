@@ -99,6 +99,8 @@ def compared(places: Sequence[Path]) -> list[Compared]:
     for place in places:
         if not any((place / file).is_file() for file in (EVALUATION, CONFIG)):
             raise UserError(f"{place}: neither a run nor an evaluation; give folders of int-verl run or int-verl eval")
+    if len(places) == 1 and (places[0] / EVALUATION).is_file():
+        raise UserError(f"{places[0]}: one evaluation has nothing to be compared with; name another behind it")
     parts = [place.resolve().parts for place in places]
     if len(set(parts)) < len(parts):
         raise UserError(f"{next(p for i, p in enumerate(places) if parts[i] in parts[:i])}: is named twice")
@@ -110,14 +112,17 @@ def entries(those: Sequence[Compared]) -> list[Entry]:
     """All their models; those of the first are what others are compared with.
 
     A model is compared with the one of the same name, as a run's is with the same one of another run; where the first
-    has none of that name, with its last.
+    has none of that name, with its last. Of one run alone the models are compared with its first.
     """
     first, *others = those
-    found = [Entry(first.name_of(model), rows) for model, rows in first.models.items()]
-    last = list(first.models)[-1]
+    base, *_ = of_first = list(first.models)
+    found = []
+    for model, rows in first.models.items():
+        against = first.name_of(base) if not others and model != base else None
+        found.append(Entry(first.name_of(model), rows, against))
     for one in others:
         for model, rows in one.models.items():
-            against = first.name_of(model if model in first.models else last)
+            against = first.name_of(model if model in of_first else of_first[-1])
             found.append(Entry(one.name_of(model), rows, against))
     return found
 

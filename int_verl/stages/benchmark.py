@@ -24,8 +24,9 @@ from int_verl.generate.engines.journaled import engines_state
 from int_verl.generate.journal import Journal
 from int_verl.generate.judged import judged
 from int_verl.generate.prompts import Prompts
+from int_verl.generate.sameness import Sameness
 from int_verl.generate.sampler import Sampler
-from int_verl.generate.seeds import request_seed
+from int_verl.generate.seeds import evaluation_seed
 from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import NO_SOURCE, Problem, ProblemSet
@@ -105,7 +106,7 @@ class Benchmark:
         # Twice as many problems as requests may be in flight: enough to wait for the slowest without running dry.
         ahead = 2 * (self.policy.settings.places // self.settings.samples + 1)
         async with engine:
-            sampler = Sampler(engine, self.policy.model)
+            sampler = Sampler(engine, self.policy.model, Sameness(progress.warn))
             jobs = (
                 self._draw(sampler, grader, number, name, problem)
                 for number, (name, problem) in enumerate(self._problems())
@@ -125,12 +126,14 @@ class Benchmark:
         self, sampler: Sampler, grader: BaseGrader, number: int, name: str, problem: Problem
     ) -> tuple[Row, list[Row]]:
         settings = self.settings
-        prompt_ids = sampler.codec.prompt_ids(self.prompts.solve(problem.problem))
+        question = self.prompts.solve(problem.problem)
+        prompt_ids = sampler.codec.prompt_ids(question)
         sampling = Sampling(self.max_tokens, settings.temperature, settings.top_p, settings.top_k)
 
         async def one(index: int) -> Row:
-            seed = request_seed(self.seed, "eval", name, problem.id, index)
-            draw = await sampler.draw(Request(prompt_ids, sampling, seed, (number, index)), self.prompts.solve_version)
+            seed = evaluation_seed(self.seed, name, problem.id, index)
+            request = Request(prompt_ids, sampling, seed, (number, index), (question,))
+            draw = await sampler.draw(request, self.prompts.solve_version)
             outcome, answer = await judged(draw, problem, grader)
             return {
                 "problem_set": name,

@@ -73,6 +73,7 @@ class EvaluationStage(Stage):
     does = "pass@1, pass@k and the zero-advantage ratio of every model"
     reads = ("rl",)
     depends_on = ("run.seed", "baseline", "eval", "problems")
+    indifferent = ("eval.k_by_source", "eval.max_tokens")
     counts_events = "problems"
 
     def inputs(self) -> dict[str, str]:

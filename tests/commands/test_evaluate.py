@@ -139,7 +139,7 @@ def test_a_plan_draws_nothing(capsys: pytest.CaptureFixture[str], sets: Path, tm
         (["eval", "--out", "o", "--problems", "a.jsonl"], "model.path is not set"),
         (["eval", "--out", "o", "--problems", "nowhere.jsonl", "--model", "m"], "nowhere.jsonl: no such file"),
         (["eval", "--out", "o", "--dumps", "nowhere"], "--dumps nowhere: no files such as 100.jsonl"),
-        (["compare", "one"], "one: name two or more"),
+        (["compare", "one"], "one: neither a run nor an evaluation"),
         (["compare", "one", "two"], "one: neither a run nor an evaluation"),
         (["compare", "one", "two", "--k", "AMO"], "--k AMO: write SOURCE=K"),
     ],
@@ -209,6 +209,12 @@ def test_two_evaluations_are_compared(
     assert test["problems"] == 5
     assert "<svg" in (out / "compare.html").read_text()
     assert (out / "compare.md").read_text().startswith("# base against seed1")
+
+
+def test_one_evaluation_has_nothing_to_be_compared_with(capsys: pytest.CaptureFixture[str], evaluated: Path) -> None:
+    code, _, err = call(capsys, "compare", str(evaluated))
+    assert code == 2
+    assert "one evaluation has nothing to be compared with" in err
 
 
 def test_other_problems_under_the_same_ids_are_not_compared(

@@ -32,6 +32,14 @@ def test_models_of_a_run_are_compared_with_the_same_models_of_the_first(two: lis
         assert against[f"{first}: {model}"] is None
 
 
+def test_the_models_of_one_run_are_compared_with_its_base(two: list[Path], tmp_path: Path) -> None:
+    write_comparison(tmp_path, compared(two[:1]), {})
+    found = json.loads((tmp_path / "compare.json").read_text())
+    differences = found["sets"][0]["differences"]
+    assert [one["entry"].partition(": ")[2] for one in differences] == ["base + RL", "InT SFT", "InT SFT + RL"]
+    assert {one["against"].partition(": ")[2] for one in differences} == {"base"}
+
+
 def test_the_page_has_the_curves_of_both_and_needs_no_network(two: list[Path], tmp_path: Path) -> None:
     write_comparison(tmp_path, compared(two), {})
     page = Page((tmp_path / "compare.html").read_text())
