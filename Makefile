@@ -68,18 +68,23 @@ test: lint
 test-fast: venv
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
 
-# torch is the CPU build of the version that requirements/gpu.txt pins.
+# torch is the CPU build of the version that requirements/gpu.txt pins; where PyTorch's own index is not in reach, PyPI's
+# build for CUDA, which needs its libraries to be imported (8 GB).
 test-gpu-versions:
 	python=.venv-gpu-versions/bin/python
-	if [ ! -e .venv-gpu-versions/.complete ]; then
+	wanted=$$(cat requirements/*.txt requirements/gpu_versions.py pyproject.toml | sha256sum | cut -c1-64)
+	if [ "$$(cat .venv-gpu-versions/.complete 2>/dev/null)" != "$$wanted $(CURDIR)" ]; then
+		rm -rf .venv-gpu-versions
 		$(or $(PYTHON),python3.12) -m venv .venv-gpu-versions
 		install="$$python -m pip --disable-pip-version-check install --quiet --no-input --no-deps"
 		torch=$$(sed -n 's/^torch==//p' requirements/gpu.txt)
-		$$install "torch==$$torch+cpu" --index-url https://download.pytorch.org/whl/cpu
+		$$install "torch==$$torch+cpu" --index-url https://download.pytorch.org/whl/cpu 2>/dev/null ||
+			$$install --requirement <(grep -E '^(torch|triton|nvidia-.*|cuda-.*)==' requirements/gpu.txt)
 		$$install --requirement <($$python requirements/gpu_versions.py)
 		$$install --no-build-isolation --editable .
-		touch .venv-gpu-versions/.complete
+		echo "$$wanted $(CURDIR)" > .venv-gpu-versions/.complete
 	fi
+	export VERL_PLATFORM=cpu  # with a build for CUDA verl would choose that
 	$$python -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
 	$$python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "verl or e2e"
 
