@@ -36,10 +36,10 @@ CPU = (
 
 def measure(job: Job) -> None:
     """Goes on where an earlier try stopped."""
-    chosen = [*settings(job.home, job.platform), *job.overrides]
-    int_verl("doctor", *chosen)
     sets = job.home / "problem_sets"
     subprocess.run([sys.executable, QUICKSTART / "make_problems.py", "--out", sets], check=True)
+    chosen = [*settings(job.home, job.platform), *job.overrides]
+    int_verl("doctor", *chosen)
     int_verl("run", *chosen)
     job.check(*checks(job.home, QUICKSTART / "model", job.platform))
     job.figure(**figures(job.home))
