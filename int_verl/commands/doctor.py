@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from int_verl.doctor import report
-
 if TYPE_CHECKING:
     from int_verl.run.run import Run
 
@@ -25,13 +23,14 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
     and GPUs are looked at as well.
     """
     from int_verl.console import standard_output
+    from int_verl.doctor import DEFAULT_ATTENTIONS, report
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
     from int_verl.stages.readiness import checks_of
 
     console = standard_output()
     run = Run(compose(config_file, overrides), console) if config_file or overrides else None
-    checks = [*report(_attentions(run)), *checks_of(run)] if run else report()
+    checks = [*report(_attentions(run) if run else DEFAULT_ATTENTIONS), *(checks_of(run) if run else ())]
     width = max(len(check.name) for check in checks)
     for check in checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}", soft_wrap=True)

@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner
 
 from int_verl.cli import cli
-from int_verl.commands import doctor as command
 from int_verl.doctor import Check
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 
@@ -16,7 +15,7 @@ from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The quickstart, on a machine where all is installed."""
-    monkeypatch.setattr(command, "report", lambda: [Check("python", True, "3.11.2")])
+    monkeypatch.setattr("int_verl.doctor.report", lambda _: [Check("python", True, "3.11.2")])
     monkeypatch.setattr("int_verl.stages.readiness._host_memory", lambda: 2.0**34)
     write_problem_sets(tmp_path, train=20, heldout=10)
     return [
@@ -48,7 +47,9 @@ def test_a_run_that_would_fail_is_named_with_its_remedy(arguments: list[str]) ->
 
 
 def test_without_settings_the_machine_alone_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command, "report", lambda: [Check("torch", False, "not installed", "pip install torch")])
+    monkeypatch.setattr(
+        "int_verl.doctor.report", lambda _: [Check("torch", False, "not installed", "pip install torch")]
+    )
     done = CliRunner().invoke(cli, ["doctor"])
     assert done.exit_code == 2
     assert done.output.splitlines()[-1] == "A run would fail: torch."
