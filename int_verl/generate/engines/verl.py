@@ -294,12 +294,13 @@ def _end_ids(model_path: str) -> frozenset[int]:
 def is_death(error: BaseException) -> bool:
     """Whether what a call of a rollout server raised says that the server will answer nothing more.
 
-    Ray raises `RayActorError` where the actor's process or its node is gone. Where vLLM's engine, a process of its own,
-    is gone, the actor lives on and every call raises vLLM's `EngineDeadError` (vllm/v1/engine/exceptions.py), which Ray
-    hands on as a class that is both.
+    Ray raises `RayActorError` where the actor's process or its node is gone, and `OutOfMemoryError` where Ray itself
+    ended it because the host's memory was full. Where vLLM's engine, a process of its own, is gone, the actor lives on
+    and every call raises vLLM's `EngineDeadError` (vllm/v1/engine/exceptions.py), which Ray hands on as a class that is
+    both.
     """
     names = {cls.__name__ for one in (error, getattr(error, "cause", None)) for cls in type(one).__mro__}
-    return not names.isdisjoint({"RayActorError", "EngineDeadError"})
+    return not names.isdisjoint({"RayActorError", "OutOfMemoryError", "EngineDeadError"})
 
 
 def _last_line(error: BaseException) -> str:

@@ -15,7 +15,7 @@ import pytest
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
-from int_verl.generate.engines.verl import VerlEngine
+from int_verl.generate.engines.verl import VerlEngine, is_death
 from int_verl.generate.journal import Journal
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
@@ -139,3 +139,15 @@ def test_a_missing_model() -> None:
 def test_sizes_must_fit() -> None:
     with pytest.raises(UserError, match=r"engine\.tensor_parallel=2"):
         VerlEngine("model", EngineSettings(gpus_per_node=3, tensor_parallel=2), 8, 8, platform="gpu")
+
+
+@pytest.mark.verl
+def test_what_is_a_death_of_a_server_and_what_is_the_matter_of_a_request() -> None:
+    from ray.exceptions import ActorDiedError, GetTimeoutError, OutOfMemoryError, RayTaskError
+
+    dead = type("EngineDeadError", (Exception,), {})
+    ours, of_vllm = RayTaskError("generate", "", ValueError("too long")), RayTaskError("generate", "", dead("core"))
+    for error in (ActorDiedError(), OutOfMemoryError("killed"), of_vllm, of_vllm.as_instanceof_cause()):
+        assert is_death(error)
+    for error in (ours, ours.as_instanceof_cause(), GetTimeoutError(), ValueError("too long")):
+        assert not is_death(error)
