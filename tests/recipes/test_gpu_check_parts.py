@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -124,8 +125,8 @@ def test_a_rollout_engine_with_other_weights_is_seen() -> None:
 
 
 @pytest.mark.verl
-def test_an_export_with_two_embeddings_is_seen(make_model: Callable[[bool], Path]) -> None:
-    one, two = make_model(True), make_model(False)
+def test_an_export_with_two_embeddings_is_seen(make_model: Callable[[bool], Path], tmp_path: Path) -> None:
+    one, two = make_model(True), Path(copytree(make_model(False), tmp_path / "two"))
     assert rl_steps.tied(one).ok
     assert not rl_steps.tied(two).ok
     config = two / "config.json"
