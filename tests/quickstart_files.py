@@ -21,3 +21,15 @@ def write_problem_sets(folder: Path, train: int, heldout: int) -> None:
     for split, count in (("train", train), ("heldout", heldout)):
         rows = "".join(json.dumps(row) + "\n" for row in problem_rows(split, count))
         (folder / f"{split}.jsonl").write_text(rows)
+
+
+def scripted_run(folder: Path) -> list[str]:
+    """Settings of a scripted run in `folder`, on the sets that `write_problem_sets` left there."""
+    return [
+        f"run.dir={folder / 'run'}",
+        f"problems.train={folder / 'train.jsonl'}",
+        f"problems.heldout={folder / 'heldout.jsonl'}",
+        "platform=cpu",
+        "engine.name=scripted",
+        f"engine.script={SCRIPT}:script",
+    ]

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from int_verl.cli import cli
 from int_verl.doctor import Check
-from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
 
 
 @pytest.fixture
@@ -18,11 +18,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr("int_verl.doctor.report", lambda _: [Check("python", True, "3.11.2")])
     monkeypatch.setattr("int_verl.stages.readiness._host_memory", lambda: 2.0**34)
     write_problem_sets(tmp_path, train=20, heldout=10)
-    return [
-        *("doctor", "--config", str(QUICKSTART / "quickstart.yaml"), f"run.dir={tmp_path / 'run'}", "platform=cpu"),
-        *(f"problems.train={tmp_path / 'train.jsonl'}", f"problems.heldout={tmp_path / 'heldout.jsonl'}"),
-        *("engine.name=scripted", f"engine.script={SCRIPT}:script"),
-    ]
+    return ["doctor", "--config", str(QUICKSTART / "quickstart.yaml"), *scripted_run(tmp_path)]
 
 
 @pytest.mark.verl

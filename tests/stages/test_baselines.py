@@ -17,7 +17,7 @@ from int_verl.run.run import Run
 from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
 from int_verl.stages.assemble import Stages, schedule_of
-from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, ROOT, scripted_run, write_problem_sets
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +31,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def open_run(folder: Path, *overrides: str) -> Run:
     settings = [
-        f"run.dir={folder / 'run'}",
-        f"problems.train={folder / 'train.jsonl'}",
-        f"problems.heldout={folder / 'heldout.jsonl'}",
+        *scripted_run(folder),
         f"prompts.hint={ROOT / 'recipes/baselines/prompts/hint.jinja'}",
         f"prompts.self_reflection={ROOT / 'recipes/baselines/prompts/self_reflection.jinja'}",
-        "platform=cpu",
-        "engine.name=scripted",
-        f"engine.script={SCRIPT}:script",
     ]
     return Run(compose(QUICKSTART / "quickstart.yaml", [*settings, *overrides]), Console(quiet=True))
 

@@ -25,7 +25,7 @@ from int_verl.run.run import Run
 from int_verl.run.schedule import Schedule
 from int_verl.settings.compose import compose
 from int_verl.stages.assemble import Stages, schedule_of
-from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
 from tests.transformers_engine import TransformersPolicy
 
 HELDOUT, SAMPLES = 4, 2
@@ -62,12 +62,7 @@ def folder(tmp_path: Path) -> Path:
 
 def open_run(folder: Path, *overrides: str) -> Run:
     settings = [
-        f"run.dir={folder / 'run'}",
-        f"problems.train={folder / 'train.jsonl'}",
-        f"problems.heldout={folder / 'heldout.jsonl'}",
-        "platform=cpu",
-        "engine.name=scripted",
-        f"engine.script={SCRIPT}:script",
+        *scripted_run(folder),
         f"sft.ending_problems={HELDOUT}",
         f"sft.ending_samples={SAMPLES}",
     ]

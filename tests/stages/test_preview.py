@@ -15,7 +15,7 @@ from int_verl.settings.generation import EstimateSettings, GuideSettings, Propos
 from int_verl.settings.sampling import Sampling
 from int_verl.stages.estimate import Known, Line, Rates, assumptions, estimate, estimate_table, known_from
 from int_verl.steps import split_steps
-from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
 
 SAMPLING = Sampling(16_384)
 SAMPLE = SampleSettings(4, SAMPLING)
@@ -103,12 +103,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     write_problem_sets(folder, train=10, heldout=2)
     return [
         *("--config", str(QUICKSTART / "quickstart.yaml")),
-        f"run.dir={folder / 'run'}",
-        f"problems.train={folder / 'train.jsonl'}",
-        f"problems.heldout={folder / 'heldout.jsonl'}",
-        "platform=cpu",
-        "engine.name=scripted",
-        f"engine.script={SCRIPT}:script",
+        *scripted_run(folder),
     ]
 
 

@@ -15,7 +15,7 @@ from int_verl.settings.compose import compose
 from int_verl.stages import readiness
 from int_verl.stages.footprint import GIB
 from int_verl.stages.readiness import checks_of
-from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
 
 pytestmark = pytest.mark.verl
 
@@ -23,10 +23,7 @@ pytestmark = pytest.mark.verl
 @pytest.fixture
 def overrides(tmp_path: Path) -> list[str]:
     write_problem_sets(tmp_path, train=20, heldout=10)
-    return [
-        *(f"run.dir={tmp_path / 'run'}", "platform=cpu", "engine.name=scripted", f"engine.script={SCRIPT}:script"),
-        *(f"problems.train={tmp_path / 'train.jsonl'}", f"problems.heldout={tmp_path / 'heldout.jsonl'}"),
-    ]
+    return scripted_run(tmp_path)
 
 
 def checks(*overrides: str) -> dict[str, Check]:
