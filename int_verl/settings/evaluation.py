@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from int_verl.settings.ranges import Count, Name, NotNegative, PositiveFloat, PositiveInt, PositiveShare, TopK
+from int_verl.settings.sampling import Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +39,7 @@ class EvalSettings:
     stage of a run keeps to."""
     k_by_source: dict[str, PositiveInt] = field(default_factory=dict)
     "k of pass@k by the source of the problems, for example {AMO-Bench: 8, D_train: 8}; 1 where it says nothing."
+
+    def sampling(self, max_tokens: int) -> Sampling:
+        """How a sample of so many new tokens at most is drawn."""
+        return Sampling(max_tokens, self.temperature, self.top_p, self.top_k)

@@ -17,7 +17,6 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import BASELINE_ROWS, CONFIG, KEPT
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
-from int_verl.settings.sampling import Sampling
 from int_verl.stages.ending import EndingStage
 from int_verl.stages.evaluate import EvaluationStage
 from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
@@ -116,15 +115,12 @@ class Stages:
     def heldout_answers(self) -> HeldoutAnswers:
         """What models are asked before and after SFT: as RL and the evaluation will ask them."""
         run, settings = self.run, self.run.settings
-        evaluation = settings.eval
         return HeldoutAnswers(
             problems=lambda: run.problems.heldout,
             most_problems=settings.sft.ending_problems,
             samples=settings.sft.ending_samples,
             prompts=run.prompts,
-            sampling=Sampling(
-                settings.rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k
-            ),
+            sampling=settings.eval.sampling(settings.rl.max_response_length),
             seed=settings.run.seed,
         )
 

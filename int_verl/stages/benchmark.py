@@ -37,7 +37,6 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.run import Policy
 from int_verl.run_files import SAMPLES
 from int_verl.settings.evaluation import EvalSettings
-from int_verl.settings.sampling import Sampling
 from int_verl.stages.preflight import check_golds
 
 Row = dict[str, Any]
@@ -125,10 +124,9 @@ class Benchmark:
     async def _draw(
         self, sampler: Sampler, grader: BaseGrader, number: int, name: str, problem: Problem
     ) -> tuple[Row, list[Row]]:
-        settings = self.settings
         question = self.prompts.solve(problem.problem)
         prompt_ids = sampler.codec.prompt_ids(question)
-        sampling = Sampling(self.max_tokens, settings.temperature, settings.top_p, settings.top_k)
+        sampling = self.settings.sampling(self.max_tokens)
 
         async def one(index: int) -> Row:
             seed = evaluation_seed(self.seed, name, problem.id, index)
@@ -147,7 +145,7 @@ class Benchmark:
                 **draw.provenance,
             }
 
-        samples = list(await asyncio.gather(*map(one, range(settings.samples))))
+        samples = list(await asyncio.gather(*map(one, range(self.settings.samples))))
         model, source = self.policy.model.label, source_in(name, problem)
         return evaluated_row(model, name, source, problem.id, problem.problem, samples), samples
 

@@ -40,7 +40,6 @@ from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, RESULTS, SCORES, validation_dump
 from int_verl.settings.evaluation import EvalSettings
-from int_verl.settings.sampling import Sampling
 from int_verl.settings.training import RLSettings
 from int_verl.stages.sft import sft_model
 
@@ -196,7 +195,7 @@ class EvaluationStage(Stage):
     async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
         """Scores of a model, by samples through the journal as everything else."""
         settings, codec = self.settings, self.policy.model.codec
-        sampling = Sampling(self.rl.max_response_length, settings.temperature, settings.top_p, settings.top_k)
+        sampling = settings.sampling(self.rl.max_response_length)
         engine = self._policy_of(model).open(journal, progress.warn)
         progress.more = partial(engines_state, [engine])
 
