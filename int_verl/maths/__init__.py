@@ -14,7 +14,7 @@ An answer goes through these files, in this order:
      left-hand sides, `signs` for what ``\\pm`` stands for, `regions` (`regions_in_words`) and `inequalities` for
      subsets of the line, which are `intervals`;
    - `same_answer`: are two lists of items the same? `same_value`: are two values, equations or inequalities?
-     `same_congruence`: are two congruences? `options`: which letters are picked?
+     `same_congruence`, `same_ratio`: are two of these? `options`: which letters are picked?
    - `ask_math_verify`: the last resort.
 
 An expression in an answer goes through `tokens`, `parse_expression` (by the tables of `commands`) and `nodes`, which

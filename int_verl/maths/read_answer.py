@@ -129,7 +129,13 @@ def _parts(text: str, values: Sequence[str]) -> items.NamedGroup:
 
 
 def _with_names(found: list[Item]) -> tuple[Item, ...]:
-    """``p=5, q=2, p=7, q=2`` as two named groups, and the name of ``x = 1, 2`` for both of its values."""
+    """``p=5, q=2, p=7, q=2`` as two named groups, and the name of ``x = 1, 2`` for both of its values.
+
+    So with ``(x, y) = (1, 2), (3, 4)``: the second tuple names its entries as the first.
+    """
+    if isinstance(found[0], items.Tuple) and found[0].name:
+        name = found[0].name
+        found = [replace(item, name=item.name or name) if isinstance(item, items.Tuple) else item for item in found]
     named = [item for item in found if isinstance(item, items.Value) and item.name]
     names = {item.name for item in named}
     if len(names) == 1 and (found[0].name or isinstance(found[0], (items.Tuple, items.Inequality))):
@@ -337,7 +343,7 @@ def _equalities(text: str, sides: list[str]) -> Sequence[Item]:
     if contradicts(sides):
         return [items.Contradiction(text)]
     if _names_entries(left, values):
-        return values
+        return [replace(value, name=as_name(left)) for value in values]
     number, constant = quantity(left), is_constant(left)
     constants = [value for value in values if isinstance(value, items.Value) and not variables(value.tree)]
     if len(sides) == 2 and number is not None and not constants:

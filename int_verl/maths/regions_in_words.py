@@ -1,6 +1,6 @@
-"""Subsets of the line in words, as formulas.
+"""Sets of numbers in words, as formulas.
 
-all positive real numbers    all reals except 2 and 3    all real x > 2    1 < x < 9 except x = 5
+all positive real numbers    all reals except 2 and 3    all real x > 2    1 < x < 9 except x = 5    all integers
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 
 from int_verl.maths.brackets import members
 
-_HINT = re.compile(r"real|numbers|\b(?:all|any|every)\b", re.IGNORECASE)
+_HINT = re.compile(r"real|numbers|integers|\b(?:all|any|every)\b", re.IGNORECASE)
 _WHOLE = (
     r"\s*(?:[a-z]\s+(?:is|are|can\s+be)\s+)?(?:the\s+)?(?:set\s+of\s+)?(?P<every>(?:all|any|every)\s+)?(?:of\s+)?"
     r"(?:the\s+)?(?P<kind>(?:strictly\s+)?(?:positive|negative)|non-?\s*(?:negative|positive|zero))?\s*"
@@ -35,12 +35,23 @@ _KINDS = {
     "nonzero": "_{\\ne 0}",
 }  # fmt: skip
 
+_SETS = {"integer": "\\mathbb{Z}", "rational": "\\mathbb{Q}", "complex": "\\mathbb{C}", "natural": "\\mathbb{N}"}
+_SET_IN_WORDS = re.compile(
+    r"\s*(?:[a-z]\s+(?:is|are|can\s+be)\s+)?(?:(?:all|any|every)\s+(?:of\s+)?|(?=the\s+set))(?:the\s+)?(?:set\s+of\s+)?"
+    r"(?:all\s+)?(?:the\s+)?(?:(?P<integer>integer)s?|(?P<kind>rational|complex|natural)(?:s|\s+numbers?))"
+    r"(?:\s+(?<![a-z])[a-z](?![a-z]))?[\s.]*",
+    re.IGNORECASE,
+)
+
 
 def from_words(text: str) -> str:
-    """``text``, or the formula for the "all positive real numbers" or "all reals except 2" that it is."""
+    """``text``, or the formula for what it is in words, "all positive reals", "all reals except 2", "all integers"."""
     if not _HINT.search(text):
         return text
-    said = _IN_WORDS.fullmatch(_TEXT.sub(lambda match: f" {match[1] or ''} ", text))
+    words = _TEXT.sub(lambda match: f" {match[1] or ''} ", text)
+    if whole := _SET_IN_WORDS.fullmatch(words):
+        return _SETS[(whole["integer"] or whole["kind"]).lower()]
+    said = _IN_WORDS.fullmatch(words)
     if said is None or not _names_numbers(said):
         return text
     numbers = "\\mathbb{R}" + _KINDS[re.sub(r"[\s-]|strictly", "", (said["kind"] or "").lower())]

@@ -8,7 +8,8 @@ _TEXT = r"\\(?:text|mathrm|mbox|textbf|textit|textrm|emph)\s*\{\s*"
 _ABOUT = r"about|approx(?:imately|\.)?|roughly|rounded|\\approx"
 _EXPLAINS = (
     _ABOUT + r"|exactly|i\.e\.|that is|in (?:lowest|simplest|reduced)|simplified|because|since|as|where|given|by|see|"
-    r"using|note|assuming|from|to the nearest|the|counting|including|all"
+    r"using|note|assuming|from|to the nearest|the|counting|including|all|at|when|attained|achieved|reached|obtained|"
+    r"occurs|(?:max|min)(?:im(?:um|al))?(?!\s*[({])|largest|greatest|biggest|smallest|least|highest|lowest|in total"
 )
 _REMARK = re.compile(
     rf"(?:{_TEXT})?\(\s*(?:{_TEXT})?(?:{_EXPLAINS})(?![A-Za-z])|"

@@ -14,15 +14,17 @@ from fractions import Fraction
 
 from int_verl.maths import answer_items as items
 from int_verl.maths.answer_items import Item, unbraced
+from int_verl.maths.brackets import members
 from int_verl.maths.ellipses import same_progression
 from int_verl.maths.equality import equal
-from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, joined, outside, same_region
-from int_verl.maths.nodes import Divide, Matrix, Multiply, parts, variables
+from int_verl.maths.intervals import EVERYWHERE, Interval, Pieces, intersection, joined, outside, same_region
+from int_verl.maths.nodes import Matrix, parts, variables
 from int_verl.maths.normal_form import spelling
 from int_verl.maths.numerals import digits
 from int_verl.maths.options import chosen_option, is_letter, option, options
 from int_verl.maths.prose import plain_words
 from int_verl.maths.same_congruence import is_residue, is_union, same_congruence
+from int_verl.maths.same_ratio import is_quotient, same_ratio
 from int_verl.maths.same_value import names_agree, same_equation, same_inequality, same_value
 from int_verl.maths.undecided import Undecided
 
@@ -95,25 +97,36 @@ def _of_choice(side: tuple[Item, ...], other: tuple[Item, ...]) -> tuple[Item, .
 
 
 def _joined(side: tuple[Item, ...]) -> tuple[Item, ...]:
-    """``x < 0 or x > 2`` and ``1 < x < 9, x \\ne 5`` as one region; nothing else changes."""
-    first = side[0]
-    whole = _interval(first) if isinstance(first, (items.Region, items.Tuple)) else None
+    """``x < 0 or x > 2``, ``x < 0 or x = 2`` and ``1 < x < 9, x \\ne 5`` as one region; nothing else changes."""
     names = {item.name for item in side if isinstance(item, items.Region) and item.name}
-    if len(side) == 1 or whole is None or len(names) != 1:
+    if len(side) == 1 or len(names) != 1:
         return side
-    conditions = [whole]
-    for item in side[1:]:
+    conditions: list[Pieces] = []
+    points: list[Pieces] = []
+    for item in side:
         match item:
-            case items.Region(pieces=pieces) if item.name:
-                conditions.append(pieces)
-            case items.Value(name="", tree=tree) if not variables(tree) and "\\ne" in first.text:
+            case items.Value(name=name, tree=tree) if name in names and not variables(tree):
+                points.append((Interval.only(tree),))
+            case items.Value(name="", tree=tree) if not variables(tree) and "\\ne" in side[0].text:
                 # x \ne 1, 2
                 conditions.append(outside((Interval.only(tree),)) or ())
+            case items.Region() | items.Tuple() if item is side[0] or item.name in names:
+                pieces = _interval(item)
+                if pieces is None:
+                    return side
+                conditions.append(pieces)
             case _:
                 return side
-    result = joined(conditions)
+    if any(_within(point, pieces) for point in points for pieces in conditions):
+        return side  # x > 2, x = 5
+    result = joined([*conditions, *points])
     text = " ; ".join(item.text for item in side)
     return side if result is None else (items.Region(text, result, name=names.pop()),)
+
+
+def _within(point: Pieces, pieces: Pieces) -> bool:
+    common = intersection(point, pieces)
+    return common is not None and same_region(common, point)
 
 
 def _taken_apart(
@@ -195,7 +208,7 @@ def same_item(gold: Item, answer: Item) -> bool:
         case items.Tuple(), items.Tuple():
             return _same_tuple(gold, answer)
         case items.Ratio(), items.Ratio():
-            return _same_ratio(gold, answer)
+            return same_ratio(gold, answer)
         case items.NamedGroup(), items.NamedGroup():
             return _same_named(gold, answer)
         case items.NumeralInBase(), items.NumeralInBase():
@@ -230,9 +243,9 @@ def same_item(gold: Item, answer: Item) -> bool:
         case (items.Tuple() as vector, items.Value() as matrix) | (items.Value() as matrix, items.Tuple() as vector):
             return _is_row_or_column(vector, matrix)
         case (items.Ratio() as ratio, items.Value() as value) | (items.Value() as value, items.Ratio() as ratio):
-            return _is_quotient(ratio, value)
+            return is_quotient(ratio, value)
         case (items.NamedGroup() | items.Tuple()) as one, (items.NamedGroup() | items.Tuple()) as other:
-            return len(one.entries) == len(other.entries) and _in_order(one.entries, other.entries)
+            return len(one.entries) == len(other.entries) and _in_order(one.entries, _as_named(one, other))
         case (items.Text(), _) | (_, items.Text()):
             return _same_text(gold.text, answer.text)
         case (items.NotUnderstood(), _) | (_, items.NotUnderstood()):
@@ -243,7 +256,7 @@ def same_item(gold: Item, answer: Item) -> bool:
 def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     if len(gold.entries) != len(answer.entries):
         return False
-    if gold.name and answer.name and not names_agree(gold.name, answer.name):
+    if _named_alone(gold) and _named_alone(answer) and not names_agree(gold.name, answer.name):
         return False
     brackets = {gold.brackets, answer.brackets}
     if (
@@ -253,7 +266,7 @@ def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     ):
         return False
     undecided: Undecided | None = None
-    for a, b in zip(gold.entries, answer.entries, strict=True):
+    for a, b in zip(gold.entries, _as_named(gold, answer), strict=True):
         try:
             if not same_item(a, b):
                 return False
@@ -262,6 +275,25 @@ def _same_tuple(gold: items.Tuple, answer: items.Tuple) -> bool:
     if undecided is not None:
         raise undecided
     return True
+
+
+def _named_alone(point: items.Tuple) -> bool:
+    """Whether it is ``P = (2, 3)``: named as a whole, and not entry by entry."""
+    return bool(point.name) and point.name[0] != "("
+
+
+def _as_named(one: items.Tuple | items.NamedGroup, other: items.Tuple | items.NamedGroup) -> tuple[Item, ...]:
+    """The entries of ``other``; in the order of ``one`` where both name the same, as ``(p, q)`` and ``(q, p)``."""
+    wanted, given = _entry_names(one), _entry_names(other)
+    if wanted == given or len(set(given)) < len(given) or sorted(wanted) != sorted(given):
+        return other.entries
+    return tuple(other.entries[given.index(name)] for name in wanted)
+
+
+def _entry_names(item: items.Tuple | items.NamedGroup) -> list[str]:
+    if isinstance(item, items.NamedGroup):
+        return [entry.name for entry in item.entries]
+    return members(item.name[1:-1]) if item.name.startswith("(") else []
 
 
 def _interval(item: items.Region | items.Tuple) -> Pieces | None:
@@ -281,29 +313,6 @@ def _is_row_or_column(entries: items.Tuple, value: items.Value) -> bool:
         return False
     rows, cells = value.tree.rows, parts(value.tree)
     return len(cells) == len(trees) and 1 in (len(rows), len(rows[0])) and all(map(equal, trees, cells))
-
-
-_CLOCK = re.compile(r":\s*0")
-
-
-def _same_ratio(gold: items.Ratio, answer: items.Ratio) -> bool:
-    if len(gold.terms) != len(answer.terms):
-        return False
-    pairs = list(zip(gold.terms, answer.terms, strict=True))
-    try:
-        if _CLOCK.search(gold.text) or _CLOCK.search(answer.text):
-            return all(equal(x, y) for x, y in pairs)
-        a, b = pairs[0]
-        return all(equal(Multiply(a, y), Multiply(b, x)) for x, y in pairs[1:])
-    except ArithmeticError:
-        return False
-
-
-def _is_quotient(ratio: items.Ratio, value: items.Value) -> bool:
-    try:
-        return len(ratio.terms) == 2 and equal(Divide(*ratio.terms), value.tree)
-    except ArithmeticError:
-        return False
 
 
 def _same_branches(gold: items.Piecewise, answer: items.Piecewise) -> bool:

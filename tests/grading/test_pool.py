@@ -298,13 +298,13 @@ def test_what_kills_its_own_process_is_tried_twice(tmp_path: Path) -> None:
 
 def test_what_was_killed_for_its_memory_is_not_done_again_and_again(tmp_path: Path) -> None:
     """What the kernel kills for want of memory may have been the cause of it."""
-    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 99):
+    with contextlib.closing(mortals(tmp_path, timeout=60)) as pool, killing(tmp_path, 99):
         assert [str(said) for said in asked(pool, "grow")] == ["they died"]
 
 
 def test_the_memory_of_a_large_caller_is_not_taken_for_the_nurserys(tmp_path: Path) -> None:
     held = b"x" * (2 << 30)
-    with contextlib.closing(mortals(tmp_path)) as pool, killing(tmp_path, 99):
+    with contextlib.closing(mortals(tmp_path, timeout=60)) as pool, killing(tmp_path, 99):
         assert [str(said) for said in asked(pool, "grow")] == ["they died"]
     assert len(held) == 2 << 30
 

@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Subsets of the line in words."""
+"""Sets of numbers in words."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ SAME = [
     (r"(2,\infty)", r"\text{all real numbers greater than } 2"), (r"(-\infty,2]", r"\text{all real numbers less than or equal to } 2"), (r"[2,\infty)", r"\text{all real } x \ge 2"), (r"(2,\infty)", r"\text{all } x > 2"),
     (r"(0,1)\cup(1,\infty)", r"\text{all positive real } x \text{ such that } x\ne1"),
     (r"(1,5)\cup(5,9)", r"1<x<9 \text{ except } x = 5"), (r"(1,5)\cup(5,9)", r"1<x<9 \quad (x \neq 5)"), (r"(1,5)\cup(5,9)", r"(1,9) \text{ with } x\neq5"), (r"(1,5)\cup(5,9)", r"1 < t < 9 \text{ where } t \ne 5"),
+    (r"\mathbb{Z}", r"\text{all integers}"), (r"n\in\mathbb{Z}", r"\text{Every integer } n"), (r"\mathbb Q", "the set of all rational numbers"), ("all integers", r"n \text{ is any integer}"),
 ]  # fmt: skip
 DIFFERENT = [
     (r"(0,\infty)", "all nonnegative reals"), (r"(0,\infty)", "all real numbers"), (r"\mathbb{R}\setminus\{1,-1\}", "all real numbers except 1"), (r"\mathbb{R}", "real"), (r"\mathbb{R}", r"\text{two real roots}"),
     (r"(2,\infty)", r"\text{all } x \geq 2"), (r"(2,\infty)", r"\text{all real numbers less than } 2"), (r"(1,5)\cup(5,9)", r"1<x<9 \text{ except } x = 6"), ("(1,9)", r"1<x<9 \quad (x \neq 5)"), (r"\mathbb{R}", r"\text{all integers}"),
+    (r"\mathbb{Z}", r"\text{all positive integers}"), (r"\mathbb{Z}", r"\text{all even integers}"), (r"\mathbb{R}", r"\text{all integers}"), (r"\mathbb{Z}", r"\text{an integer}"),
 ]  # fmt: skip
 
 

@@ -16,6 +16,7 @@ SAME = [
     (r"\frac13", "0.333..."), (r"\frac16", r"0.1666\ldots"), ("8", "8."), ("8", r"8 \text{ exactly}"), ("1,2,3,\\ldots", "1,2,3,\\ldots"),
     (r"2\sqrt3", r"2\sqrt{3}\text{ cm}\approx 3.46\text{ cm}"), ("8", r"8 \text{ or } 8.0"), ("8", "≈8"),
     ("8", "8 because every other case was counted twice"), ("8", "The answer is 8 because of symmetry."), ("8", r"8, \text{ since } k>0"), ("x=8", "x=8, since $x>0$"),
+    ("8", "8 (maximal)"), ("8", r"8 	ext{ (attained at } t = -1	ext{)}"), ("8", "8 (at x = 2)"), (r"rac{1}{4}", r"rac14\ (	ext{when } p=rac12)"), ("8", "8 (the least)"),
 ]  # fmt: skip
 DIFFERENT = [
     ("8", "9 because 8 is too small"), ("8", "8 because it cannot be 9, or 9"), ("8", "because 8"), ("8", "8 since 9 was wrong"),
@@ -27,6 +28,7 @@ DIFFERENT = [
     (r"\frac17", r"\frac17 \approx 0.25"), (r"\sqrt2", r"\sqrt2\approx1.5"), ("100", r"100 \approx 101"), (r"\pi", r"3.14159\ldots"), (r"\frac13", "0.33..."), ("k+1", r"k+2 \text{ (where } k>0)"), ("n+c", r"n + d, where d = 3"), ("8", r"k \text{ where } k = 9"),
     (r"\sqrt2", r"\sqrt2 = 1.73\ldots"),
     (r"2\sqrt3", r"2\sqrt{3}\approx 4.46\text{ cm}"), ("8", "8 (maybe)"), ("8", "nearly 8"), ("8", "between 7 and 9"), ("8", r"8 \text{ (rejected)}"), ("8", r"8 \text{ (also } 9)"),
+    ("8", "8 (min(3, 5))"), ("8", "8 (at x = 2, but 9 at x = 3)"), ("8", r"8 \text{ (when } k=1 \text{ or } 2)"),
 ]  # fmt: skip
 
 
