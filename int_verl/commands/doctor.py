@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
-    from int_verl.run.run import Run
+    from int_verl.run.stage import Stage
 
 
 @click.command()
@@ -26,11 +27,16 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
     from int_verl.doctor import DEFAULT_ATTENTIONS, report
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
+    from int_verl.stages.assemble import stages_of
     from int_verl.stages.readiness import checks_of
 
     console = standard_output()
-    run = Run(compose(config_file, overrides), console) if config_file or overrides else None
-    checks = [*report(_attentions(run) if run else DEFAULT_ATTENTIONS), *(checks_of(run) if run else ())]
+    if config_file or overrides:
+        run = Run(compose(config_file, overrides), console)
+        stages = stages_of(run, None)
+        checks = [*report(_attentions(stages)), *checks_of(run, lambda: stages)]
+    else:
+        checks = report(DEFAULT_ATTENTIONS)
     width = max(len(check.name) for check in checks)
     for check in checks:
         console.print(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}", soft_wrap=True)
@@ -42,9 +48,9 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
         raise SystemExit(2)
 
 
-def _attentions(run: Run) -> dict[str, str]:
+def _attentions(stages: Iterable[Stage]) -> dict[str, str]:
     """Stage -> the attention that it would train with."""
-    from int_verl.stages.assemble import Stages
+    from int_verl.stages.rl import RLStage
+    from int_verl.stages.sft import SFTStage
 
-    stages = Stages(run)
-    return {stage.name: stage.attention() for stage in (stages.sft, stages.rl)}
+    return {stage.name: stage.attention() for stage in stages if isinstance(stage, SFTStage | RLStage)}

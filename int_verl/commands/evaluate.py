@@ -126,7 +126,7 @@ def _evaluate_model(run: Run, sets: dict[str, ProblemSet], dry_run: bool) -> Non
     from int_verl.trainers.any_checkpoint import as_model
 
     settings, console, named = run.settings, run.console, run.model
-    max_tokens = settings.eval.max_tokens or settings.rl.max_response_length
+    max_tokens = settings.evaluated_tokens
 
     def benchmark(model: LocalModel) -> Benchmark:
         policy = Policy(model, settings.engine, (max_tokens, max_tokens), run.platform)
@@ -156,7 +156,7 @@ def _evaluate_dump(run: Run, sets: dict[str, ProblemSet], place: Path, step: int
     dump = dump_of(place, step)
     settings = run.settings
     name = model or str(dump)
-    max_tokens = settings.eval.max_tokens or settings.rl.max_response_length
+    max_tokens = settings.evaluated_tokens
     rows = list(dumped_rows(dump, name, sets, run.model.codec if model else None, max_tokens))
     about = {"model": name, "dump": str(dump), "max_tokens": max_tokens}
     with run.folder.lock():

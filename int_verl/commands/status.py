@@ -55,8 +55,8 @@ def _lines(found: Mapping[str, Any]) -> Iterator[Text]:
     yield Text.assemble((found["folder"], "bold"), f": {_sentence(state, work)}")
     for stage in found["stages"]:
         if not (state == "at work" and work and stage["stage"] == work["stage"]):
-            mark, style = ("✓", "green") if stage["status"] == "done" else ("…", "yellow")
-            yield Text.assemble((f"  {mark} ", style), f"{stage['stage']}: {stage['status']}, {stage['seconds']:.0f} s")
+            done = stage["status"] == "done"
+            yield Text.assemble(("  ✓ ", "green") if done else ("  … ", "yellow"), _stage(stage, done))
     if work and state != "ended":
         yield from _work(work)
 
@@ -65,22 +65,40 @@ def _sentence(state: str, work: Mapping[str, Any] | None) -> str:
     if state == "at work":
         return f"at work; last sign of life {work['silent']:.0f} s ago" if work else "at work, just begun"
     if state == "died" and work:
-        return f"died in {work['stage']}, {_duration(work['silent'])} ago; the same command goes on from there"
+        return f"died in {_busiest(work)}, {_duration(work['silent'])} ago; the same command goes on from there"
     if state == "stopped" and work:
-        return f"stopped in {work['stage']}, {_duration(work['silent'])} ago: {work['ended']}; the same command goes on"
+        return (
+            f"stopped in {_busiest(work)}, {_duration(work['silent'])} ago: {work['ended']}; the same command goes on"
+        )
     return {"ended": "ended", "not begun": "not begun"}.get(state, state)
+
+
+def _stage(stage: Mapping[str, Any], done: bool) -> str:
+    return f"{stage['stage']}: done, {stage['seconds']:.0f} s" if done else f"{stage['stage']}: not done"
+
+
+def _busiest(work: Mapping[str, Any]) -> str:
+    """The stage that most requests in flight are for; where none is, all that are made at once."""
+    return next(iter(work.get("in_flight", ())), "") or _made(work)
+
+
+def _made(work: Mapping[str, Any]) -> str:
+    stages = work.get("stages") or [work["stage"]]
+    return " to ".join(dict.fromkeys((stages[0], stages[-1])))
 
 
 def _work(work: Mapping[str, Any]) -> Iterator[Text]:
     of = f"/{work['total']:,}" if work["total"] is not None else ""
     left = f", about {_duration(work['left'])} left" if work.get("left") else ""
-    yield Text.assemble(("  ▸ ", "bold"), f"{work['stage']}: {work['position']:,}{of}{left}")
+    yield Text.assemble(("  ▸ ", "bold"), f"{_made(work)}: {work['position']:,}{of}{left}")
     if work.get("note"):
         yield Text(f"      {work['note']}")
     if work.get("counts"):
         yield Text("      so far    " + ", ".join(f"{name} {number:,}" for name, number in work["counts"].items()))
     if requests := work.get("requests"):
         yield Text("      requests  " + ", ".join(f"{name} {number:,}" for name, number in requests.items()))
+    if in_flight := work.get("in_flight"):
+        yield Text("      in flight " + ", ".join(f"{stage} {number:,}" for stage, number in in_flight.items()))
     if tokens := work["rates"].get("tokens"):
         total = work["totals"]["tokens"]
         yield Text(

@@ -45,7 +45,7 @@ class HeldoutAnswers:
 
         async def one(problem: Problem, prompt_ids: tuple[int, ...], sample: int) -> tuple[Problem, int, Draw]:
             seed, turns = evaluation_seed(self.seed, "heldout", problem.id, sample), (self._question(problem),)
-            draw = await sampler.draw(Request(prompt_ids, self.sampling, seed, turns=turns), version)
+            draw = await sampler.draw(Request(prompt_ids, self.sampling, seed, turns=turns, stage="ending"), version)
             told()
             return problem, sample, draw
 

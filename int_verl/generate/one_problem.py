@@ -33,6 +33,7 @@ from int_verl.steps import cut_steps, prefix_tokens
 
 # The second part of `Request.order`: of one problem the deeper stages go first.
 _GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
+_STAGES: tuple[Until, ...] = ("guide", "propose", "propose", "sample")
 _CONDITIONS = get_args(Condition)
 _NOT_ASKED: Row = dict.fromkeys(field.name for field in PROVENANCE) | {"model": GIVEN, "finish_reason": GIVEN}
 
@@ -369,4 +370,4 @@ class OneProblem:
     ) -> Request:
         """`purpose` makes the seed; `order` is the place among the problem's other requests."""
         seed = request_seed(self.settings.seed, *purpose)
-        return Request(prompt_ids, sampling, seed, (self.rows.number, *order), turns)
+        return Request(prompt_ids, sampling, seed, (self.rows.number, *order), turns, _STAGES[order[0]])

@@ -23,15 +23,16 @@ def condition(folder: Path, stages: tuple[str, ...]) -> dict[str, Any]:
     Returns:
         ``condition`` (see `Condition`), ``stages`` (those with a manifest: name, status, seconds, counts), and
         ``work``: what the stage at work, or the last one that was, said last (see `int_verl.heartbeat`), with
-        ``silent``, the seconds since, and ``left``, the seconds that what remains would take at its rate of now.
+        ``silent``, the seconds since, and, while it is at work, ``left``, the seconds that what remains would take at
+        its rate of now.
 
     Raises:
         UserError: the folder holds no run.
     """
     check_is_run(folder)
     manifests = [manifest for stage in stages if (manifest := RunFolder(folder).manifest(stage)) is not None]
-    work = _last_words(folder / STATUS)
     held = _is_held(folder / LOCK)
+    work = _last_words(folder / STATUS, held)
     found: Condition
     if held:
         found = "at work"
@@ -52,12 +53,12 @@ def condition(folder: Path, stages: tuple[str, ...]) -> dict[str, Any]:
     }
 
 
-def _last_words(file: Path) -> dict[str, Any] | None:
+def _last_words(file: Path, at_work: bool) -> dict[str, Any] | None:
     try:
         said = json.loads(file.read_bytes())
         position, total = said["position"], said["total"]
         rate = said["rates"].get("positions", {}).get("now", 0.0)
-        left = (total - position) / rate if total is not None and rate and said["ended"] is None else None
+        left = (total - position) / rate if at_work and total is not None and rate else None
         return {**said, "silent": round(time.time() - said["time"], 1), "left": left and round(left)}
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

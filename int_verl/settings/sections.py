@@ -57,6 +57,11 @@ class Settings:
     estimate: EstimateSettings
     "What --dry-run counts with."
 
+    @property
+    def evaluated_tokens(self) -> int:
+        """New tokens a sample at most, of `int-verl eval` on problem sets of its own."""
+        return self.eval.max_tokens or self.rl.max_response_length
+
 
 KINDS: dict[str, Any] = get_type_hints(Settings)
 "The class of each section, in their order; `platform` is a value."

@@ -8,25 +8,22 @@ Killed and started again, it makes the same requests; those that the journal hol
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.evaluate.benchmark import OUTSIDE, TRAIN
 from int_verl.evaluate.samples import evaluated_row
 from int_verl.evaluate.text import Cells
-from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import engines_state
+from int_verl.generate.evaluation_samples import EvaluationSamples
 from int_verl.generate.journal import Journal
-from int_verl.generate.judged import judged
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.sameness import Sameness
 from int_verl.generate.sampler import Sampler
-from int_verl.generate.seeds import evaluation_seed
 from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import NO_SOURCE, Problem, ProblemSet
@@ -40,7 +37,6 @@ from int_verl.settings.evaluation import EvalSettings
 from int_verl.stages.preflight import check_golds
 
 Row = dict[str, Any]
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -102,52 +98,24 @@ class Benchmark:
         progress.more = lambda: engines_state([engine])
         asyncio.get_running_loop().run_in_executor(None, grader.warm)
         rows = []
-        # Twice as many problems as requests may be in flight: enough to wait for the slowest without running dry.
-        ahead = 2 * (self.policy.settings.places // self.settings.samples + 1)
+        asked = EvaluationSamples(
+            self.prompts, self.settings.sampling(self.max_tokens), self.settings.samples, self.seed
+        )
         async with engine:
             sampler = Sampler(engine, self.policy.model, Sameness(progress.warn))
-            jobs = (
-                self._draw(sampler, grader, number, name, problem)
-                for number, (name, problem) in enumerate(self._problems())
-            )
-            with RowWriter(self.folder / SAMPLES, SAMPLE) as samples:
-                async with aclosing(in_order(jobs, ahead)) as results:
-                    async for row, drawn in results:
-                        for sample in drawn:
-                            samples.write(sample)
-                        rows.append(row)
+            results = asked.of_all(sampler, grader, self._problems(), self.policy.settings.places)
+            with RowWriter(self.folder / SAMPLES, SAMPLE) as written:
+                async with aclosing(results):
+                    async for name, problem, samples in results:
+                        source = source_in(name, problem)
+                        for sample in samples:
+                            written.write({"problem_set": name, "source": source, "problem_id": problem.id, **sample})
+                        label, text = self.policy.model.label, problem.problem
+                        rows.append(evaluated_row(label, name, source, problem.id, text, samples))
                         progress.count("problems")
         if lost := [row["problem_id"] for row in rows if not row["samples"]]:
             progress.warn(f"{len(lost)} problems have no figures, all their samples were lost: {', '.join(lost[:5])}")
         return [row for row in rows if row["samples"]]
-
-    async def _draw(
-        self, sampler: Sampler, grader: BaseGrader, number: int, name: str, problem: Problem
-    ) -> tuple[Row, list[Row]]:
-        question = self.prompts.solve(problem.problem)
-        prompt_ids = sampler.codec.prompt_ids(question)
-        sampling = self.settings.sampling(self.max_tokens)
-
-        async def one(index: int) -> Row:
-            seed = evaluation_seed(self.seed, name, problem.id, index)
-            request = Request(prompt_ids, sampling, seed, (number, index), (question,))
-            draw = await sampler.draw(request, self.prompts.solve_version)
-            outcome, answer = await judged(draw, problem, grader)
-            return {
-                "problem_set": name,
-                "source": source_in(name, problem),
-                "problem_id": problem.id,
-                "sample": index,
-                "text": draw.text,
-                "answer": answer,
-                "outcome": outcome,
-                "correct": outcome == "correct",
-                **draw.provenance,
-            }
-
-        samples = list(await asyncio.gather(*map(one, range(self.settings.samples))))
-        model, source = self.policy.model.label, source_in(name, problem)
-        return evaluated_row(model, name, source, problem.id, problem.problem, samples), samples
 
     def _problems(self) -> Iterator[tuple[str, Problem]]:
         return chain.from_iterable(((name, problem) for problem in problems) for name, problems in self.sets.items())
@@ -171,19 +139,3 @@ class Benchmark:
 def source_in(name: str, problem: Problem) -> str:
     """Where a problem of a set comes from; the set's name where it does not say, and where the set is one column."""
     return name if name in OUTSIDE or problem.source == NO_SOURCE else problem.source
-
-
-async def in_order(jobs: Iterable[Coroutine[Any, Any, T]], ahead: int) -> AsyncGenerator[T, None]:
-    """The results of coroutines in their order, with so many of them running."""
-    running: deque[asyncio.Task[T]] = deque()
-    try:
-        for job in jobs:
-            running.append(asyncio.create_task(job))
-            if len(running) >= ahead:
-                yield await running.popleft()
-        while running:
-            yield await running.popleft()
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)

@@ -7,9 +7,10 @@ engine is started for it.
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import partial
@@ -18,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.console import SafeConsole
-from int_verl.errors import LostRequestError, UserError
+from int_verl.errors import UserError
 from int_verl.evaluate import CONDITIONING_COLUMNS, conditioning_table, format_table, skills_table, summarise
+from int_verl.evaluate.samples import evaluated_row
 from int_verl.files import file_hash, write_text
-from int_verl.generate.chat import ChatCodec
-from int_verl.generate.engines.base import Completion, Request
-from int_verl.generate.engines.journaled import JournaledEngine, engines_state
+from int_verl.generate.engines.journaled import engines_state
+from int_verl.generate.evaluation_samples import EvaluationSamples
 from int_verl.generate.journal import Journal
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
-from int_verl.generate.seeds import evaluation_seed
+from int_verl.generate.sampler import Sampler
 from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import Problem
@@ -173,44 +174,46 @@ class EvaluationStage(Stage):
         return written | {day - timedelta(days=1) for day in written}
 
     async def _scores(self, progress: StageProgress) -> list[Row]:
-        scores = list[Row]()
+        scores, models = list[Row](), self._models()
+        validated = self._validated(models)
         with Journal(self.folder.journal) as journal, self.new_grader() as grader:
-            for model in self._models():
-                rows = self._validated(model)
-                if rows is None:
-                    rows = await self.draw(model, journal, grader, progress)
-                else:
+            for model in models:
+                if rows := validated.get(model.name):
                     progress.count("problems", len(rows))
+                else:
+                    rows = await self._drawn(model, journal, grader, progress)
                 scores += rows
         return scores
 
-    def _validated(self, model: _Evaluated) -> list[Row] | None:
-        """The trainer's scores of a model; None: it has not drawn `eval.samples` of every problem."""
-        samples, dump = self.settings.samples, model.validation
-        if self.rl.val_samples != samples or dump is None or not dump.is_file():
-            return None
-        rows = list(self._dumped_scores({dump: model.name}))
-        return rows if len(rows) == self._problems() and all(row["samples"] == samples for row in rows) else None
+    def _validated(self, models: Iterable[_Evaluated]) -> dict[str, list[Row]]:
+        """Model -> the trainer's scores of it, where that has drawn `eval.samples` of every problem."""
+        samples, found = self.settings.samples, defaultdict[str, list[Row]](list)
+        dumps = {model.validation: model.name for model in models if model.validation and model.validation.is_file()}
+        if dumps and self.rl.val_samples == samples:
+            for row in self._dumped_scores(dumps):
+                if row["samples"] == samples:
+                    found[row["model"]].append(row)
+        problems = self._problems()
+        return {name: rows for name, rows in found.items() if len(rows) == problems}
 
-    async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
+    async def _drawn(
+        self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress
+    ) -> list[Row]:
         """Scores of a model, by samples through the journal as everything else."""
-        settings, codec = self.settings, self.policy.model.codec
-        sampling = settings.sampling(self.rl.max_response_length)
-        engine = self._policy_of(model).open(journal, progress.warn)
+        policy = self._policy_of(model)
+        engine = policy.open(journal, progress.warn)
         progress.more = partial(engines_state, [engine])
-
-        async def score(number: int, problem_set: str, problem: Problem) -> Row:
-            question = self.prompts.solve(problem.problem)
-            prompt_ids = codec.prompt_ids(question)
-            seeds = [evaluation_seed(self.seed, problem_set, problem.id, n) for n in range(settings.samples)]
-            requests = [Request(prompt_ids, sampling, seed, (number,), (question,)) for seed in seeds]
-            counts = await score_problem(engine, codec, grader, problem, requests)
-            progress.count("problems")
-            return {"model": model.name, "problem_set": problem_set, "problem_id": problem.id, **counts}
-
-        problems = [(name, problem) for name, of_set in self.problem_sets().items() for problem in of_set]
+        sampling = self.settings.sampling(self.rl.max_response_length)
+        asked = EvaluationSamples(self.prompts, sampling, self.settings.samples, self.seed)
+        problems = ((name, problem) for name, of_set in self.problem_sets().items() for problem in of_set)
+        rows = []
         async with engine:
-            rows = await asyncio.gather(*(score(number, *problem) for number, problem in enumerate(problems)))
+            results = asked.of_all(Sampler(engine, policy.model), grader, problems, policy.settings.places)
+            async with aclosing(results):
+                async for problem_set, problem, samples in results:
+                    row = evaluated_row(model.name, problem_set, problem.source, problem.id, None, samples)
+                    rows.append({name: row[name] for name in SCORE.names})
+                    progress.count("problems")
         return [row for row in rows if row["samples"]]
 
     def _policy_of(self, model: _Evaluated) -> Policy:
@@ -232,29 +235,3 @@ class _Evaluated:
     @property
     def revision(self) -> str:
         return "missing" if self.local is None else self.local.revision
-
-
-async def score_problem(
-    engine: JournaledEngine,
-    codec: ChatCodec,
-    grader: BaseGrader,
-    problem: Problem,
-    requests: Sequence[Request],
-) -> dict[str, int]:
-    """Draw a sample a request; counts of `samples`, `correct`, `truncated`, without requests that were given up."""
-
-    async def draw(request: Request) -> Completion | None:
-        try:
-            return await engine.generate(request)
-        except LostRequestError:
-            return None
-
-    drawn = await asyncio.gather(*map(draw, requests))
-    completions = [completion for completion in drawn if completion is not None]
-    correct = truncated = 0
-    for completion in completions:
-        text = codec.decode(codec.without_end(completion.token_ids))
-        grade = await grader.agrade_response(text, problem.answer, problem.source, problem.reward_info)
-        correct += grade.correct
-        truncated += not grade.correct and completion.finish_reason == "length"
-    return {"samples": len(completions), "correct": correct, "truncated": truncated}

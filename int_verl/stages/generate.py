@@ -153,7 +153,7 @@ class Dataflow:
             if self.proposer is not None and self.until != "sample":
                 engines.append(self.proposer.open(journal, progress.warn))
                 proposer = Sampler(engines[1], self.proposer.model, sameness)
-            progress.more = lambda: engines_state(engines)
+            progress.more = lambda: {"stages": stages_up_to(self.until), **engines_state(engines)}
             early = EarlyWarning(self.settings, progress.warn)
             given = self._given_for_these_problems()
             generator = Generator(policy, self.prompts, grader, self.settings, progress, proposer, early, given)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,6 @@ from int_verl.files import read_json
 from int_verl.generate.model import LocalModel
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
-from int_verl.stages.assemble import stages_of
 from int_verl.stages.budget import Budget, StageBudget, budget_of, gpu_memories
 from int_verl.stages.footprint import GIB, servers_need
 
@@ -24,8 +23,12 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 "Of a container's memory, in cgroups of either version."
 
 
-def checks_of(run: Run) -> Iterator[Check]:
-    """What can be told of a run before it is started; what hangs on a check that fails is left out."""
+def checks_of(run: Run, stages_of_run: Callable[[], Sequence[Stage]]) -> Iterator[Check]:
+    """What can be told of a run before it is started; what hangs on a check that fails is left out.
+
+    Args:
+        stages_of_run: all stages of it; called when the parts that they are made of are found to be there.
+    """
     first = [_tried("model", lambda: _model(run.model)), _tried("problems", lambda: _problems(run))]
     if run.settings.proposer.path is not None:
         first.append(_tried("proposer", lambda: _proposer(run)))
@@ -33,7 +36,7 @@ def checks_of(run: Run) -> Iterator[Check]:
     yield from first
     if not all(check.ok for check in first):
         return
-    stages = stages_of(run, None)
+    stages = stages_of_run()
     yield from (_tried(f"settings of {stage.name}", partial(_accepted, stage)) for stage in stages)
     yield from _lengths(run)
     budget = budget_of(run, [stage.name for stage in stages])

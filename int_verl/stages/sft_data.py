@@ -128,7 +128,7 @@ class SFTDataStage(Stage):
             if len(prompt_ids) + sampling.max_tokens > model.context_length:
                 return None
             seed = request_seed(self.seed, "self_reflection", problem.id, row["attempt"], row["proposal"])
-            completion = await engine.generate(Request(prompt_ids, sampling, seed, turns=(content,)))
+            completion = await engine.generate(Request(prompt_ids, sampling, seed, turns=(content,), stage="sft_data"))
             progress.count("rewritten")
             if completion.finish_reason != "stop":
                 return None

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 GPU_MEMORY = (
-    "for SFT lower sft.max_length; for RL lower rl.max_response_length, or in rl.overrides "
-    "actor_rollout_ref.actor.ppo_max_token_len_per_gpu or actor_rollout_ref.rollout.gpu_memory_utilization, or set "
-    "actor_rollout_ref.actor.fsdp_config.optimizer_offload=true"
+    "for SFT lower sft.max_length, or set engine.offload_policy=true in sft.overrides; for RL lower "
+    "rl.max_response_length, or in rl.overrides actor_rollout_ref.actor.ppo_max_token_len_per_gpu or "
+    "actor_rollout_ref.rollout.gpu_memory_utilization, or set actor_rollout_ref.actor.fsdp_config.offload_policy=true"
 )
 HOST_MEMORY = (
     "the machine's memory is full: end other processes, or lower rl.rollouts or rl.prompts_per_step, "

@@ -21,6 +21,7 @@ import sys
 import time
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -34,11 +35,13 @@ from rich.table import Table
 
 from int_verl.errors import EngineError, UserError
 from int_verl.evaluate import bootstrap
+from int_verl.evaluate.samples import evaluated_row
 from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
+from int_verl.generate.evaluation_samples import graded_samples
 from int_verl.generate.journal import Journal
-from int_verl.generate.model import model_revision
+from int_verl.generate.sampler import Sampler
 from int_verl.generate.seeds import request_seed
 from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
@@ -46,8 +49,6 @@ from int_verl.records import SCORE, read_rows, write_rows
 from int_verl.run.run import Run
 from int_verl.run.take_over import take_over
 from int_verl.settings.compose import compose
-from int_verl.settings.sampling import Sampling
-from int_verl.stages.evaluate import score_problem
 from int_verl.stages.sft import sft_model
 
 
@@ -120,23 +121,25 @@ def sample(run: Run, reference: Path, limit: int, samples: int) -> None:
     """Draw from the cell's model on the problems with a kept intervention in the cell `int`, and write the scores."""
     wanted = dict.fromkeys(row["problem_id"] for row in read_rows(reference / "guide/sft.parquet", ["problem_id"]))
     problems = [problem for problem in run.problems.train if problem.id in wanted][:limit]
-    model, codec = sft_model(run.folder), run.model.codec
+    model = replace(run.model, name=str(sft_model(run.folder)), key="run.dir", written=None)
     rl, evaluation = run.settings.rl, run.settings.eval
-    sampling = Sampling(rl.max_response_length, evaluation.temperature, evaluation.top_p, evaluation.top_k)
+    sampling = evaluation.sampling(rl.max_response_length)
     settings = run.settings.engine
-    engine = VerlEngine(model, settings, rl.max_prompt_length, sampling.max_tokens, run.platform)
+    engine = VerlEngine(model.folder, settings, rl.max_prompt_length, sampling.max_tokens, run.platform)
 
-    async def score(journaled: JournaledEngine, grader: BaseGrader, problem: Problem) -> dict[str, object]:
+    async def score(sampler: Sampler, grader: BaseGrader, problem: Problem) -> dict[str, object]:
         seeds = [request_seed(run.settings.run.seed, "ablation", problem.id, index) for index in range(samples)]
-        prompt_ids = codec.prompt_ids(run.prompts.solve(problem.problem))
+        prompt_ids = sampler.codec.prompt_ids(run.prompts.solve(problem.problem))
         requests = [Request(prompt_ids, sampling, seed) for seed in seeds]
-        counts = await score_problem(journaled, codec, grader, problem, requests)
-        return {"model": run.settings.run.name, "problem_set": "trained", "problem_id": problem.id, **counts}
+        drawn = await graded_samples(sampler, grader, problem, requests, run.prompts)
+        row = evaluated_row(run.settings.run.name, "trained", problem.source, problem.id, None, drawn)
+        return {name: row[name] for name in SCORE.names}
 
     async def score_all() -> list[dict[str, object]]:
         with Journal(run.folder.path / "samples.sqlite") as journal, run.grader() as grader:
-            async with JournaledEngine(engine, journal, model_revision(model), settings) as drawing:
-                return await asyncio.gather(*(score(drawing, grader, problem) for problem in problems))
+            async with JournaledEngine(engine, journal, model.revision, settings) as drawing:
+                sampler = Sampler(drawing, model)
+                return await asyncio.gather(*(score(sampler, grader, problem) for problem in problems))
 
     write_rows(run.folder.path / "scores.parquet", SCORE, asyncio.run(score_all()))
 

@@ -19,6 +19,7 @@ from int_verl.commands.status import status
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
+from int_verl.run.folder import RunFolder
 from int_verl.run_files import CONFIG, STATUS
 from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
 
@@ -63,8 +64,9 @@ def test_a_run_at_work_and_after_it_was_killed(at_work: tuple[Path, subprocess.P
     said = found(folder)
     assert said["condition"] == "at work"
     work = said["work"]
-    assert (work["stage"], work["total"]) == ("sample", 40)
-    assert work["requests"]["in flight"] == 16
+    assert (work["stages"], work["total"]) == (["sample", "propose", "guide"], 40)
+    assert work["requests"]["in flight"] == sum(work["in_flight"].values()) == 16
+    assert work["in_flight"].keys() <= {*work["stages"]}
     assert work["requests"]["drawn"] >= work["counts"]["attempts"] > 0
     assert work["totals"]["tokens"] > 0
     assert work["silent"] < 10
@@ -75,8 +77,42 @@ def test_a_run_at_work_and_after_it_was_killed(at_work: tuple[Path, subprocess.P
 
     process.send_signal(signal.SIGKILL)
     process.wait()
-    assert found(folder)["condition"] == "died"
-    assert "the same command goes on from there" in shown(folder)
+    said = found(folder)
+    assert said["condition"] == "died"
+    assert said["work"]["left"] is None, "a dead run expects no end"
+    busiest = max(said["work"]["in_flight"].values())
+    words = shown(folder)
+    assert "the same command goes on from there" in words
+    assert "left" not in words
+    assert [stage for stage, number in said["work"]["in_flight"].items() if f"died in {stage}, " in words] == [
+        stage for stage, number in said["work"]["in_flight"].items() if number == busiest
+    ][:1]
+
+
+def test_a_dead_run_says_where_its_requests_were_and_expects_no_end(tmp_path: Path) -> None:
+    (tmp_path / CONFIG).touch()
+    said = {
+        "stage": "sample",
+        "stages": ["sample", "propose", "guide"],
+        "in_flight": {"guide": 30, "propose": 2},
+        "position": 146,
+        "total": 150,
+        "note": "",
+        "counts": {},
+        "totals": {"positions": 146},
+        "rates": {"positions": {"now": 2.0, "average": 2.0}},
+        "time": time.time(),
+        "ended": None,
+    }
+    (tmp_path / STATUS).write_text(json.dumps(said))
+    lines = ["  ▸ sample to guide: 146/150", "      in flight guide 30, propose 2"]
+    with RunFolder(tmp_path).lock():
+        assert found(tmp_path)["work"]["left"] == 2
+        assert shown(tmp_path).splitlines()[1:] == [f"{lines[0]}, about 2 s left", lines[1]]
+    assert found(tmp_path)["work"]["left"] is None
+    first, *rest = shown(tmp_path).splitlines()
+    assert first.endswith(": died in guide, 0 s ago; the same command goes on from there")
+    assert rest == lines
 
 
 def _fail_after_three_steps(file: Path) -> None:

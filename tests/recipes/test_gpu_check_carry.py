@@ -13,8 +13,9 @@ import install
 import pieces
 import prepare
 import pytest
-from collect import lacking, normal
+from collect import lacking
 from omegaconf import OmegaConf
+from pins import normal
 
 from tests.quickstart_files import ROOT
 

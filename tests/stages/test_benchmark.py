@@ -7,7 +7,7 @@ from contextlib import aclosing
 
 import pytest
 
-from int_verl.stages.benchmark import in_order
+from int_verl.generate.evaluation_samples import in_order
 
 
 def test_results_come_in_order_with_so_many_running() -> None:

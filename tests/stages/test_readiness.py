@@ -13,6 +13,7 @@ from int_verl.doctor import Check
 from int_verl.run.run import Run
 from int_verl.settings.compose import compose
 from int_verl.stages import readiness
+from int_verl.stages.assemble import stages_of
 from int_verl.stages.footprint import GIB
 from int_verl.stages.readiness import checks_of
 from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
@@ -27,7 +28,8 @@ def overrides(tmp_path: Path) -> list[str]:
 
 
 def checks(*overrides: str) -> dict[str, Check]:
-    found = list(checks_of(Run(compose(QUICKSTART / "quickstart.yaml", overrides), SafeConsole())))
+    run = Run(compose(QUICKSTART / "quickstart.yaml", overrides), SafeConsole())
+    found = list(checks_of(run, lambda: stages_of(run, None)))
     for check in found:
         assert "\n" not in check.detail + check.remedy
     return {check.name: check for check in found}

@@ -29,6 +29,9 @@ class Request:
     """The chat that the prompt holds, for servers of chat alone: what user and assistant say in turn, the user first.
     Of an even number the last is the beginning of the answer that is to be gone on with."""
 
+    stage: str = field(default="", compare=False)
+    "The stage that it is drawn for, for who looks on; it says nothing about the draw either."
+
     @property
     def family(self) -> Hashable:
         """Equal for requests that share a prefix and are best sent to the same server: those of one problem."""

@@ -65,6 +65,7 @@ class JournaledEngine:
         self._losses: dict[bytes, str] = {}
         self._made = 0
         self._admission = Admission(settings.places, settings.ordering)
+        self._in_flight: Counter[str] = Counter()
         self._pending: dict[bytes, asyncio.Task[Completion]] = {}
         self._lifetime = Lifetime(engine, settings.reopen, say)
 
@@ -113,7 +114,7 @@ class JournaledEngine:
         return completion
 
     def state(self) -> dict[str, Any]:
-        """What another shell wants to know of it while it draws: requests, servers, the last fault."""
+        """What another shell wants to know of it while it draws: requests, their stages, servers, the last fault."""
         return {
             "requests": {
                 "drawn": self.drawn,
@@ -123,6 +124,7 @@ class JournaledEngine:
                 "made again": self.repeated,
                 "lost": self.lost,
             },
+            "in_flight": +self._in_flight,
             "tokens": self.drawn_tokens,
             "servers": self.engine.servers() if isinstance(self.engine, Served) else [],
             "reopened": self.reopened,
@@ -161,7 +163,11 @@ class JournaledEngine:
             tries += 1
             try:
                 async with self._admission.place(request.order):
-                    return await self._lifetime.generate(request, self.settings.timeout)
+                    self._in_flight[request.stage] += 1
+                    try:
+                        return await self._lifetime.generate(request, self.settings.timeout)
+                    finally:
+                        self._in_flight[request.stage] -= 1
             except (asyncio.TimeoutError, TransientEngineError) as error:
                 if tries > self.settings.retries:
                     timed_out = f"did not return within engine.timeout={self.settings.timeout} s"
@@ -179,6 +185,7 @@ def engines_state(engines: Sequence[JournaledEngine]) -> dict[str, Any]:
     states = [engine.state() for engine in engines]
     return {
         "requests": {name: sum(each["requests"][name] for each in states) for name in states[0]["requests"]},
+        "in_flight": dict(sum((each["in_flight"] for each in states), Counter[str]()).most_common()),
         "servers": [server for each in states for server in each["servers"]],
         "lost": dict(Counter(words for engine in engines for words in engine.lost_words).most_common(5)),
         "reopened": sum(each["reopened"] for each in states),

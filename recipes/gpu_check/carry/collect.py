@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +9,10 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-_PIN = re.compile(r"([A-Za-z0-9._-]+)==([^\s;]+)")
+sys.path.insert(0, str(Path(__file__).parents[3] / "requirements"))
+
+from pins import pins
+
 _OLD_TAGS = ("manylinux1", "manylinux2010", "manylinux2014")
 
 
@@ -21,14 +23,7 @@ def lacking(lock: str, host: Mapping[str, Any]) -> dict[str, str]:
     >>> lacking("torch==2.11.0\\nnumpy==2.3\\npeft==0.2\\nnvidia-nccl==2\\n# a remark", host)
     {'peft': '0.2'}
     """
-    pins = (_PIN.match(line) for line in lock.splitlines())
-    found = {normal(pin[1]): pin[2] for pin in pins if pin}
-    return {name: version for name, version in found.items() if not _spared(name, version, host)}
-
-
-def normal(name: str) -> str:
-    """A package's name as indexes compare it (PEP 503)."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {name: version for name, version in pins(lock).items() if not _spared(name, version, host)}
 
 
 def _spared(name: str, version: str, host: Mapping[str, Any]) -> bool:
