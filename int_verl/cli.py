@@ -26,6 +26,7 @@ class _Group(click.Group):
     """Loads a command's module only when the command is asked for, so that --help stays light."""
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
+        "analyse": ("int_verl.commands.analyse", "analyse"),
         "compare": ("int_verl.commands.compare", "compare"),
         "doctor": ("int_verl.commands.doctor", "doctor"),
         "eval": ("int_verl.commands.evaluate", "evaluate"),

@@ -46,6 +46,9 @@ ENDING_ANSWERS = "ending/answers.parquet"
 SCORES = "eval/scores.parquet"
 RESULTS = "eval/results.json"
 
+ANALYSIS = "analysis"
+"What `int-verl analyse` leaves."
+
 SAMPLES = "samples.parquet"
 "Of an evaluation on problem sets of its own, and below: its folder is no run's."
 EVALUATED_PROBLEMS = "problems.parquet"

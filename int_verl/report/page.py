@@ -23,6 +23,7 @@ from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, e
 from int_verl.evaluate.ending import COLUMNS, rose_too_far
 from int_verl.files import private, write_text
 from int_verl.redaction import redact
+from int_verl.report.analyses import analysis_section
 from int_verl.report.curves import rl_alarms
 from int_verl.report.figures import figures
 from int_verl.report.funnel import funnel_remarks, generation_funnel, manifest_counts
@@ -96,6 +97,7 @@ def write_report(run_dir: Path) -> Path:
         and _with_paper(conditioning, [entry["condition"] for entry in conditioning["conditions"]]),
         skills=skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
         ending=ending,
+        analyses=_tried(folder, "the analyses", lambda: analysis_section(folder)) or [],
         blocks=generation_funnel(folder),
         remarks_on_funnel=funnel_remarks(stages),
         step_rule=STEP_RULES[folder.step_rule()],

@@ -17,8 +17,9 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -33,6 +34,9 @@ PROBLEM_SEED = 424_242
 # A problem's source says how many misbelieved products lie on its right path; only the evaluation's tables use it.
 SOURCES = ("misbelieved-0", "misbelieved-1", "misbelieved-2", "misbelieved-3-or-more")
 TRAIN_PROBLEMS, HELDOUT_PROBLEMS = 4_000, 1_000
+
+_REFERENCE_VALUE = re.compile(r": \w+ (\d+)\.")
+_VALUE = re.compile(r"(?:-> |boxed\{)(\d+)\b")
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "prompts"), undefined=StrictUndefined, keep_trailing_newline=False
@@ -98,6 +102,20 @@ def verification(problem: Problem, reference_values: list[int], values: list[int
     else:
         block = ""
     return "\n".join(lines) + f"\n\n<intervention>\n{block}</intervention>"
+
+
+def first_error(problem: Mapping[str, str], attempt_steps: Sequence[str]) -> int | None:
+    """The first step of an attempt whose value is wrong, from 1; None if there is none. See `int-verl analyse`.
+
+    Args:
+        problem: as `problem_rows` has it.
+    """
+    right = _REFERENCE_VALUE.findall(problem["reference_solution"])
+    for number, step in enumerate(attempt_steps, 1):
+        value = _VALUE.search(step)
+        if value is None or value[1] != [*right, problem["answer"]][min(number, len(right) + 1) - 1]:
+            return number
+    return None
 
 
 def problem_sets() -> dict[str, list[Problem]]:

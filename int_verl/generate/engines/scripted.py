@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import Callable
-from pathlib import Path
-from typing import cast
 
-from int_verl.errors import UserError
 from int_verl.generate.engines.base import Completion, Request
+from int_verl.named_function import load_function
 
 Script = Callable[[Request], Completion]
 
@@ -42,16 +39,4 @@ def load_script(spec: str) -> Script:
     Raises:
         UserError: no such file or function.
     """
-    file, _, name = spec.rpartition(":")
-    path = Path(file)
-    if not path.is_file():
-        raise UserError(f"engine.script={spec}: no such file; write path/to/file.py:function")
-    module_spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert module_spec is not None
-    assert module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    module_spec.loader.exec_module(module)
-    script = getattr(module, name, None)
-    if not callable(script):
-        raise UserError(f"engine.script={spec}: {path} has no function {name!r}")
-    return cast(Script, script)
+    return load_function("engine.script", spec)
