@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from int_verl.errors import UserError
-from int_verl.files import read_json
+from int_verl.files import file_hash, read_json, text_hash
 
 if TYPE_CHECKING:
     from int_verl.generate.chat import ChatCodec
@@ -37,11 +37,13 @@ class LocalModel:
     "The setting as it is written, with variables of the environment by their names."
     today: date | None = None
     "What its chat template prints as today's date; None: the clock's day."
+    program: str | None = None
+    "path/to/file.py:function that answers in its place; only tokenizer and chat template are its own."
 
     @property
     def label(self) -> str:
         """What rows call it."""
-        return self.written or self.name
+        return self.program or self.written or self.name
 
     @cached_property
     def folder(self) -> Path:
@@ -80,8 +82,13 @@ class LocalModel:
 
     @cached_property
     def revision(self) -> str:
-        """One short hash of all parts."""
-        return revision_of(self.parts)
+        """One short hash of all parts, or of the program and of what it reads and writes its text with."""
+        if self.program is None:
+            return revision_of(self.parts)
+        file = Path(self.program.rpartition(":")[0])
+        if not file.is_file():
+            raise UserError(f"engine.script={self.program}: no such file; write path/to/file.py:function")
+        return text_hash("\0".join([self.program, file_hash(file), self.parts["tokenizer"]]))[:16]
 
     @cached_property
     def codec(self) -> ChatCodec:

@@ -112,20 +112,31 @@ class Run:
 
     @cached_property
     def proposer(self) -> Policy | None:
-        """Another model that proposes, with the engine's settings where its own say nothing; None: the same one."""
+        """Who else proposes, with the engine's settings where its own say nothing; None: the base model in its engine.
+
+        Without a path of its own it is the base model in another engine, or a program with the base's tokenizer.
+        """
         settings = self.settings.proposer
         unknown = sorted(set(settings.engine) - set(self.config.engine))
         if unknown:
             raise UserError(f"proposer.engine.{unknown[0]}: no such key; it has those of engine")
-        if settings.path is None:
+        if settings.path is None and not settings.engine:
             return None
         config = OmegaConf.merge(self.config, {"engine": settings.engine})
         assert isinstance(config, DictConfig)
         engine = section(config, "engine", EngineSettings)
         if engine.name == "openai":
             engine.check_servers()
-        key = "proposer.path"
-        model = LocalModel(settings.path, key, engine.context_length, plain(self.config, key), self.today)
+        key = "model.path" if settings.path is None else "proposer.path"
+        program = engine.script if engine.name == "scripted" else None
+        model = LocalModel(
+            settings.path or self.settings.model.path,
+            key,
+            engine.context_length,
+            plain(self.config, key),
+            self.today,
+            program,
+        )
         return Policy(model, engine, self._max_tokens, self.platform)
 
     @property
@@ -168,7 +179,8 @@ class Run:
             UserError: a file or a function that the settings name is not there.
         """
         self.grader().close()
-        if self.settings.engine.name == "scripted":
-            from int_verl.generate.engines.make import scripted_engine
+        for policy in (self.policy, self.proposer):
+            if policy is not None and policy.settings.name == "scripted":
+                from int_verl.generate.engines.make import scripted_engine
 
-            scripted_engine(self.settings.engine)
+                scripted_engine(policy.settings)

@@ -28,7 +28,7 @@ Ordering = Literal["depth_first", "arrival"]
 class EngineSettings:
     name: Literal["verl", "openai", "scripted"] = "verl"
     """verl: stock rollout servers on this machine or your Ray cluster. openai: servers that run already, by URL.
-    scripted: a Python function, for tests."""
+    scripted: a Python function, for a proposer that is a program, and for tests."""
     in_flight: PositiveInt | None = None
     "Requests in flight at most, and whenever there is so much to do; null: 128 for each GPU, or server by URL."
     ordering: Ordering = "depth_first"
@@ -70,7 +70,8 @@ class EngineSettings:
     give_up_after: NotNegative = 600.0
     "Stop, resumably, when no server has been well for so many seconds."
     script: Name | None = None
-    "scripted: path/to/file.py:function, and seconds a completion takes."
+    """scripted: path/to/file.py:function, which answers a request with a text or a completion (docs/engines.md), and
+    seconds that takes."""
     delay: NotNegative = 0.0
 
     @property
@@ -117,6 +118,7 @@ def batched_tokens(platform: Literal["cpu", "gpu"], longest: int) -> int:
 @dataclass(frozen=True, slots=True)
 class ProposerSettings:
     path: Name | None = None
-    "Folder or hub name; null: the model proposes itself (the paper's method)."
+    """Folder or hub name. null: the model proposes itself (the paper's method), or what proposer.engine names in its
+    place."""
     engine: dict[str, Any] = field(default_factory=dict)
     "Keys of engine that are others for it, for example {name: openai, base_urls: [http://node2:8000/v1]}."

@@ -38,8 +38,8 @@ class Settings:
     prompts: PromptSettings
     engine: EngineSettings
     proposer: ProposerSettings
-    """Another model that writes the guided solutions and the verifications; its interventions are text, so its
-    tokenizer may be another."""
+    """Another model, or a program, that writes the guided solutions and the verifications; its interventions are text,
+    so its tokenizer may be another."""
     grader: GraderSettings
     sampling: Sampling = SHARED_SAMPLING
     "Used by every generator stage unless the stage says otherwise."

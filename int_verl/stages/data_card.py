@@ -52,6 +52,7 @@ def write_release(
     problems: Iterable[Problem],
     prompts: Prompts,
     model: LocalModel,
+    proposer: LocalModel | None,
     two_turns: bool,
     counts: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
@@ -61,6 +62,7 @@ def write_release(
     Args:
         problems: all training problems.
         model: that attempted.
+        proposer: who else wrote the interventions; None: the same model.
         two_turns: whether a guided solution was written first.
         counts: stage -> what came through it and what did not, as manifests hold them.
         settings: dotted key -> value, of all settings that the rows depend on; those that may be published are.
@@ -75,6 +77,8 @@ def write_release(
         given=counts["sample"].get("given", 0),
         model=public_name(model.label) or "model",
         model_revision=model.revision,
+        proposer=proposer and (public_name(proposer.label) or "another one"),
+        proposer_revision=proposer and proposer.revision,
         prompts={
             "solve": prompts.solve_version,
             **({"guided solution": prompts.guided_solution_version} if two_turns else {}),

@@ -217,6 +217,7 @@ class Dataflow:
                 self.problems.train,
                 self.prompts,
                 self.policy.model,
+                self.proposer.model if self.proposer else None,
                 self.settings.propose.two_turns,
                 counts,
                 self.recorded,

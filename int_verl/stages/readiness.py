@@ -15,6 +15,7 @@ from int_verl.files import read_json
 from int_verl.generate.model import LocalModel
 from int_verl.run.run import Run
 from int_verl.run.stage import Stage
+from int_verl.settings.engine import ProposerSettings
 from int_verl.stages.budget import Budget, StageBudget, budget_of, gpu_memories
 from int_verl.stages.footprint import GIB, servers_need
 
@@ -30,7 +31,7 @@ def checks_of(run: Run, stages_of_run: Callable[[], Sequence[Stage]]) -> Iterato
         stages_of_run: all stages of it; called when the parts that they are made of are found to be there.
     """
     first = [_tried("model", lambda: _model(run.model)), _tried("problems", lambda: _problems(run))]
-    if run.settings.proposer.path is not None:
+    if run.settings.proposer != ProposerSettings():
         first.append(_tried("proposer", lambda: _proposer(run)))
     first.append(_tried("settings", lambda: _settings(run)))
     yield from first

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Literal
 
 from int_verl.errors import UserError
+from int_verl.generate.chat import ChatCodec
 from int_verl.generate.engines.base import Engine
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.journal import Journal
@@ -33,7 +34,7 @@ def make_engine(
     engine: Engine
     revision = model.revision
     if settings.name == "scripted":
-        engine = scripted_engine(settings)
+        engine = scripted_engine(settings, lambda: model.codec)
     elif settings.name == "openai":
         from int_verl.generate.engines.chat_form import chat_forms
         from int_verl.generate.engines.ids_form import IdsForm
@@ -59,8 +60,11 @@ def make_engine(
     return JournaledEngine(engine, journal, revision, settings, say)
 
 
-def scripted_engine(settings: EngineSettings) -> Engine:
+def scripted_engine(settings: EngineSettings, codec: Callable[[], ChatCodec] | None = None) -> Engine:
     """A Python function in the place of a model.
+
+    Args:
+        codec: of the model, for functions that answer in text.
 
     Raises:
         UserError: there is no such function.
@@ -69,4 +73,4 @@ def scripted_engine(settings: EngineSettings) -> Engine:
 
     if settings.script is None:
         raise UserError("engine.script is not set; engine.name=scripted needs path/to/file.py:function")
-    return ScriptedEngine(load_script(settings.script), settings.delay)
+    return ScriptedEngine(load_script(settings.script), settings.delay, codec)
