@@ -105,7 +105,7 @@ class LocalModel:
     @cached_property
     def allows(self) -> int | None:
         """Prompt and completion tokens at most by the model's own configuration; None where it does not say."""
-        return _allowed_by(self.folder)
+        return None if self.program else _allowed_by(self.folder)
 
     @cached_property
     def context_length(self) -> int:
@@ -118,7 +118,8 @@ class LocalModel:
     @property
     def context_length_in_plan(self) -> int | None:
         """`context_length`, as far as that can be told without the model; None: it cannot."""
-        limits = [limit for limit in (self.longest, _allowed_by(self.folder_in_plan)) if limit]
+        allowed = None if self.program else _allowed_by(self.folder_in_plan)
+        limits = [limit for limit in (self.longest, allowed) if limit]
         return min(limits, default=None)
 
 
