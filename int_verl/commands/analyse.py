@@ -55,6 +55,50 @@ def interventions(run: Path, others: tuple[str, ...], first_errors: str | None) 
     _show(run, INTERVENTIONS_OF_A_RUN, write_analysis(reader, INTERVENTIONS_OF_A_RUN, tables))
 
 
+@analyse.command()
+@click.argument("run", type=_RUN)
+@click.option("--model", "models", multiple=True, metavar="NAME=MODEL", help="Another model to ask.")
+@click.option(
+    "--data",
+    "data",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="More data to ask about: rows for SFT (.parquet), traces (.jsonl, .csv, .parquet with problem_id or problem, "
+    "and text), or a run's folder, whose SFT trains on it.",
+)
+@click.option("--test", metavar="FILE", help="Rows for SFT of problems that SFT has not trained on, as --data.")
+@click.option(
+    "--rollouts",
+    multiple=True,
+    metavar="MODEL=FOLDER",
+    help="A model's own rollouts: the folder of its evaluation, or a validation dump of verl's.",
+)
+@click.option("--rows", default=400, show_default=True, type=click.IntRange(0), help="Of each kind at most; 0: all.")
+def likelihood(
+    run: Path, models: tuple[str, ...], data: tuple[str, ...], test: str | None, rollouts: tuple[str, ...], rows: int
+) -> None:
+    """NLL of SFT data by part, entropy on own rollouts, probability of interventions before and after SFT.
+
+    Without options: the run's interventions and their references, under the base and under SFT's model. All options
+    but --test and --rows may be given several times.
+    """
+    from int_verl.console import standard_output
+    from int_verl.report.analyses import LIKELIHOOD, write_analysis
+    from int_verl.report.run_reader import RunReader
+    from int_verl.stages.likelihood import Wanted, likelihoods, run_of
+
+    console = standard_output()
+    wanted = Wanted(
+        models=dict(_named(text, "--model") for text in models),
+        data=dict(_named(text, "--data") for text in data),
+        rollouts=dict(_named(text, "--rollouts") for text in rollouts),
+        test=test,
+        rows=rows,
+    )
+    table = likelihoods(run_of(run, console), wanted, lambda said: console.print(f"  {said}", style="dim"))
+    _show(run, LIKELIHOOD, write_analysis(RunReader(run), LIKELIHOOD, {"likelihood": table}))
+
+
 def _named(text: str, flag: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not (name and equals and value):

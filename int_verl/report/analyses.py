@@ -10,6 +10,7 @@ from typing import Any
 from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, lengths, localisation, table_cells
 from int_verl.evaluate import yield_curve as curve
 from int_verl.evaluate.analysis_text import length_cells, localisation_cells, yield_cells
+from int_verl.evaluate.likelihood_text import likelihood_cells
 from int_verl.files import file_hash, write_text
 from int_verl.report.evaluation import as_markdown
 from int_verl.report.run_reader import RunReader
@@ -26,7 +27,7 @@ from int_verl.run_files import (
 Tables = dict[str, Any]
 "Kind of table -> what its function of `int_verl.evaluate` returned."
 
-INTERVENTIONS_OF_A_RUN = "interventions"
+INTERVENTIONS_OF_A_RUN, LIKELIHOOD = "interventions", "likelihood"
 _MADE_FROM = "guide/manifest.json"
 
 
@@ -86,7 +87,8 @@ def write_analysis(run: RunReader, name: str, tables: Mapping[str, Any]) -> list
 def analysis_section(run: RunReader) -> list[Cells]:
     """The tables of the report: what `int-verl analyse` has left of these rows, or else what the rows alone tell."""
     found = _left(run, INTERVENTIONS_OF_A_RUN)
-    return cells_of(_not_shown_elsewhere(found or (intervention_tables(run) if run.has(PROPOSALS) else {})))
+    tables = _not_shown_elsewhere(found or (intervention_tables(run) if run.has(PROPOSALS) else {}))
+    return cells_of({**tables, **(_left(run, LIKELIHOOD) or {})})
 
 
 def _left(run: RunReader, name: str) -> Tables | None:
@@ -133,4 +135,5 @@ _CELLS: dict[str, Callable[[Mapping[str, Any]], Iterable[Cells]]] = {
     "lengths": lambda table: [length_cells(table)] if table["lengths"] else [],
     "yield": yield_cells,
     "localisation": localisation_cells,
+    "likelihood": likelihood_cells,
 }

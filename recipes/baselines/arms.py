@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from int_verl.evaluate.paper import ENTROPY, NLL
+
 
 @dataclass(frozen=True, slots=True)
 class Arm:
@@ -59,13 +61,8 @@ PAPER_FINAL = {
     "InT + RL": (25.62, 49.77, 36.16, 28.22, 28.83, 33.72),
 }
 # Nats per token of the SFT data under the base model; next-token entropy of the model after SFT.
-PAPER_NLL = {"SFT on reference": 1.27, "SFT on self-reflection": 0.55, "SFT on interventions": 0.40}
-PAPER_ENTROPY = {
-    "base": 0.29,
-    "SFT on reference": 1.66,
-    "SFT on self-reflection": 0.43,
-    "SFT on interventions": 0.26,
-}
+PAPER_NLL = {f"SFT on {data}": value for data, value in NLL.items()}
+PAPER_ENTROPY = {"SFT on interventions" if model == "InT SFT" else model: value for model, value in ENTROPY.items()}
 # At RL step 400.
 PAPER_ZERO_ADVANTAGE = {
     "RL": 0.64,

@@ -111,3 +111,59 @@ def test_mistakes(run: Path, capsys: pytest.CaptureFixture[str], words: tuple[st
     code, said = call(capsys, "analyse", "interventions", *(run if word == "RUN" else word for word in words))
     assert code == 2
     assert complaint in said
+
+
+@pytest.fixture(scope="module")
+def trained(run: Path, model_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run with a model after SFT that is the base itself."""
+    folder = shutil.copytree(run, tmp_path_factory.mktemp("trained") / "run")
+    shutil.copytree(model_folder, folder / "sft/checkpoints/global_step_1/huggingface")
+    (folder / "sft/model.txt").write_text("sft/checkpoints/global_step_1/huggingface\n")
+    return folder
+
+
+def traces(folder: Path, rows_of: list[dict[str, Any]]) -> Path:
+    file = folder / "traces.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows_of))
+    return file
+
+
+@pytest.mark.verl
+def test_likelihood(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    problems = rows(trained, "problems/train.parquet")
+    given = [{"problem_id": one["id"], "text": one["reference_solution"]} for one in problems]
+    given += [{"problem": problems[0]["problem"], "text": problems[0]["reference_solution"]}]
+    held = {row["problem_id"] for row in rows(trained, "guide/sft.parquet")}
+    r1 = traces(tmp_path, [row for row in given if row.get("problem_id") in held])
+    code, said = call(capsys, "analyse", "likelihood", trained, "--data", f"R1={r1}", "--rows", 0)
+    assert not code, said
+    found = json.loads((trained / "analysis/likelihood.json").read_text())["likelihood"]
+    entries = {(one["data"], one["model"]): one for one in found["data"]}
+    assert {data for data, _ in entries} == {"interventions", "reference", "R1"}
+    kept = rows(trained, "guide/sft.parquet")
+    own = entries["interventions", "base"]
+    assert own["rows"] == len(kept)
+    for part in ("prefix", "intervention"):
+        assert own["parts"][part]["tokens"] == sum(len(row[f"{part}_ids"]) for row in kept)
+    assert entries["reference", "base"]["parts"] == entries["R1", "base"]["parts"], "the same texts, given as traces"
+    assert own["parts"]["all"]["nll"]["value"] < entries["reference", "base"]["parts"]["all"]["nll"]["value"]
+    assert found["shift"]["train"]["change"]["value"] == 0, "the model after SFT is the base"
+    attempts = rows(trained, "sample/attempts.parquet")
+    assert found["rollouts"][0]["parts"]["all"]["tokens"] == sum(row["completion_tokens"] for row in attempts)
+    assert "Negative log-likelihood" in write_report(trained).read_text()
+
+
+@pytest.mark.verl
+def test_likelihood_of_what_cannot_be(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refused(*words: object) -> str:
+        code, said = call(capsys, "analyse", "likelihood", trained, *words)
+        assert code == 2, said
+        return said
+
+    kept = trained / "guide/sft.parquet"
+    assert "has problems that this run's SFT trains on" in refused("--test", kept)
+    assert "neither a row for SFT nor a trace" in refused("--data", f"x={traces(tmp_path, [{'text': 'a'}])}")
+    unknown = traces(tmp_path, [{"problem_id": "nobody", "text": "a"}])
+    assert "nobody is no problem of the run" in refused("--data", f"x={unknown}")
+    assert "no such file" in refused("--data", f"x={tmp_path / 'nothing.parquet'}")
+    assert "say with --model it=FOLDER" in refused("--rollouts", f"it={traces(tmp_path, [])}")
