@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from typing import Any
 
@@ -25,10 +26,8 @@ class InProcessAgentLoops(AgentLoopManagerTQ):
         threading.Thread(target=self._loop.run_forever, name="agent-loops", daemon=True).start()
         actor_class: Any = AgentLoopWorkerTQ
         worker_class = actor_class.__ray_metadata__.modified_class
-        # The name that verl's own workers look the server up by (verl/workers/rollout/vllm_rollout/vllm_rollout.py).
-        servers = {"vllm_server_0_0": ray.get_actor("vllm_server_0_0")}
         places = self.config.actor_rollout_ref.rollout.max_num_seqs
-        client = FamilyClient(self.config, servers=servers, concurrency=places)
+        client = FamilyClient(self.config, servers=rollout_servers(), concurrency=places)
 
         async def make() -> Any:
             return worker_class(self.config, client, self.teacher_client, self.reward_loop_worker_handles)
@@ -38,3 +37,13 @@ class InProcessAgentLoops(AgentLoopManagerTQ):
     def generate_sequences(self, prompts: Any) -> None:
         """Starts the rollouts of a batch; they end up in TransferQueue."""
         asyncio.run_coroutine_threadsafe(self._worker.generate_sequences(prompts), self._loop).result()
+
+
+def rollout_servers() -> dict[str, Any]:
+    """Name -> actor of the first server of every replica, which takes the replica's requests.
+
+    By the names that verl's own workers look them up by (verl/workers/rollout/vllm_rollout/vllm_rollout.py:165): the
+    trainer gives out only a client of theirs.
+    """
+    names = [name for name in ray.util.list_named_actors() if re.fullmatch(r"vllm_server_\d+_0", name)]
+    return {name: ray.get_actor(name) for name in sorted(names)}
