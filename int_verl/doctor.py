@@ -15,8 +15,9 @@ from typing import Any
 
 from int_verl.attention import VERLS_OWN
 from int_verl.errors import UserError
-from int_verl.ray_cluster import check_cluster, joins_a_cluster
+from int_verl.ray_cluster import check_cluster, joins_a_cluster, which_ray
 from int_verl.ray_cpus import host_cpus, rl_cpus
+from int_verl.ray_nodes import RayNodes
 
 CPU_INSTALL = (
     f"{sys.executable} -m pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu && "
@@ -234,7 +235,13 @@ def _ray() -> Check:
     except UserError as error:
         what, _, remedy = str(error).rpartition("; ")
         return Check("ray", False, what, remedy)
-    return Check("ray", True, "a cluster that runs is joined" if joins_a_cluster() else "a run starts its own")
+    said = f"a run {which_ray()}"
+    if not joins_a_cluster():
+        return Check("ray", True, said)
+    nodes = RayNodes.ask()
+    detail = f"{said}, which does not say what it has" if nodes is None else f"{said}: {nodes}"
+    remedy = "look at `ray status`; Ray and Python here need the versions of its nodes"
+    return Check("ray", nodes is not None, detail, remedy)
 
 
 def _machine() -> list[Check]:

@@ -14,6 +14,9 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's switch (ray/_private/ray_constants.py): 0, and all of its sockets, and verl's, which ask Ray for the node's
 address, are on 127.0.0.1. Ray reads it once, when it is imported."""
 
+OWN = "starts one of its own"
+"See `which_ray`."
+
 _CONNECT_SECONDS = 3.0
 _CLIENT_PORT = 10001
 "Of `ray://HOST`."
@@ -34,15 +37,36 @@ def loopback_environment(nnodes: int) -> dict[str, str]:
     return {LOOPBACK: "0"}
 
 
-def check_cluster() -> None:
+def which_ray() -> str:
+    """What a run does for its Ray, in words: ``joins that at 10.0.0.5:6379 (RAY_ADDRESS)``."""
+    if not joins_a_cluster():
+        return OWN
+    said, file = os.environ.get("RAY_ADDRESS", ""), _address_file()
+    if said not in ("", "auto"):
+        return f"joins that at {said} (RAY_ADDRESS)"
+    if os.access(file, os.R_OK):
+        return f"joins that at {file.read_text().strip()} ({file})"
+    return "joins what RAY_ADDRESS=auto finds"
+
+
+def check_cluster(nnodes: int = 1, decided_by: str = "engine.nnodes") -> None:
     """Refuse a Ray that would be joined where it is gone or somebody else's, and a folder that Ray cannot use.
 
     `ray.init()` would try to reach one that is gone for minutes, and join a colleague's without a word.
+
+    Args:
+        nnodes: nodes that are asked for.
+        decided_by: the setting that says how many.
 
     Raises:
         UserError: naming the file, the folder or the variable, and what to do.
     """
     if not joins_a_cluster():
+        if nnodes > 1:
+            raise UserError(
+                f"{decided_by}={nnodes}: no Ray to join, and a run's own is on this node alone; start one with "
+                "`ray start --head` here and `ray start --address=HEAD:6379` on the others, or set RAY_ADDRESS"
+            )
         folder = _address_file().parent
         if os.access(folder, os.F_OK) and not os.access(folder, os.W_OK | os.X_OK):
             raise UserError(

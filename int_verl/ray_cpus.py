@@ -1,11 +1,8 @@
-"""How many of Ray's logical processors a host or a cluster has, and how many verl's RL holds."""
+"""How many of Ray's logical processors a host has, and how many verl's RL holds."""
 
 from __future__ import annotations
 
 import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 CPUS_OF_A_GPU = 3
@@ -30,22 +27,3 @@ def host_cpus(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
         if quota.isdigit():  # else `max` or -1: no limit
             counts.append(max(1, int(quota) // int(period)))
     return min(counts)
-
-
-_ASK = """
-import sys, ray
-ray.init(address=sys.argv[1], logging_level="ERROR", log_to_driver=False)
-print("CPUS", int(ray.cluster_resources().get("CPU", 0)))
-"""
-_ASK_SECONDS = 60
-
-
-def cluster_cpus(address: str = "auto") -> int | None:
-    """Processors of all nodes of a Ray that runs, free or not; None: it does not say. Asked in a process of its own."""
-    try:
-        command = [sys.executable, "-W", "ignore", "-c", _ASK, address]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_ASK_SECONDS)
-    except subprocess.TimeoutExpired:
-        return None
-    said = re.search(r"^CPUS (\d+)$", done.stdout, re.MULTILINE)
-    return int(said[1]) if said else None

@@ -146,6 +146,25 @@ def test_a_run_is_refused_before_anything_begins(home: Path, silent: str, tmp_pa
     Stages(run('rl.overrides=["+ray_kwargs.ray_init.address=node1:6379"]')).rl.check_host()  # it says which
 
 
+def test_stages_say_which_they_use(home: Path, monkeypatch: pytest.MonkeyPatch, listening: str, tmp_path: Path) -> None:
+    write_problem_sets(tmp_path, 4, 2)
+    sets = [f"problems.{split}={tmp_path / split}.jsonl" for split in ("train", "heldout")]
+
+    def stages(engine: str) -> Stages:
+        config = compose(QUICKSTART / "quickstart.yaml", [*sets, f"run.dir={tmp_path}", f"engine.name={engine}"])
+        return Stages(Run(config, Console(quiet=True)))
+
+    assert stages("scripted").sample.which_ray() is None
+    assert stages("verl").sample.which_ray() == stages("scripted").rl.which_ray() == "starts one of its own"
+    file = write(home, listening)
+    assert stages("verl").guide.which_ray() == f"joins that at {listening} ({file})"
+    monkeypatch.setenv("RAY_ADDRESS", listening)
+    assert stages("verl").rl.which_ray() == f"joins that at {listening} (RAY_ADDRESS)"
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    with pytest.raises(UserError, match=r"^engine.nnodes=2: no Ray to join"):
+        check_cluster(2)
+
+
 @pytest.mark.verl
 @pytest.mark.timeout(120)
 def test_a_head_that_is_killed_leaves_a_stale_file(home: Path) -> None:
@@ -154,6 +173,9 @@ def test_a_head_that_is_killed_leaves_a_stale_file(home: Path) -> None:
     subprocess.run(head, check=True, capture_output=True, env={**os.environ, "RAY_AUTH_MODE": "disabled"})
     check_cluster()
     assert joins_a_cluster()
+    check = _ray()
+    assert check.ok
+    assert check.detail.endswith("ray_current_cluster): 1 node, 1 processors, 0 GPUs")
     for pid in processes_with(str(home)):
         os.kill(pid, signal.SIGKILL)
     address = (home / "ray" / "ray_current_cluster").read_text()

@@ -98,6 +98,8 @@ class Schedule:
                 for later in self.stages[number:]:
                     later.check_host()
                 self.console.print(marked(f"▸ {stage.name}", f": {stage.does} ({task.reason})"))
+                if ray := stage.which_ray():
+                    self.console.print(f"  Ray: {ray}", soft_wrap=True)
                 made |= self._execute(task)
 
     def decide(self, stage: Stage) -> Task:

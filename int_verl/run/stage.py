@@ -63,6 +63,10 @@ class Stage(ABC):
             UserError: naming what is wrong with it.
         """
 
+    def which_ray(self) -> str | None:
+        """What it does for a Ray, in words; None: it needs none."""
+        return None
+
     @abstractmethod
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         """Do the work, or go on with it.

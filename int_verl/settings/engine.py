@@ -115,6 +115,12 @@ def batched_tokens(platform: Literal["cpu", "gpu"], longest: int) -> int:
     return 8_192 if platform == "gpu" else max(8_192, longest)
 
 
+def executor_on_a_cpu(tensor_parallel: int) -> dict[str, str]:
+    """verl's key -> value for a server of several ranks, which cannot be in one process as `cpu_grpo` has it."""
+    executor = "actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend"
+    return {executor: "mp"} if tensor_parallel > 1 else {}
+
+
 @dataclass(frozen=True, slots=True)
 class ProposerSettings:
     path: Name | None = None

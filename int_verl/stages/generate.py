@@ -29,7 +29,7 @@ from int_verl.grading import BaseGrader
 from int_verl.interruption import run_until_interrupted
 from int_verl.problems.sets import read_problems, write_problems
 from int_verl.progress import StageProgress
-from int_verl.ray_cluster import check_cluster
+from int_verl.ray_cluster import check_cluster, which_ray
 from int_verl.records import read_rows
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
@@ -257,9 +257,16 @@ class GenerationStage(Stage):
         self.dataflow.given()
 
     def check_host(self) -> None:
-        flow = self.dataflow
-        if any(policy.settings.name == "verl" for policy in (flow.policy, flow.proposer) if policy):
-            check_cluster()
+        for nnodes in self._nodes_of_servers():
+            check_cluster(nnodes)
+
+    def which_ray(self) -> str | None:
+        return which_ray() if self._nodes_of_servers() else None
+
+    def _nodes_of_servers(self) -> list[int]:
+        """`nnodes` of every engine that is verl's own servers."""
+        policies = [policy for policy in (self.dataflow.policy, self.dataflow.proposer) if policy]
+        return [policy.settings.nnodes for policy in policies if policy.settings.name == "verl"]
 
     def goes_on(self, counts: Mapping[str, Any]) -> str | None:
         requests = counts.get("requests", {})

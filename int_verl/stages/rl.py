@@ -105,6 +105,9 @@ class RLStage(Stage):
     def check_host(self) -> None:
         self._launch(self.model.folder_in_plan).check_host()
 
+    def which_ray(self) -> str:
+        return str(self._launch(self.model.folder_in_plan).ray)
+
     def attention(self) -> str:
         """See `Launch.attention`."""
         return self._launch(self.model.folder_in_plan).attention()

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.ray_cluster import check_cluster, loopback_environment
-from int_verl.settings.engine import batched_tokens
+from int_verl.hydra_overrides import last_value
+from int_verl.ray_cluster import loopback_environment
+from int_verl.settings.engine import batched_tokens, executor_on_a_cpu
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
@@ -22,11 +23,13 @@ from int_verl.trainers.hang import Patience, SettingUp
 from int_verl.trainers.launch import CPU_ENV, Launch
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.reward import check_reward, reward_settings
+from int_verl.trainers.rl_ray import RLRay
 from int_verl.trainers.transfer_queue import UNITS, TransferQueue
 from int_verl.trainers.verl_folder import checkpointed_step
 
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
+_LORA = ("lora_rank", "lora.merge")
 READY = "ready to fit"
 "What verl says when workers and servers are up and the checkpoint is loaded (verl/trainer/ppo/v1/trainer_base.py:394)."
 
@@ -75,7 +78,9 @@ class RLLaunch(Launch):
             )
         check_reward(settings)
         if self.platform == "gpu":
-            TransferQueue(settings).check()
+            self.queue.check()
+        else:
+            self._check_lora()
 
     def command(self) -> TrainerCommand:
         """The command; a UserError where verl would fail or do another thing with settings, files or model."""
@@ -84,26 +89,41 @@ class RLLaunch(Launch):
         self._check_data()
         if self.base_model is not None:
             check_model(self.model_path, self.base_model)
-        if self.platform == "gpu":
-            TransferQueue(self.settings).check_cluster()
+        self.ray.check_size(self.queue.cpus, self.queue.needs, self.platform)
         return self.command_until(self.settings.total_steps)
+
+    def _check_lora(self) -> None:
+        """Refuses what `CPUWorkerExtension` cannot do, which verl would wait for."""
+        lora, merge = (last_value(self.settings.overrides, f"{self.model_section}.{key}") for key in _LORA)
+        if lora not in (None, "0") and str(merge).lower() != "true":
+            raise UserError(
+                f"{self.model_section}.{_LORA[0]}={lora} in rl.overrides: on a CPU the rollout engine takes whole "
+                f"weights alone; add {self.model_section}.{_LORA[1]}=true"
+            )
 
     def patience(self) -> Patience:
         settings = self.settings
         cause = (
-            f"{TransferQueue(settings).needs} and waits for ever where fewer are free; look at `ray status`, or raise "
+            f"{self.queue.needs} and waits for ever where fewer are free; look at `ray status`, or raise "
             "rl.start_minutes where a model only loads slowly"
         )
         return Patience(60 * settings.stall_minutes, SettingUp(60 * settings.start_minutes, READY, cause))
 
     def check_host(self) -> None:
-        """As every launch; and raises UserError where the Ray that it would join is not fit, see `check_cluster`."""
+        """As every launch; and raises UserError where the Ray that it would join is not fit."""
         super(RLLaunch, self).check_host()  # a dataclass with slots has no cell for a bare super()
-        if not TransferQueue(self.settings).joins:
-            check_cluster()
+        self.ray.check_host()
+
+    @property
+    def ray(self) -> RLRay:
+        return RLRay(self.settings)
+
+    @property
+    def queue(self) -> TransferQueue:
+        return TransferQueue(self.settings, self.platform)
 
     def environment(self) -> dict[str, str]:
-        alone = {} if TransferQueue(self.settings).joins else loopback_environment(self.settings.nnodes)
+        alone = {} if self.ray.is_named else loopback_environment(self.settings.nnodes)
         return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if self.platform == "cpu" else {}), **alone}
 
     def program(self) -> list[str]:
@@ -132,7 +152,7 @@ class RLLaunch(Launch):
             f"{rollout}.max_model_len": longest,
             f"{rollout}.max_num_batched_tokens": batched_tokens(self.platform, longest),
             f"{rollout}.tensor_model_parallel_size": settings.tensor_parallel,
-            "data.val_batch_size": TransferQueue(settings).val_batch_size,
+            "data.val_batch_size": self.queue.val_batch_size,
             f"{rollout}.val_kwargs.n": settings.val_samples,
             f"{rollout}.val_kwargs.do_sample": evaluation.temperature > 0,
             f"{rollout}.val_kwargs.temperature": evaluation.temperature,
@@ -150,8 +170,10 @@ class RLLaunch(Launch):
             "hydra.output_subdir": None,  # else the command line is kept there, keys and all
             "trainer.validation_data_dir": self.validation_dir.resolve(),
         }
-        if self.platform == "gpu":  # on a CPU `cpu_grpo` has both Ray's processors and the units
-            found[UNITS] = TransferQueue(settings).units
+        if self.platform == "cpu":
+            found |= self.ray.arguments_on_a_cpu() | executor_on_a_cpu(settings.tensor_parallel)
+        else:
+            found[UNITS] = self.queue.units
         if settings.dump_rollouts:
             found["trainer.rollout_data_dir"] = self.rollout_dir.resolve()
         if settings.prefix == "intervention":

@@ -28,7 +28,7 @@ requests, deaths = count(1), sorted(Path(__file__).parent.glob("death-*"))
 def script(request):
     if next(requests) % 10 == 0 and deaths:
         deaths.pop().unlink()
-        raise DeadEngineError("a rollout server failed: ActorDiedError")
+        raise DeadEngineError("the rollout server at 10.0.0.5:8000 failed: ActorDiedError")
     return well(request)
 """
 

@@ -209,7 +209,7 @@ def test_rl_has_less_patience_while_it_is_set_up(model: Path) -> None:
     assert setting_up is not None
     assert setting_up.seconds == 300
     assert setting_up.cause.startswith(
-        "verl's RL holds 9 of Ray's processors (3 for each of 2 GPUs, 3 for TransferQueue)"
+        "verl's RL holds 8 of Ray's processors (3 for each of 2 GPUs, 2 for TransferQueue)"
     )
     assert sft(model).patience.setting_up is None
 

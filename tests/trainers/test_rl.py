@@ -5,51 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
+from int_verl.errors import UserError
+from int_verl.trainers.composed import composed
 from int_verl.trainers.launch import train
-from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.verl_folder import read_metrics
-from tests.trainers.launches import rl_launch
+from tests.trainers.rl_runs import launch
 
 pytestmark = pytest.mark.verl
-
-REWARD = """
-def compute_score(data_source, solution_str, ground_truth, extra_info=None, **kwargs):
-    score = float(len(set(solution_str)) % 2)
-    return {"score": score, "acc": score, "pred": solution_str[:4], "verdict": "test"}
-"""
-
-
-def launch(folder: Path, model: Path, *overrides: str, **changes: object) -> RLLaunch:
-    rows = [
-        {
-            "data_source": "test",
-            "prompt": [{"role": "user", "content": f"Say {index}."}],
-            "ability": "math",
-            "reward_model": {"style": "rule", "ground_truth": str(index)},
-            "extra_info": {"index": index},
-        }
-        for index in range(8)
-    ]
-    pq.write_table(pa.Table.from_pylist(rows), folder / "rl.parquet")
-    (folder / "reward.py").write_text(REWARD)
-    settings = {
-        "reward_path": str(folder / "reward.py"),
-        "prompts_per_step": 4,
-        "rollouts": 4,
-        "mini_batch": 2,
-        "learning_rate": 1e-2,
-        "total_steps": 2,
-        "max_prompt_length": 64,
-        "max_response_length": 24,
-        "save_freq": 2,
-        "stall_minutes": 7,
-        "overrides": ("trainer.val_before_train=false", "algorithm.rollout_correction.bypass_mode=false", *overrides),
-    }
-    return rl_launch(model, folder / "rl.parquet", folder / "out", val_samples=2, **{**settings, **changes})
 
 
 @pytest.mark.timeout(900)
@@ -94,3 +58,24 @@ def test_a_finished_stage_is_not_run_again(tmp_path: Path, make_model: Callable[
     assert train(cfg.command()) == finished
     assert not (cfg.output_dir / "trainer.log").exists()
     assert cfg.command().expected_step == 2
+
+
+def test_on_a_cpu_adapters_have_to_be_merged(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
+    """`CPUWorkerExtension` takes whole weights, and verl would wait for ever for an adapter to arrive."""
+    lora, merge = "actor_rollout_ref.model.lora_rank=8", "actor_rollout_ref.model.lora.merge"
+    for overrides in ((lora,), (lora, f"{merge}=false")):
+        with pytest.raises(UserError, match=rf"lora_rank=8 in rl.overrides: on a CPU .*; add {merge}=true"):
+            launch(tmp_path, make_model(True), *overrides).check_settings()
+    launch(tmp_path, make_model(True), lora, f"{merge}=True").check_settings()
+    launch(tmp_path, make_model(True), "actor_rollout_ref.model.lora_rank=0").check_settings()
+    launch(tmp_path, make_model(True), lora, platform="gpu").check_settings()
+
+
+@pytest.mark.parametrize(("ranks", "executor"), [(1, "vllm.v1.executor.uniproc_executor.UniProcExecutor"), (2, "mp")])
+def test_a_server_of_several_ranks_has_several_processes(
+    ranks: int, executor: str, tmp_path: Path, make_model: Callable[[bool], Path]
+) -> None:
+    chosen = launch(tmp_path, make_model(True), gpus_per_node=2, tensor_parallel=ranks)
+    config = composed(chosen.primary, chosen.config_arguments(), "rl.overrides")
+    assert config is not None
+    assert config.actor_rollout_ref.rollout.engine_kwargs.vllm.distributed_executor_backend == executor

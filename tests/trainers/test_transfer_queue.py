@@ -10,7 +10,6 @@ from omegaconf import OmegaConf
 
 from int_verl.doctor import check_processors
 from int_verl.errors import UserError
-from int_verl.ray_cluster import LOOPBACK
 from int_verl.ray_cpus import host_cpus, rl_cpus
 from int_verl.settings.compose import section
 from int_verl.settings.training import RLSettings
@@ -23,7 +22,7 @@ def host(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def set_up(cpus: int) -> None:
         monkeypatch.setattr("int_verl.trainers.transfer_queue.has_nvidia", lambda: True)
-        monkeypatch.setattr("int_verl.trainers.transfer_queue.joins_a_cluster", lambda: False)
+        monkeypatch.setattr("int_verl.trainers.rl_ray.joins_a_cluster", lambda: False)
         monkeypatch.setattr("int_verl.trainers.transfer_queue.host_cpus", lambda: cpus)
 
     return set_up
@@ -70,35 +69,10 @@ def test_what_a_cluster_has_is_not_known_here(host: Any, monkeypatch: pytest.Mon
     for found in (queue(nnodes=4, gpus_per_node=8), queue("+ray_kwargs.ray_init.address=auto")):
         found.check()
         assert found.units == 2 * found.settings.nnodes
-    monkeypatch.setattr("int_verl.trainers.transfer_queue.joins_a_cluster", lambda: True)
+    monkeypatch.setattr("int_verl.trainers.rl_ray.joins_a_cluster", lambda: True)
     queue().check()
     monkeypatch.undo()
     queue(gpus_per_node=8).check()  # a dry run where there is no GPU
-
-
-@pytest.mark.verl
-@pytest.mark.slow
-@pytest.mark.timeout(180)
-def test_a_cluster_is_asked_before_verl_joins_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    from int_verl.generate.engines.own_ray import OwnRay
-
-    monkeypatch.setenv(LOOPBACK, "0")
-    ray = OwnRay({"num_cpus": 5, "include_dashboard": False})
-    try:
-        address = f"ray_kwargs.ray_init.address='{ray._address()}'"
-        with pytest.raises(
-            UserError, match=r"holds 6 of .* and the Ray to be joined has 5, so verl would wait for ever"
-        ):
-            queue(address).check_cluster()
-        queue(address, f"{UNITS}=1").check_cluster()
-    finally:
-        ray.stop()
-
-
-def test_no_cluster_is_asked_where_none_is_joined(host: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("int_verl.trainers.transfer_queue.cluster_cpus", lambda _: pytest.fail("asked"))
-    host(12)
-    queue().check_cluster()
 
 
 @pytest.mark.parametrize("samples", [1, 4, 8, 128, 4096, 90_000])

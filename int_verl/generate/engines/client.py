@@ -12,6 +12,7 @@ import ray
 from verl.workers.rollout.llm_server import LLMServerClient
 
 from int_verl.generate.engines.router import Router
+from int_verl.generate.engines.server_fault import ServerFault
 
 
 class FamilyClient(LLMServerClient):
@@ -37,7 +38,7 @@ class FamilyClient(LLMServerClient):
         **kwargs: Any,
     ) -> None:
         super().__init__(config, load_balancer_handle, **kwargs)
-        self._servers = {name: _Server(name, _Generate(actor)) for name, actor in servers.items()}
+        self._servers = {name: _Server(name, _Generate(name, actor)) for name, actor in servers.items()}
         self._router: Router[_Server] = Router(concurrency)
 
     async def _acquire_server(self, request_id: Hashable, **extra: Any) -> tuple[str, Any]:  # noqa: ARG002
@@ -61,14 +62,14 @@ class _Server:
 
 
 class _Generate:
-    """`generate` of a server's actor; a call that is cancelled ends in the server, too.
+    """`generate` of a server's actor, which raises `ServerFault`; a call that is cancelled ends in the server, too.
 
     Ray cancels the coroutine there, and vLLM aborts a request whose coroutine is cancelled (`AsyncLLM.generate` in
     vllm/v1/engine/async_llm.py). verl's own `abort_request` clears the prefix cache with it, and wants vLLM's inner id.
     """
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    def __init__(self, name: str, actor: Any) -> None:
+        self._name, self._actor = name, actor
 
     async def remote(self, **arguments: Any) -> Any:
         drawn = self._actor.generate.remote(**arguments)
@@ -77,3 +78,5 @@ class _Generate:
         except asyncio.CancelledError:
             ray.cancel(drawn)
             raise
+        except Exception as error:
+            raise ServerFault(self._name, error) from error

@@ -13,11 +13,12 @@ from typing import Any, Literal
 
 from int_verl.errors import DeadEngineError, EngineError, UserError
 from int_verl.generate.engines.base import Completion, Request
+from int_verl.generate.engines.joined_ray import nodes_that_answer
 from int_verl.generate.engines.own_ray import OwnRay
-from int_verl.hydra_overrides import quote
+from int_verl.generate.engines.server_fault import ServerFault, last_line
+from int_verl.hydra_overrides import hydra_overrides, quote
 from int_verl.ray_cluster import check_cluster, joins_a_cluster
-from int_verl.redaction import redact
-from int_verl.settings.engine import EngineSettings, batched_tokens
+from int_verl.settings.engine import EngineSettings, batched_tokens, executor_on_a_cpu
 
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -90,12 +91,14 @@ class VerlEngine:
         """Starts the servers.
 
         Raises:
-            UserError: the model is not there, or the Ray that would be joined is not fit, see `check_cluster`.
+            UserError: the model is not there, or the Ray that would be joined is not fit, see `check_cluster`, or has
+                too few GPUs.
             EngineError: the servers did not come up; the message ends with the cause.
         """
         if self.model_path.startswith((".", "/")) and not (Path(self.model_path) / "config.json").exists():
             raise UserError(f"{self.model_path}: no config.json there; model_path must be a folder with a model")
-        check_cluster()
+        if not _ray_is_initialized():
+            check_cluster(self.settings.nnodes)
         start = asyncio.ensure_future(asyncio.to_thread(self._start))
         try:
             self._client = await asyncio.shield(start)
@@ -105,9 +108,12 @@ class VerlEngine:
             await asyncio.wait([start])
             await asyncio.to_thread(self._stop)
             raise
+        except UserError:
+            await asyncio.to_thread(self._stop)
+            raise
         except Exception as error:
             await asyncio.to_thread(self._stop)
-            raise EngineError(f"verl's rollout servers did not start: {_last_line(error)}") from error
+            raise EngineError(f"verl's rollout servers did not start: {last_line(error)}") from error
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -134,9 +140,8 @@ class VerlEngine:
                 prompt_ids=list(request.prompt_ids),
                 sampling_params=self._sampling_params(request),
             )
-        except Exception as error:
-            failure = DeadEngineError if is_death(error) else EngineError
-            raise failure(f"a rollout server failed: {_last_line(error)}") from error
+        except ServerFault as fault:
+            raise (DeadEngineError if fault.is_death else EngineError)(str(fault)) from fault
         tokens = tuple(int(token) for token in output.token_ids)
         if output.stop_reason not in (None, "completed", "stop", "length"):
             raise EngineError(f"a rollout server gave up on a request: {output.stop_reason}")
@@ -176,6 +181,8 @@ class VerlEngine:
 
         config = self._compose()
         self._connect({name: os.environ[name] for name in environment})
+        if self._ray is None:
+            self._check_gpus()
         self._is_vllm = config.actor_rollout_ref.rollout.name == "vllm"
         self._end_ids = _end_ids(self.model_path)
         if self._cancelled:
@@ -202,6 +209,13 @@ class VerlEngine:
         self._joined_ray = True
         init = self._ray.connect if self._ray is not None else ray.init
         init(runtime_env={"env_vars": environment}, log_to_driver=False, logging_level=logging.ERROR)
+
+    def _check_gpus(self) -> None:
+        """Refuses (`UserError`) a Ray that is joined, in which verl would wait for GPUs for ever."""
+        settings = self.settings
+        of_replica = min(settings.tensor_parallel, settings.gpus_per_node)
+        groups = settings.nnodes * settings.gpus_per_node // of_replica
+        nodes_that_answer().check_gpus(groups, of_replica, "engine.nnodes, engine.gpus_per_node", self.platform)
 
     def _compose(self) -> Any:
         from hydra import compose, initialize_config_module
@@ -230,6 +244,8 @@ class VerlEngine:
         ]
         if self.platform == "gpu":
             overrides.append(f"{rollout}.gpu_memory_utilization={self.settings.gpu_memory_utilization}")
+        else:
+            overrides += hydra_overrides(executor_on_a_cpu(self.settings.tensor_parallel))
         overrides += self.settings.overrides
         outer = GlobalHydra.instance().hydra
         GlobalHydra.instance().clear()
@@ -289,20 +305,3 @@ def _end_ids(model_path: str) -> frozenset[int]:
             value = cls.from_pretrained(model_path).eos_token_id
             ids.update(value if isinstance(value, list) else [value])
     return frozenset(end for end in ids if end is not None)
-
-
-def is_death(error: BaseException) -> bool:
-    """Whether what a call of a rollout server raised says that the server will answer nothing more.
-
-    Ray raises `RayActorError` where the actor's process or its node is gone, and `OutOfMemoryError` where Ray itself
-    ended it because the host's memory was full. Where vLLM's engine, a process of its own, is gone, the actor lives on
-    and every call raises vLLM's `EngineDeadError` (vllm/v1/engine/exceptions.py), which Ray hands on as a class that is
-    both.
-    """
-    names = {cls.__name__ for one in (error, getattr(error, "cause", None)) for cls in type(one).__mro__}
-    return not names.isdisjoint({"RayActorError", "OutOfMemoryError", "EngineDeadError"})
-
-
-def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in redact(str(error)).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[-1][:300] if lines else ''}"

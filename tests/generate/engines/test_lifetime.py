@@ -53,7 +53,7 @@ class Mortal:
             await asyncio.sleep(0.001)
             self.left -= 1
             if self.left == -1:
-                raise DeadEngineError("a rollout server failed: ActorDiedError")
+                raise DeadEngineError("the rollout server at 10.0.0.5:8000 failed: ActorDiedError")
             if self.left < 0:
                 await asyncio.Event().wait()
             return Completion((request.seed, 2), "stop")

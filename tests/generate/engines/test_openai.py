@@ -205,7 +205,7 @@ def test_verls_server_killed_in_mid_run_stops_it_and_what_it_drew_is_kept(
         named = [actor for actor in ray.util.list_named_actors(all_namespaces=True) if "server" in actor["name"]]
         ray.kill(ray.get_actor(named[0]["name"], named[0]["namespace"]))
 
-    with pytest.raises(EngineError, match="a rollout server failed"):
+    with pytest.raises(EngineError, match=r"the rollout server at .* failed"):
         generated(
             tmp_path, problems, ["engine.name=verl", "engine.reopen=0"], {("problems", PROBLEMS // 2): kill_a_server}
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import multiprocessing
 import os
+import re
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,8 @@ import pytest
 from int_verl.errors import EngineError, UserError
 from int_verl.generate.engines.base import Engine, Request
 from int_verl.generate.engines.journaled import JournaledEngine
-from int_verl.generate.engines.verl import VerlEngine, is_death
+from int_verl.generate.engines.server_fault import ServerFault
+from int_verl.generate.engines.verl import VerlEngine
 from int_verl.generate.journal import Journal
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
@@ -75,7 +77,7 @@ def test_the_engine(make_model: Callable[[bool], Path], tmp_path: Path) -> None:
                 drawn = await asyncio.wait_for(asyncio.gather(*map(journaled.generate, requests)), 300)
                 assert drawn == first
                 assert (journaled.reopened, len(said)) == (1, 1)
-                assert "a rollout server failed: RayTaskError(EngineDeadError)" in said[0]
+                assert re.search(r"rollout server at [\d.]+:\d+ failed: RayTaskError\(EngineDeadError\)", said[0])
                 ray.kill(engine._manager.server_handles[0])
                 with pytest.raises(EngineError, match=r"rollout server.*opened again 1 times \(engine\.reopen\)"):
                     await asyncio.wait_for(journaled.generate(Request(prompts[0], sampling, seed=9)), 60)
@@ -148,6 +150,20 @@ def test_what_is_a_death_of_a_server_and_what_is_the_matter_of_a_request() -> No
     dead = type("EngineDeadError", (Exception,), {})
     ours, of_vllm = RayTaskError("generate", "", ValueError("too long")), RayTaskError("generate", "", dead("core"))
     for error in (ActorDiedError(), OutOfMemoryError("killed"), of_vllm, of_vllm.as_instanceof_cause()):
-        assert is_death(error)
+        assert ServerFault("n", error).is_death
     for error in (ours, ours.as_instanceof_cause(), GetTimeoutError(), ValueError("too long")):
-        assert not is_death(error)
+        assert not ServerFault("n", error).is_death
+
+
+@pytest.mark.verl
+def test_a_fault_says_which_server_and_why() -> None:
+    from ray.exceptions import OutOfMemoryError, RayActorError
+
+    full = ServerFault("10.0.0.5:8000", OutOfMemoryError("Task was killed.\n\nSet RAY_memory_usage_threshold"))
+    assert str(full).startswith("the rollout server at 10.0.0.5:8000 failed: its host's memory is full")
+    assert "lower engine.in_flight, or engine.gpus_per_node" in str(full)
+    node = RayActorError(
+        error_msg="The actor died.\n\tip: 10.0.0.5\nThe actor died because its node has died. Node Id: 1f"
+    )
+    assert str(ServerFault("n", node)) == "the rollout server at n failed: its node is gone (RayActorError)"
+    assert str(ServerFault("n", ValueError("one\ntwo\n"))) == "the rollout server at n failed: ValueError: two"
