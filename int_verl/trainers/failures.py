@@ -80,6 +80,9 @@ FAILURES = {
     r"The current node timed out during startup": (
         "Ray could not start within its 30 s: the machine is busy with something else; run again to go on"
     ),
+    r"The actor died because its node has died|ray\.exceptions\.NodeDiedError": (
+        "a node of the Ray cluster is gone: start it again with `ray start --address=HEAD:6379` and run again to resume"
+    ),
     r"Engine core initialization failed|EngineDeadError|ActorDiedError|The actor died unexpectedly|"
     r"Worker unexpectedly exits": (
         "a process of the trainer died without a word, often for want of memory: look at the end of the log, and at "
@@ -108,12 +111,22 @@ def explain(log_path: Path, start: int = 0, code: int = 1) -> str:
         for line in useful:
             if match := re.search(pattern, line):
                 what = match.groupdict().get("what") or ""
-                return f"{remedy}{f' ({what[:300]})' if what else ''}; see {log_path}"
+                return f"{_who(useful)}{remedy}{f' ({what[:300]})' if what else ''}; see {log_path}"
     if code == 128 + 9:
         return f"{HOST_MEMORY} (the trainer was killed); see {log_path}"
     last = [line for line in useful if re.search(r"\w(Error|Exception)\b|\bException: ", line)]
     reason = last[-1][:300] if last else f"exit code {code}"
     return f"the trainer failed: {reason}; see {log_path}"
+
+
+def _who(lines: list[str]) -> str:
+    """Which of several processes a signal ended, as torchrun says it, or which of verl's actors, as Ray does."""
+    said = "\n".join(lines)
+    if rank := re.search(r"failed \(exitcode: -\d+\) local_rank: (\d+)", said):
+        return f"rank {rank[1]} died: "
+    if actor := re.search(r"^name: (?P<name>\S+)(\n\w+: .*)*?\nip: (?P<ip>\S+)", said, re.MULTILINE):
+        return f"{actor['name']} on {actor['ip']} died: "
+    return ""
 
 
 def plain(line: str) -> str:

@@ -22,7 +22,7 @@ from int_verl.trainers.composed import composed
 from int_verl.trainers.hang import Patience
 from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
-from int_verl.trainers.verl_folder import checkpointed_step
+from int_verl.trainers.verl_folder import checkpointed_ranks, checkpointed_step
 
 CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 
@@ -138,6 +138,7 @@ class Launch(ABC):
             start_model=self.model_path,
             model_in_checkpoint=self.model_in_checkpoint,
             ask_for=None if self.settings.trust_checkpoint else f"{self.section}.trust_checkpoint",
+            ranks=self.settings.nnodes * self.settings.gpus_per_node,
         )
 
 
@@ -155,6 +156,16 @@ def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -
             raise UserError(f"{override}: set {our_settings[key]} instead, so that the stage knows when it is done")
 
 
+def check_ranks(command: TrainerCommand) -> None:
+    """Refuses, with a UserError, a checkpoint of another number of ranks, in which verl would miss its shards."""
+    found = checkpointed_ranks(command.output_dir)
+    if None not in (found, command.ranks) and found != command.ranks:
+        raise UserError(
+            f"{command.output_dir}: the checkpoint was written by {found} ranks, and nnodes * gpus_per_node are "
+            f"{command.ranks} now; take as many as before, or --force to start the stage anew"
+        )
+
+
 def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
     """Trains, from the last checkpoint on and not at all where it is the last, and returns the finished model's folder.
 
@@ -164,6 +175,7 @@ def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
         TrainerError: see `run_trainer`.
     """
     if checkpointed_step(command.output_dir) != command.expected_step:
+        check_ranks(command)
         if command.ask_for is not None:
             check_pickles(command.output_dir, command.ask_for)
         run_trainer(command, on_step)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import TrainerError
+from int_verl.supervision.family import descendants
 from int_verl.supervision.supervised import Supervised
 from int_verl.trainers.failures import explain
 from int_verl.trainers.growing_file import GrowingFile
 from int_verl.trainers.hang import HangGuard, Patience
+from int_verl.trainers.not_running import not_running
 from int_verl.trainers.trainer_log import TrainerLog
 from int_verl.trainers.verl_folder import (
     METRICS,
@@ -56,6 +58,8 @@ class TrainerCommand:
     "Where in `global_step_N` the trained model lies, in Hugging Face format."
     ask_for: str | None = None
     "The setting without which it does not resume from a checkpoint that holds more than data; None: it may."
+    ranks: int | None = None
+    "Each has a shard of verl's FSDP checkpoint; None: whatever the checkpoint has."
 
     @property
     def log_path(self) -> Path:
@@ -124,5 +128,8 @@ def _watch(
             return code
         hung = guard.look(time.monotonic(), bool(metrics_lines))
         if hung is not None:
-            raise TrainerError(f"after step {last_step} of {command.expected_step} {hung}; see {command.log_path}")
+            idle = "".join(f"; {each}" for each in not_running(descendants([os.getpid()])))
+            raise TrainerError(
+                f"after step {last_step} of {command.expected_step} {hung}{idle}; see {command.log_path}"
+            )
         time.sleep(POLL_SECONDS)

@@ -12,6 +12,8 @@ TRACKER = "latest_checkpointed_iteration.txt"
 "verl's record of the last complete checkpoint."
 METRICS = "metrics"
 "One jsonl of verl's `file` logger for each start."
+_SHARDS = "model_world_size_*_rank_0.pt"
+"verl/utils/checkpoint/fsdp_checkpoint_manager.py:316"
 _VALIDATION = re.compile(r"val-core/.+/mean@\d+")
 
 
@@ -22,6 +24,12 @@ def checkpointed_step(output_dir: Path) -> int | None:
     except (OSError, ValueError):
         return None
     return step if (output_dir / f"global_step_{step}").is_dir() else None
+
+
+def checkpointed_ranks(output_dir: Path) -> int | None:
+    """Ranks that wrote verl's last complete checkpoint, by the names of FSDP's shards; None: it has none."""
+    names = [file.name for file in (output_dir / f"global_step_{checkpointed_step(output_dir)}").rglob(_SHARDS)]
+    return int(names[0].split("_")[3]) if names else None
 
 
 def mend_tracker(output_dir: Path) -> None:

@@ -105,6 +105,7 @@ WORDS = {
     "RuntimeError: The NVIDIA driver on your system is too old (found version 11080).": "driver does not fit",
     "torch.AcceleratorError: CUDA error: an illegal memory access was encountered": r"\(an illegal memory access",
     "ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.": "died without a word",
+    "The actor died because its node has died. Node Id: 5b1c": "a node of the Ray cluster is gone: start it again",
     "Exception: The current node timed out during startup. This could happen because some of the raylet failed to "
     "startup or the GCS has become overloaded.": "Ray could not start",
     "vllm.v1.engine.exceptions.EngineDeadError: EngineCore encountered an issue.": "died without a word",
@@ -143,6 +144,49 @@ def test_what_only_others_see(said: str, decoration: str, tmp_path: Path) -> Non
     log = tmp_path / "trainer.log"
     log.write_text(f"INFO: all is well\n{decoration}{said}\nsubprocess.CalledProcessError: exit code 1\n")
     check_line(explain(log), WORDS[said], log)
+
+
+RAYS_WORDS = """
+ray.exceptions.ActorDiedError: The actor died unexpectedly before finishing this task.
+	class_name: create_colocated_worker_cls.<locals>.WorkerDict
+	actor_id: 6d5a
+	pid: 4242
+	name: dK2rWorkerDict_0:1
+	namespace: 1f2e
+	ip: 10.0.0.2
+{why}
+"""
+
+
+@pytest.mark.parametrize(
+    ("why", "told"),
+    [
+        (
+            "The actor is dead because its worker process has died.",
+            "^dK2rWorkerDict_0:1 on 10.0.0.2 died: a process of",
+        ),
+        (
+            "The actor died because its node has died. Node Id: 5b",
+            "^dK2rWorkerDict_0:1 on 10.0.0.2 died: a node of the",
+        ),
+    ],
+)
+def test_which_of_verls_actors_died(why: str, told: str, tmp_path: Path) -> None:
+    log = tmp_path / "trainer.log"
+    log.write_text(RAYS_WORDS.format(why=why))
+    check_line(explain(log), told, log)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_which_rank_was_killed(tmp_path: Path) -> None:
+    """By torchrun's own words."""
+    log, script = tmp_path / "trainer.log", tmp_path / "rank.py"
+    script.write_text("import os, time\nif os.environ['RANK'] == '1': os.kill(os.getpid(), 9)\ntime.sleep(60)")
+    with log.open("w") as file:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+        code = subprocess.run(torchrun, stdout=file, stderr=file, check=False).returncode
+    check_line(explain(log, code=code), "^rank 1 died: the machine's memory is full", log)
 
 
 def test_only_the_failed_start_is_explained(tmp_path: Path) -> None:
