@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 GPU_MEMORY = (
-    "for SFT lower sft.max_length, or set engine.offload_policy=true in sft.overrides; for RL lower "
+    "for SFT set engine.offload_policy=true in sft.overrides, or lower sft.max_length; for RL lower "
     "rl.max_response_length, or in rl.overrides actor_rollout_ref.actor.ppo_max_token_len_per_gpu or "
     "actor_rollout_ref.rollout.gpu_memory_utilization, or set actor_rollout_ref.actor.fsdp_config.offload_policy=true"
 )
