@@ -103,7 +103,8 @@ PROPOSAL = pa.schema(
     ]
 )
 
-# One row a guided rollout. `condition`: intervention, or the control it is measured against: wrong_step, prefix.
+# One row a guided rollout. `condition`: intervention, or the control it is measured against: wrong_step, prefix,
+# hint_and_intervention; or problem or hint, which belong to no attempt and no proposal (null).
 GUIDED = pa.schema(
     [
         *_PROPOSAL,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from int_verl.commands.schedule import EPILOG, config_option
 from int_verl.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ def analyse() -> None:
     """The paper's analyses of a run, and what lies beyond them: tables here, and files in RUN/analysis."""
 
 
+_FIRST_ERRORS = click.option(
+    "--first-errors",
+    metavar="FILE",
+    help="Where attempts truly go wrong first: rows (problem_id, attempt, first_error), or path/to/file.py:function.",
+)
+
+
 @analyse.command()
 @click.argument("run", type=_RUN)
 @click.option(
@@ -31,25 +39,54 @@ def analyse() -> None:
     metavar="NAME=RUN",
     help="A run over the same attempts with another proposer; may be given several times.",
 )
-@click.option(
-    "--first-errors",
-    metavar="FILE",
-    help="Where attempts truly go wrong first: rows (problem_id, attempt, first_error), or path/to/file.py:function.",
-)
+@_FIRST_ERRORS
 def interventions(run: Path, others: tuple[str, ...], first_errors: str | None) -> None:
     """Table 1, lengths, yield and cost over K, and how well first errors are found.
 
     It needs no model and reads what RUN holds so far.
     """
+    proposers = dict(_named(text, "--proposer") for text in others)
+    _interventions(run, {name: Path(folder) for name, folder in proposers.items()}, first_errors)
+
+
+@analyse.command(epilog=EPILOG)
+@click.option(
+    "--proposer",
+    "others",
+    multiple=True,
+    required=True,
+    metavar="NAME=MODEL",
+    help="Another proposer, as proposer.path; may be given several times.",
+)
+@_FIRST_ERRORS
+@config_option
+@click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
+def proposers(
+    others: tuple[str, ...], first_errors: str | None, config_file: Path | None, overrides: tuple[str, ...]
+) -> None:
+    """Have other models propose for the attempts of a run, and compare them with its own proposer.
+
+    It runs the generator with these settings as far as that is not done, then proposing and guiding once more with
+    each other model, in RUN/analysis/proposers/NAME, and shows what `analyse interventions` tells of all of them.
+    """
+    from int_verl.console import standard_output
+    from int_verl.stages.proposers import propose_by
+
+    named = dict(_named(text, "--proposer") for text in others)
+    run, folders = propose_by(named, config_file, overrides, standard_output())
+    _interventions(run, folders, first_errors)
+
+
+def _interventions(run: Path, others: dict[str, Path], first_errors: str | None) -> None:
     from int_verl.report.analyses import INTERVENTIONS_OF_A_RUN, intervention_tables, write_analysis
     from int_verl.report.first_errors import first_errors_of
     from int_verl.report.run_reader import RunReader
 
     reader = RunReader(run)
-    proposers = {name: RunReader(Path(folder)) for name, folder in (_named(text, "--proposer") for text in others)}
+    readers = {name: RunReader(folder) for name, folder in others.items()}
     known = first_errors_of(reader, first_errors) if first_errors else None
-    tables = intervention_tables(reader, proposers, known)
-    for one in (reader, *proposers.values()):
+    tables = intervention_tables(reader, readers, known)
+    for one in (reader, *readers.values()):
         if one.remarks:
             raise UserError(f"{one.path}: {one.remarks[0]}")
     _show(run, INTERVENTIONS_OF_A_RUN, write_analysis(reader, INTERVENTIONS_OF_A_RUN, tables))

@@ -18,19 +18,22 @@ settings have not changed are passed over, interrupted ones go on, and a changed
 """
 
 
+config_option = click.option(
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A recipe's YAML, laid over the defaults.",
+)
+
+
 def schedule_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What every command of the schedule takes."""
     for add in (
         click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]..."),
         click.option("--force", is_flag=True, help="Run the stage again even if it is done."),
         click.option("--dry-run", is_flag=True, help="Print what would be done: prompts, an estimate, commands."),
-        click.option(
-            "--config",
-            "config_file",
-            type=click.Path(path_type=Path),
-            metavar="FILE",
-            help="A recipe's YAML, laid over the defaults.",
-        ),
+        config_option,
     ):
         function = add(function)
     return function

@@ -61,7 +61,8 @@ def localisation_table(
         agreement.append(_agreement(f"they and {TRUTH}", _pairs(ours, truth), steps))
         for name, locations in theirs.items():
             agreement.append(_agreement(f"{name} and {TRUTH}", _pairs(locations, truth), steps))
-    chosen = {TRUTH: truth, **theirs, MOST_NAMED: ours if any(len(named) > 1 for named in ours.values()) else {}}
+    by_others = {f"the step that {name} names most": locations for name, locations in theirs.items()}
+    chosen = {TRUTH: truth, **by_others, MOST_NAMED: ours if any(len(named) > 1 for named in ours.values()) else {}}
     guided = [row for row in interventions if row["guided"]]
     success = [
         {"chosen": name, "distances": distances}

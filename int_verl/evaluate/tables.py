@@ -16,12 +16,13 @@ COMPARISONS = (("InT SFT + RL", "base + RL"), ("InT SFT + RL", "base"), ("base +
 Counts = dict[str, tuple[int, int, int]]
 "Problem -> samples, right ones, truncated ones."
 
-CONDITIONS = ("wrong_step", "prefix", "intervention")  # the order of the paper's Table 1, worst to best
+CONDITIONS = ("problem", "hint", "wrong_step", "prefix", "intervention", "hint_and_intervention")
+"In the order of the table."
 CONDITIONING_COLUMNS = ["problem_id", "attempt", "proposal", "condition", "outcome", "correct"]
 "What `conditioning_table` reads of `records.GUIDED` rows."
 
-Outcomes = dict[tuple[str, int], list[str]]
-"Problem and attempt -> correct, wrong or truncated, of each of its rollouts."
+Outcomes = dict[tuple[str, Any], list[str]]
+"Problem and attempt (None: rollouts of the problem alone) -> correct, wrong or truncated, of each of its rollouts."
 
 
 def summarise(
@@ -140,8 +141,9 @@ def _powers_of_two(largest: int) -> list[int]:
 def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """How often a continuation is right, by what it continues, from `records.GUIDED` rows.
 
-    All conditions are computed on the attempts that have rollouts under every one of them; those that were never drawn,
-    because their prompt did not fit, are none. Where guiding stopped at the first success, how many rollouts there are
+    All conditions are computed on the attempts that have rollouts under every one of them, and those that belong to no
+    attempt (problem, hint) on the problems of these; those that were never drawn, because their prompt did not fit, are
+    none. Where guiding stopped at the first success, how many rollouts there are
     depends on how they went; so of every continuation only as many count as each of its condition has: those of the
     first wave. Coverage is the expected share of problems with at least one success in as many rollouts as the
     condition with the fewest has for that problem, so that a condition with more rollouts gains nothing by it.
@@ -154,11 +156,15 @@ def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """
     outcomes, uncounted = _first_waves(guided)
     present = [c for c in CONDITIONS if c in outcomes] + sorted(outcomes.keys() - set(CONDITIONS))
-    attempts = set.intersection(*(set(outcomes[c]) for c in present)) if present else set()
+    of_problems = [c for c in present if all(attempt is None for _, attempt in outcomes[c])]
+    of_attempts = [c for c in present if c not in of_problems]
+    attempts = set.intersection(*(set(outcomes[c]) for c in of_attempts)) if of_attempts else set()
+    attempts = {one for one in attempts if all((one[0], None) in outcomes[c] for c in of_problems)}
     problems = sorted({problem for problem, _ in attempts})
     of_problem: dict[str, dict[str, list[str]]] = {c: {p: [] for p in problems} for c in present}
     for condition in present:
-        for problem, attempt in sorted(attempts):
+        chosen = [(problem, None) for problem in problems] if condition in of_problems else sorted(attempts)
+        for problem, attempt in chosen:
             of_problem[condition][problem] += outcomes[condition][problem, attempt]
     drawn_of = {c: [len(of_problem[c][p]) for p in problems] for c in present}
     fewest = [min(numbers) for numbers in zip(*drawn_of.values(), strict=True)]
@@ -167,7 +173,7 @@ def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "attempts": len(attempts),
         "problems": len(problems),
-        "left_out": len({attempt for condition in present for attempt in outcomes[condition]}) - len(attempts),
+        "left_out": len({attempt for condition in of_attempts for attempt in outcomes[condition]}) - len(attempts),
         "uncounted": uncounted,
         "confidence": CONFIDENCE,
         "equal_rollouts": all(drawn == fewest for drawn in drawn_of.values()),
@@ -180,7 +186,7 @@ def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 def _first_waves(guided: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Outcomes], int]:
     """By condition, what counts, and how many rollouts of later waves do not."""
-    drawn: dict[str, dict[tuple[str, int, int], list[str]]] = defaultdict(lambda: defaultdict(list))
+    drawn: dict[str, dict[tuple[str, Any, Any], list[str]]] = defaultdict(lambda: defaultdict(list))
     for row in guided:
         if row["outcome"] != "prompt_too_long":
             outcome = "correct" if row["correct"] else "truncated" if row["outcome"] == "truncated" else "wrong"

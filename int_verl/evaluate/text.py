@@ -95,11 +95,18 @@ def _final_cells(table: Mapping[str, Any]) -> Cells:
 
 
 def _conditioning_cells(table: Mapping[str, Any]) -> Cells:
-    names = {"wrong_step": "prefix + original wrong step", "prefix": "prefix", "intervention": "prefix + intervention"}
+    names = {
+        "problem": "nothing: the problem alone",
+        "hint": "nothing: the problem with a hint",
+        "wrong_step": "prefix + original wrong step",
+        "prefix": "prefix",
+        "intervention": "prefix + intervention",
+        "hint_and_intervention": "hint, and prefix + intervention",
+    }
     heads = ["continued from", "accuracy", "coverage", "problems solved", "rollouts", "truncated"]
     rows = [
         [
-            names.get(entry["condition"], entry["condition"]),
+            names.get(entry["condition"], entry["condition"].replace("intervention by", "prefix + intervention by")),
             percent(entry["accuracy"], digits=2),
             percent(entry["coverage"]),
             f"{entry['solved']} of {table['problems']}",

@@ -61,12 +61,13 @@ class Candidate:
         """The beginning of a response that a rollout continues, as token ids and as text.
 
         Args:
-            condition: whether it ends with the intervention, before the location, or after the wrong step there.
+            condition: whether it ends with the intervention (with a hint in the prompt or without), before the
+                location, or after the wrong step there.
             by: the rule of the steps.
             separator: between an intervention and its continuation; None: what the attempt itself has there.
         """
         steps, location = self.attempt.steps, self.intervention.location
-        if condition == "intervention":
+        if condition in ("intervention", "hint_and_intervention"):
             if separator is None:
                 separator = _separator_after(steps, location, by)
             added_ids = tuple(codec.encode(self.added + separator))

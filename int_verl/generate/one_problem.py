@@ -18,6 +18,7 @@ from int_verl.generate.advice import EarlyWarning, Kind
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
 from int_verl.generate.given import GIVEN, NOTHING, Given
+from int_verl.generate.hints import hint
 from int_verl.generate.judged import judged
 from int_verl.generate.problem_rows import ProblemRows, Row
 from int_verl.generate.prompts import Prompts
@@ -27,7 +28,7 @@ from int_verl.generate.thinking import steps_begin
 from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Problem
 from int_verl.records import PROVENANCE
-from int_verl.settings.generation import Condition, GeneratorSettings, Until
+from int_verl.settings.generation import OF_PROBLEM, WITH_HINT, Condition, GeneratorSettings, Until
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps, prefix_tokens
 
@@ -254,7 +255,13 @@ class OneProblem:
         every = range(settings.rollouts)
         drawn = await asyncio.gather(
             self._waves(candidates),
-            *(self._rollouts(candidate, control, every) for candidate in candidates for control in controls),
+            *(self._rollouts(None, control, every) for control in controls if control in OF_PROBLEM),
+            *(
+                self._rollouts(candidate, control, every)
+                for candidate in candidates
+                for control in controls
+                if control not in OF_PROBLEM
+            ),
         )
         for rows in drawn:
             self.rows.guided += rows
@@ -277,18 +284,32 @@ class OneProblem:
                 break
         return drawn
 
-    async def _rollouts(self, candidate: Candidate, condition: Condition, indices: range) -> list[Row]:
+    async def _rollouts(self, candidate: Candidate | None, condition: Condition, indices: range) -> list[Row]:
+        """Rollouts under a condition; without a candidate those of the problem, to which no attempt belongs. None
+        where the condition has a hint and the reference solution has none to give."""
         settings = self.settings.guide
-        begun_ids, begun = candidate.beginning(condition, self.policy.codec, self.settings.steps.by, settings.separator)
-        context_ids = self.prompt_ids + begun_ids
-        turns = (self.question, begun) if begun else (self.question,)
-        attempt, proposal = candidate.attempt.index, candidate.proposal
+        question, prompt_ids, version = self.question, self.prompt_ids, self.prompts.solve_version
+        if condition in WITH_HINT:
+            if not (beginning := self._hint()):
+                return []
+            question = self.prompts.hint(self.problem.problem, beginning)
+            prompt_ids, version = self.policy.codec.prompt_ids(question), self.prompts.hint_prompt.version
+        begun_ids: tuple[int, ...] = ()
+        begun, attempt, proposal = "", None, None
+        if candidate is not None:
+            begun_ids, begun = candidate.beginning(
+                condition, self.policy.codec, self.settings.steps.by, settings.separator
+            )
+            attempt, proposal = candidate.attempt.index, candidate.proposal
+        context_ids = prompt_ids + begun_ids
+        turns = (question, begun) if begun else (question,)
+        place = () if attempt is None or proposal is None else (attempt, proposal)
 
         async def rollout(index: int) -> Row:
-            purpose = ("guide", condition, self.problem.id, attempt, proposal, index)
-            order = (_GUIDE, attempt, proposal, _CONDITIONS.index(condition), index)
+            purpose = ("guide", condition, self.problem.id, *place, index)
+            order = (_GUIDE, *(place or (0, 0)), _CONDITIONS.index(condition), index)
             request = self._request(context_ids, turns, settings.sampling, purpose, order)
-            draw = await self._draw(self.policy, request, self.prompts.solve_version)
+            draw = await self._draw(self.policy, request, version)
             outcome, answer = await judged(draw, self.problem, self.grader, begun)
             if condition == "intervention":
                 self._ended("guided", outcome)
@@ -309,6 +330,9 @@ class OneProblem:
             }
 
         return await asyncio.gather(*map(rollout, indices))
+
+    def _hint(self) -> str:
+        return hint(self.problem.reference_solution, self.problem.answer, self.settings.guide.hint_fraction)
 
     # Select
 

@@ -73,11 +73,12 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Prompts:
-    """The three templates of a run. Each method returns a user message; the caller applies the chat template."""
+    """The templates of a run. Each method returns a user message; the caller applies the chat template."""
 
     solve_prompt: Prompt
     guided_solution_prompt: Prompt
     verify_prompt: Prompt
+    hint_prompt: Prompt
 
     def solve(self, problem: str) -> str:
         return self.solve_prompt.render(problem=problem)
@@ -101,6 +102,10 @@ class Prompts:
             guided_solution=guided_solution,
         )
 
+    def hint(self, problem: str, hint: str) -> str:
+        """The problem with the beginning of its reference solution."""
+        return self.hint_prompt.render(problem=problem, hint=hint)
+
     @property
     def solve_version(self) -> str:
         return self.solve_prompt.version
@@ -115,7 +120,10 @@ class Prompts:
 
 
 def load_prompts(
-    solve: str = "math/solve", guided_solution: str = "math/guided_solution", verify: str = "math/verify"
+    solve: str = "math/solve",
+    guided_solution: str = "math/guided_solution",
+    verify: str = "math/verify",
+    hint: str = "baselines/hint",
 ) -> Prompts:
     """Load and check the templates, each a built-in name or a path that ends in ``.jinja``.
 
@@ -124,7 +132,10 @@ def load_prompts(
             lacks one without which it makes no sense.
     """
     return Prompts(
-        load_prompt("solve", solve), load_prompt("guided_solution", guided_solution), load_prompt("verify", verify)
+        load_prompt("solve", solve),
+        load_prompt("guided_solution", guided_solution),
+        load_prompt("verify", verify),
+        load_prompt("hint", hint),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -11,6 +12,7 @@ from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, l
 from int_verl.evaluate import yield_curve as curve
 from int_verl.evaluate.analysis_text import length_cells, localisation_cells, yield_cells
 from int_verl.evaluate.likelihood_text import likelihood_cells
+from int_verl.evaluate.paper import TABLE1
 from int_verl.files import file_hash, write_text
 from int_verl.report.evaluation import as_markdown
 from int_verl.report.run_reader import RunReader
@@ -127,7 +129,10 @@ def _tokens_per_second(run: RunReader) -> float | None:
 
 def _table1(table: Mapping[str, Any]) -> Iterator[Cells]:
     if table["conditions"]:
-        yield table_cells(table)
+        cells = table_cells(table)
+        names = [entry["condition"] for entry in table["conditions"]]
+        rows = [[*row, *TABLE1.get(name, ("-", "-"))] for row, name in zip(cells.rows, names, strict=True)]
+        yield replace(cells, heads=[*cells.heads, "paper: accuracy", "paper: coverage"], rows=rows)
 
 
 _CELLS: dict[str, Callable[[Mapping[str, Any]], Iterable[Cells]]] = {

@@ -21,6 +21,7 @@ from markupsafe import Markup
 from int_verl.doctor import metadata_version
 from int_verl.evaluate import CONDITIONING_COLUMNS, Cells, conditioning_table, ending_table, summarise, table_cells
 from int_verl.evaluate.ending import COLUMNS, rose_too_far
+from int_verl.evaluate.paper import TABLE1
 from int_verl.files import private, write_text
 from int_verl.redaction import redact
 from int_verl.report.analyses import analysis_section
@@ -33,15 +34,12 @@ from int_verl.run_files import ENDING_ANSWERS, GUIDED_ROLLOUTS, REPORT, RESULTS,
 
 _HERE = Path(__file__).parent
 PAPER_URL = "https://arxiv.org/abs/2601.14209"
-# Final table and Table 1 of the paper (Qwen3-4B-Instruct-2507): average score, zero-advantage ratio at RL step 400;
-# accuracy and coverage of 32 continuations of 334 hard problems.
+# Of the paper (Qwen3-4B-Instruct-2507): average score and zero-advantage ratio at RL step 400, and Table 1.
 PAPER = {
     "base": ("21.2 %", "-"),
     "base + RL": ("28.3 %", "0.64"),
     "InT SFT + RL": ("33.7 %", "0.42"),
-    "wrong_step": ("0.07 %", "8.7 %"),
-    "prefix": ("0.07 %", "9.3 %"),
-    "intervention": ("1.56 %", "24.0 %"),
+    **TABLE1,
 }
 STEP_RULES = {
     "blank_line": "blank-line separated pieces",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from int_verl.generate.filters import leaks_answer
+from int_verl.generate.hints import hint
 from int_verl.generate.seeds import share_has
 from int_verl.problems.sets import Problem
 from int_verl.records import RL, read_rows
-from int_verl.steps import cut_steps
 
 # Rows that the agent loop `int_prefix` may have to begin the response of; no ids: a plain rollout.
 _EXTRA_INFO = [*RL.field("extra_info").type, pa.field("assistant_prefix_ids", pa.list_(pa.int32()))]
@@ -65,25 +63,6 @@ def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] =
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"index": index, **problem.reward_info, "assistant_prefix_ids": list(prefix_ids)},
     }
-
-
-def hint(reference_solution: str, answer: str, fraction: float) -> str:
-    """The first steps of a reference solution: that share of them, never all, and nothing that gives the answer away.
-
-    Steps are separated by blank lines; a reference of one paragraph is cut into sentences. Empty where there is no such
-    beginning.
-
-    >>> hint("First a. Then b. Hence 7.", "7", 0.5)
-    'First a. Then b.'
-    """
-    steps = cut_steps(reference_solution.strip(), "blank_line")
-    if len(steps) == 1:
-        steps = cut_steps(reference_solution.strip(), "sentences")
-    for count in range(min(math.ceil(fraction * len(steps)), len(steps) - 1), 0, -1):
-        beginning = steps.text[: steps.start(count + 1)].rstrip()
-        if not leaks_answer(beginning, answer):
-            return beginning
-    return ""
 
 
 def guided_prefixes(sft: Path, attempts: Path, guided: Path, longest: int) -> dict[str, tuple[int, ...]]:

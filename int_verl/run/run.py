@@ -152,7 +152,7 @@ class Run:
         from int_verl.generate.prompts import load_prompts
 
         named = self.settings.prompts
-        return load_prompts(solve=named.solve, guided_solution=named.guided_solution, verify=named.verify)
+        return load_prompts(named.solve, named.guided_solution, named.verify, named.hint)
 
     def grader(self) -> BaseGrader:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""

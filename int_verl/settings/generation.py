@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from int_verl.settings.ranges import Count, Name, PositiveFloat, PositiveInt, Share
+from int_verl.settings.ranges import Count, Name, PositiveFloat, PositiveInt, PositiveShare, Share
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 StepRule = Literal["blank_line", "headings", "sentences"]
@@ -14,8 +14,11 @@ Outcome = Literal[
     "incorrect", "no_answer", "timeout", "too_large", "gold_unparsable", "error", "truncated", "unclosed_thinking"
 ]
 """What an attempt can be taken for incorrect with; docs/generator.md has their meaning."""
-Condition = Literal["intervention", "wrong_step", "prefix"]
-Control = Literal["wrong_step", "prefix"]
+Condition = Literal["intervention", "wrong_step", "prefix", "problem", "hint", "hint_and_intervention"]
+Control = Literal["wrong_step", "prefix", "problem", "hint", "hint_and_intervention"]
+OF_PROBLEM: tuple[Control, ...] = ("problem", "hint")
+"Controls that continue nothing of an attempt, so that they are drawn once a problem."
+WITH_HINT: tuple[Control, ...] = ("hint", "hint_and_intervention")
 Until = Literal["sample", "propose", "guide"]
 UNTIL: tuple[Until, ...] = ("sample", "propose", "guide")
 
@@ -76,9 +79,12 @@ class GuideSettings:
     stop_at_first_success: bool = False
     "No further wave once a rollout is correct (saves tokens; the paper draws all 32)."
     controls: tuple[Control, ...] = ()
-    "Conditions to compare with: wrong_step, prefix."
+    """Conditions to compare with: wrong_step and prefix of the attempt; problem alone, and hint (the prompt
+    prompts.hint), once a problem; hint_and_intervention."""
     control_share: Share = 1.0
     "Share of the problems for which they are drawn."
+    hint_fraction: PositiveShare = 0.5
+    "Of the reference solution's steps, rounded up, for the controls with a hint; none that gives the answer away."
 
     def wave_sizes(self) -> list[int]:
         """Sizes that add up to `rollouts`; what the listed waves leave over is one more wave."""

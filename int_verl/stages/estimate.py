@@ -20,7 +20,15 @@ from rich.table import Table
 
 from int_verl.records import read_rows
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, GUIDED_SOLUTIONS, INTERVENTIONS, PROPOSALS
-from int_verl.settings.generation import UNTIL, EstimateSettings, GuideSettings, ProposeSettings, SampleSettings, Until
+from int_verl.settings.generation import (
+    OF_PROBLEM,
+    UNTIL,
+    EstimateSettings,
+    GuideSettings,
+    ProposeSettings,
+    SampleSettings,
+    Until,
+)
 
 PAPER_TOKENS = 7_000
 "Mean length of a completion in the paper."
@@ -118,7 +126,9 @@ def estimate(
         live = rates.still_without_success(first) if guide.stop_at_first_success else 1.0
         rollouts += interventions * live * size
         first += size
-    controls = guide.rollouts * len(guide.controls) * guide.control_share
+    each = guide.rollouts * guide.control_share
+    of_problem = each * sum(control in OF_PROBLEM for control in guide.controls)
+    of_intervention = each * len(guide.controls) - of_problem
 
     def line(stage: Until, what: str, table: str, requests: float, most: int, max_tokens: int) -> Line:
         mean = completion_tokens or lengths.get(table) or PAPER_TOKENS
@@ -131,9 +141,10 @@ def estimate(
         lines.append(line("propose", "guided solutions", "guided_solutions", asked_problems, problems, first_turn))
     lines.append(line("propose", "proposals", "proposals", proposals, most_proposals, propose.sampling.max_tokens))
     lines.append(line("guide", "guided rollouts", "guided", rollouts, most_proposals * guide.rollouts, guide_tokens))
-    if controls:
-        most = math.ceil(most_proposals * controls)
-        lines.append(line("guide", "controls", "guided", interventions * controls, most, guide_tokens))
+    if guide.controls:
+        expected = interventions * of_intervention + asked_problems * of_problem
+        most = math.ceil(most_proposals * of_intervention + problems * of_problem)
+        lines.append(line("guide", "controls", "guided", expected, most, guide_tokens))
     not_asked = {*known.given, *(["guided_solutions"] if "proposals" in known.given else [])}
     wanted = UNTIL[: UNTIL.index(until) + 1]
     return [line for line in lines if line.stage in wanted and line.table not in not_asked]

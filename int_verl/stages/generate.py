@@ -47,7 +47,7 @@ from int_verl.run_files import (
     TRAIN_PROBLEMS,
 )
 from int_verl.settings.evaluation import GraderSettings
-from int_verl.settings.generation import EstimateSettings, GeneratorSettings, Until
+from int_verl.settings.generation import WITH_HINT, EstimateSettings, GeneratorSettings, Until
 from int_verl.stages.data_card import write_release
 from int_verl.stages.generator_metrics import GeneratorMetrics
 from int_verl.stages.preflight import check_problems
@@ -368,7 +368,9 @@ class GuideStage(GenerationStage):
     def inputs(self) -> dict[str, str]:
         flow = self.dataflow
         proposals = file_hash(flow.folder / PROPOSALS)
-        return {**super().inputs(), "proposals": proposals, "prompts": flow.prompts.verify_version}
+        hinted = any(control in WITH_HINT for control in flow.settings.guide.controls)
+        hint = {"hint": flow.prompts.hint_prompt.version} if hinted else {}
+        return {**super().inputs(), "proposals": proposals, "prompts": flow.prompts.verify_version, **hint}
 
     def check(self) -> None:
         super().check()

@@ -12,7 +12,7 @@ import pytest
 
 from int_verl.cli import main
 from int_verl.report import write_report
-from tests.quickstart_files import QUICKSTART
+from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
 
 TRUTH = f"{QUICKSTART / 'domain.py'}:first_error"
 
@@ -111,6 +111,29 @@ def test_mistakes(run: Path, capsys: pytest.CaptureFixture[str], words: tuple[st
     code, said = call(capsys, "analyse", "interventions", *(run if word == "RUN" else word for word in words))
     assert code == 2
     assert complaint in said
+
+
+def test_proposers(tmp_path: Path, model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another folder of the same model, by which a scripted engine proposes the same."""
+    write_problem_sets(tmp_path, 6, 2)
+    shutil.copytree(model_folder, tmp_path / "other")
+    controls = "guide.controls=[problem,hint,prefix,hint_and_intervention]"
+    settings = [*scripted_run(tmp_path), "propose.proposals=2", "guide.control_share=1", controls]
+    words = ["analyse", "proposers", "--proposer", f"other={tmp_path / 'other'}", "--first-errors", TRUTH]
+    command = [*words, "--config", QUICKSTART / "quickstart.yaml", *settings]
+    code, said = call(capsys, *command)
+    assert not code, said
+    found = json.loads((tmp_path / "run/analysis/interventions.json").read_text())
+    conditions = [entry["condition"] for entry in found["table1"]["conditions"]]
+    own = ["problem", "hint", "prefix", "intervention", "hint_and_intervention"]
+    assert conditions == [*own, "intervention by other"]
+    between = {one["between"] for one in found["localisation"]["agreement"]}
+    assert {"they and other", "other and the true first error"} <= between
+    asked = json.loads((tmp_path / "run/analysis/proposers/other/propose/manifest.json").read_text())["settings"]
+    assert asked["proposer.path"] == str(tmp_path / "other")
+    code, again = call(capsys, *command)
+    assert not code
+    assert "Generation" not in again, "nothing is generated again"
 
 
 @pytest.fixture(scope="module")

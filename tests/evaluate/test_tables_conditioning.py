@@ -73,3 +73,30 @@ def test_conditioning_without_a_common_attempt_is_empty():
     assert conditioning_table([])["conditions"] == []
     rows = guided("intervention", "a", 0, ["correct"]) + guided("wrong_step", "a", 1, ["correct"])
     assert conditioning_table(rows)["conditions"] == []
+
+
+def test_rollouts_of_the_problem_alone_count_for_the_problems_of_the_attempts() -> None:
+    """a has two attempts, b one, c none that was continued from everywhere, d no hint."""
+    right, wrong = ["correct", "incorrect"], ["incorrect", "incorrect"]
+    rows = [
+        row
+        for problem, attempt in (("a", 0), ("a", 1), ("b", 0), ("d", 0))
+        for row in (*guided("intervention", problem, attempt, right), *guided("prefix", problem, attempt, wrong))
+    ]
+    rows += guided("intervention", "c", 0, right)
+    for problem in "abcd":
+        rows += guided("problem", problem, None, right if problem == "b" else wrong)
+    for problem in "abc":
+        rows += guided("hint", problem, None, ["correct", "correct"])
+    table = conditioning_table(rows)
+    assert (table["attempts"], table["problems"], table["left_out"]) == (3, 2, 2)
+    found = {entry["condition"]: entry for entry in table["conditions"]}
+    assert list(found) == ["problem", "hint", "prefix", "intervention"]
+    assert {name: entry["rollouts"] for name, entry in found.items()} == {
+        "problem": 4,
+        "hint": 4,
+        "prefix": 6,
+        "intervention": 6,
+    }
+    assert found["problem"]["accuracy"]["value"] == 1 / 4
+    assert (found["hint"]["solved"], found["problem"]["solved"]) == (2, 1)

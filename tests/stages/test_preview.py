@@ -57,6 +57,10 @@ def test_stages_that_are_not_wanted_and_turns_that_are_not_taken_cost_nothing() 
     controls = replace(GUIDE, controls=("wrong_step", "prefix"), control_share=0.5)
     lines = by_name(estimate(10, "guide", SAMPLE, ONE_PROPOSAL, controls, Known()))
     assert lines["controls"].requests == lines["guided rollouts"].requests
+    of_problems = replace(controls, controls=("problem", "hint"))
+    lines = by_name(estimate(10, "guide", SAMPLE, ONE_PROPOSAL, of_problems, Known()))
+    assert lines["controls"].requests == pytest.approx(lines["guided solutions"].requests * GUIDE.rollouts)
+    assert lines["controls"].most_requests == 10 * GUIDE.rollouts
 
 
 def test_waves_save_what_comes_after_the_first_success() -> None:
