@@ -68,13 +68,14 @@ def yield_cells(table: Mapping[str, Any]) -> Iterator[Cells]:
         rows = [[str(point[name]), *_point(point, bool(speed))] for point in sorted(points, key=lambda p: p[name])]
         if rows:
             each = {"proposals": "proposals an attempt", "rollouts": "guided rollouts an intervention"}
+            others = each[other] if most > 1 else each[other].replace("s ", " ", 1)
             notes = [
-                f"Of {table['unsolved']:,} problems that no attempt solved, with {most} {each[other]}; "
+                f"Of {table['unsolved']:,} problems that no attempt solved, with {most} {others}; "
                 f"{_confidence(table)} {_BY_PROBLEMS}",
                 "Tokens are all generated ones: attempts, guided solutions, proposals, guided rollouts.",
             ]
             if speed:
-                notes.append(f"Hours of one GPU at {speed:,.0f} tokens/s.")
+                notes.append(f"Hours of one GPU, or of a machine without one, at {speed:,.0f} tokens/s.")
             yield Cells(f"Yield over {each[name]}", [each[name], *heads], rows, notes)
     spent = [[kind, f"{tokens:,}"] for kind, tokens in table["tokens"].items() if tokens]
     if spent:
