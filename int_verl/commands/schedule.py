@@ -57,6 +57,7 @@ def run_schedule(
     from int_verl.console import marked, standard_output
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
+    from int_verl.settings.fidelity import described
     from int_verl.stages.assemble import report_of, schedule_of
     from int_verl.stages.budget_table import show_budget
 
@@ -66,6 +67,8 @@ def run_schedule(
         _print_tasks(schedule) if dry_run else _execute(schedule)
         return
     run = Run(compose(config_file, overrides), console)
+    for line in described(run.settings.fidelity, run.config):
+        console.print(line, soft_wrap=True)
     schedule = schedule_of(run, target, force)
     if dry_run:
         run.try_parts()

@@ -58,7 +58,7 @@ class Acceptance:
         misplaced = check_location(intervention, len(attempt.steps), log) or ""
         if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
             return misplaced, intervention, misplaced
-        if leaks_answer(intervention.content, self.answer):
+        if self._leaks(intervention.content):
             return "leak", intervention, misplaced
         try:
             content_ids = self.codec.encode(intervention.content)
@@ -67,3 +67,6 @@ class Acceptance:
         if len(content_ids) > settings.max_content_tokens:
             return "too_long", intervention, misplaced
         return "proposed", intervention, misplaced
+
+    def _leaks(self, content: str) -> bool:
+        return self.answer in content if self.settings.leak_test == "substring" else leaks_answer(content, self.answer)

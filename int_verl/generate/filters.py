@@ -37,6 +37,7 @@ LocationRejection = Literal["location_out_of_range", "after_first_error", "wrong
 Rejection = Literal[
     "leak",  # the content gives the answer away
     "duplicate",  # the same content at the same place as an earlier proposal of this attempt
+    "not_first",  # an earlier one of this attempt passes, with `propose.use=first`
     "not_encodable",  # the policy's tokenizer has no tokens that give the content back as it is
     "too_long",  # the content, or the guided prefix with it, is over its limit
     "location_out_of_range",  # the attempt has fewer steps

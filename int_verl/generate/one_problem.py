@@ -155,7 +155,7 @@ class OneProblem:
 
     async def _propose(self, attempts: Sequence[Attempt]) -> list[Candidate]:
         """Verify every chosen attempt, or take what is given; return the proposals that parse and pass the filters,
-        duplicates removed."""
+        duplicates removed, of each attempt all or the first."""
         given = self.given.interventions_of(self.problem.id)
         if given is None:
             drawn = await self._verifications(attempts)
@@ -166,8 +166,12 @@ class OneProblem:
                 for index, row in enumerate(given.get(attempt.index, []))
             ]
         candidates: dict[tuple[str, str], Candidate] = {}
+        passed: set[int] = set()
         for row, candidate in drawn:
-            if candidate is not None:
+            if candidate is not None and self.settings.propose.use == "first" and candidate.attempt.index in passed:
+                row["status"] = "not_first"
+            elif candidate is not None:
+                passed.add(candidate.attempt.index)
                 first = candidates.setdefault((candidate.before, candidate.intervention.content), candidate)
                 if first is not candidate:
                     row["status"] = "duplicate"

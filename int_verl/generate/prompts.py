@@ -1,9 +1,9 @@
 """The prompts of the generator: Jinja templates, checked when loaded, with a version that goes into every row.
 
 Built-in names are ``math/solve``, ``math/guided_solution``, ``math/verify``, ``math/verify_one_turn`` and the same
-four of ``science`` and ``code``; the baselines have ``baselines/hint`` and ``baselines/self_reflection``. A path that
-ends in ``.jinja`` is a template of the user's own; it may extend a built-in one
-(``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
+four of ``science`` and ``code``, and ``math/bare``, the problem alone; the baselines have ``baselines/hint`` and
+``baselines/self_reflection``. A path that ends in ``.jinja`` is a template of the user's own; it may extend a built-in
+one (``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
 """
 
 from __future__ import annotations

@@ -48,9 +48,8 @@ ALARMS = (
         "rollout_corr/training_log_ppl",
         lambda now, first: now < COLLAPSED * first,
         "entropy collapses: {now:.3f} nats a token, {first:.3f} at first",
-        "the groups will have no advantage soon: lower rl.learning_rate, or in rl.overrides set "
-        "actor_rollout_ref.actor.clip_ratio_high=0.28 or actor_rollout_ref.actor.entropy_coeff=0.001, and go on from "
-        "an earlier checkpoint",
+        "the groups will have no advantage soon: lower rl.learning_rate, or set rl.entropy_bonus=0.001 or in "
+        "rl.overrides actor_rollout_ref.actor.clip_ratio_high=0.28, and go on from an earlier checkpoint",
     ),
     Alarm(
         "critic/score/max",

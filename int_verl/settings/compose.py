@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from omegaconf import DictConfig, OmegaConf
 
 from int_verl.errors import UserError
 from int_verl.redaction import NOT_SHOWN, redact
 from int_verl.settings.environment import for_trainer, resolve_all_but_environment, resolved
+from int_verl.settings.fidelity import lay
 from int_verl.settings.secrets import hide_secrets, is_below, leaves
 from int_verl.settings.sections import KINDS, Settings, defaults
 from int_verl.settings.trust import check_variables
 from int_verl.settings.written import MAY_HOLD_SECRETS, check_complete
+
+if TYPE_CHECKING:
+    from hydra.core.override_parser.types import Override
 
 T = TypeVar("T")
 
@@ -47,11 +52,17 @@ def compose(
     OmegaConf.register_new_resolver("shard_suffix", _shard_suffix, replace=True)
     config = OmegaConf.create(defaults())
     try:
-        if file is not None:
-            if not file.is_file():
-                raise UserError(f"--config {file}: no such file")
-            config.merge_with(_load(file, config))
-        _override(config, overrides)
+        if file is not None and not file.is_file():
+            raise UserError(f"--config {file}: no such file")
+        recipe = _load(file, config) if file else OmegaConf.create()
+        said = _parsed(overrides)
+        fidelity = [override.value() for override in said if override.key_or_group == "fidelity"]
+        if "fidelity" in recipe and not fidelity:  # the recipe's other keys go before it
+            lay(config, recipe.fidelity)
+        config.merge_with(recipe)
+        for preset in fidelity[-1:]:
+            lay(config, preset)
+        _override(config, said)
         for key, value in (flags or {}).items():
             OmegaConf.update(config, key, value)
         resolve_all_but_environment(config)
@@ -131,10 +142,14 @@ def _shard_suffix(shard: object) -> str:
     return "" if shard is None else f"-shard-{str(shard).replace('/', '-of-')}"
 
 
-def _override(config: DictConfig, overrides: Sequence[str]) -> None:
+def _parsed(overrides: Sequence[str]) -> list[Override]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    return OverridesParser.create().parse_overrides(list(overrides))
+
+
+def _override(config: DictConfig, overrides: Iterable[Override]) -> None:
+    for override in overrides:
         if override.is_delete() or override.is_add() or override.is_sweep_override():
             raise UserError(f"{override.input_line}: write key=value; int-verl's keys are neither added nor removed")
         key = override.key_or_group
@@ -192,11 +207,13 @@ def checked(config: DictConfig) -> Settings:
     Raises:
         UserError: see `section`.
     """
-    platform = config.platform
-    if platform not in get_args(KINDS["platform"]):
-        raise UserError(f"platform={platform}: expected auto, cpu or gpu")
-    sections = {name: section(config, name, kind) for name, kind in KINDS.items() if name != "platform"}
-    settings = Settings(platform=platform, **sections)
+    values = {name: config[name] for name, kind in KINDS.items() if not is_dataclass(kind)}
+    for name, value in values.items():
+        choices = get_args(KINDS[name])
+        if value not in choices:
+            raise UserError(f"{name}={value}: expected {', '.join(choices[:-1])} or {choices[-1]}")
+    sections = {name: section(config, name, kind) for name, kind in KINDS.items() if name not in values}
+    settings = Settings(**values, **sections)
     if settings.engine.name == "openai":
         settings.engine.check_servers()
     return settings

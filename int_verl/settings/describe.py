@@ -11,6 +11,7 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.settings.compose import is_it
+from int_verl.settings.fidelity import PRESETS
 from int_verl.settings.sections import KINDS, Settings, defaults
 
 _WIDTH = 120
@@ -28,7 +29,16 @@ def describe(section: str | None = None) -> str:
         return "\n".join([heading, *(_text(name, tree) for name in tree)])
     if section not in tree:
         raise UserError(f"{section}: no such section; {is_it(section, tree)}`int-verl settings` lists them")
-    return _text(section, tree)
+    return _text(section, tree) + (_presets() if section == "fidelity" else "")
+
+
+def _presets() -> str:
+    """What every value of `fidelity` sets, as comments."""
+    return "".join(
+        f"\n# fidelity={name} sets\n" + "".join(f"#   {key}={_written(value)}\n" for key, value in values.items())
+        for name, values in PRESETS.items()
+        if values
+    )
 
 
 def _text(section: str, tree: Mapping[str, Any]) -> str:

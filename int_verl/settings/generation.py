@@ -59,6 +59,11 @@ class ProposeSettings:
     "No intervention is asked for an attempt with more steps; null: no limit."
     max_content_tokens: PositiveInt = 2_000
     "Longer interventions are rejected."
+    leak_test: Literal["mathematics", "substring"] = "mathematics"
+    """When an intervention gives the answer away: where it holds it in any form (mathematics), or its very characters,
+    be they a digit of something else (substring)."""
+    use: Literal["all", "first"] = "all"
+    "Of the interventions in an attempt that pass all tests: all, or the first alone."
     after_first_error: Literal["drop", "keep"] = "drop"
     "drop or keep interventions whose location contradicts the verification's own verdicts."
     interventions_from: Name | None = None

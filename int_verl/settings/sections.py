@@ -11,6 +11,7 @@ from typing import Any, Literal, get_type_hints
 
 from int_verl.settings.engine import EngineSettings, ProposerSettings
 from int_verl.settings.evaluation import EvalSettings, GraderSettings
+from int_verl.settings.fidelity import Fidelity
 from int_verl.settings.generation import (
     EstimateSettings,
     GuideSettings,
@@ -31,6 +32,9 @@ class Settings:
     """
 
     run: RunSettings
+    fidelity: Fidelity = "paper"
+    """paper: what the settings say. released: as the released scripts have it, where they differ from the paper or from
+    us; `int-verl settings fidelity` lists what that sets, and any of it can be said otherwise."""
     platform: Literal["auto", "cpu", "gpu"] = "auto"
     "auto, cpu or gpu. auto: gpu where an NVIDIA device is present."
     model: ModelSettings
@@ -64,7 +68,7 @@ class Settings:
 
 
 KINDS: dict[str, Any] = get_type_hints(Settings)
-"The class of each section, in their order; `platform` is a value."
+"The class of each section, in their order; `fidelity` and `platform` are values."
 
 
 def defaults() -> dict[str, Any]:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from int_verl.settings.ranges import Count, GroupSize, Name, PositiveFloat, PositiveInt, PositiveShare, Share
+from int_verl.settings.ranges import (
+    Count,
+    GroupSize,
+    Name,
+    NotNegative,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    Share,
+)
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 
@@ -33,6 +42,7 @@ class SFTSettings:
     warmup_ratio: Share = 0.1
     min_lr_ratio: Share = 0.1
     "The cosine ends at this share of the rate."
+    weight_decay: NotNegative = 0.01
     max_length: PositiveInt = 16_384
     "Tokens of a row at most; longer rows stop the run (overlong: error) or are left out (drop)."
     overlong: Literal["error", "drop"] = "error"
@@ -92,6 +102,12 @@ class RLSettings:
     mini_batch: PositiveInt = 16
     "Prompts of one optimizer step."
     learning_rate: PositiveFloat = 1e-6
+    loss: Literal["clipped", "truncated"] = "clipped"
+    """clipped: PPO's, with the ratio to the policy before the step clipped to 0.8 to 1.2. truncated: every token's
+    log-probability weighted by the ratio to the rollout engine's, 5 at most, and through it no gradient."""
+    entropy_bonus: NotNegative = 0.0
+    max_grad_norm: PositiveFloat = 1.0
+    "Longer gradients are cut to this norm."
     temperature: PositiveFloat = 1.0
     max_prompt_length: PositiveInt = 2048
     max_response_length: PositiveInt = 16_384

@@ -41,7 +41,7 @@ class Rates:
     incorrect: float = 21_295 / (5_583 * 4)
     "Of the attempts: those that interventions are asked for."
     proposed: float = 14_766 / 16_190
-    "Of the proposals: those that are guided."
+    "Of the proposals: those that pass all tests."
     correct: float = 20_170 / 472_320
     "Of the guided rollouts."
     successful: float = 2_213 / 14_766
@@ -120,7 +120,11 @@ def estimate(
     proposals, most_proposals = incorrect * propose.proposals, attempts * propose.proposals
     if "proposals" in known.given:
         proposals = most_proposals = known.given["proposals"]
-    interventions = proposals * rates.proposed
+    interventions, most_interventions = proposals * rates.proposed, most_proposals
+    if propose.use == "first" and "proposals" not in known.given:
+        measured = "proposed" in known.measured  # the paper's rate is of attempts with four proposals each
+        passing = 1 - (1 - rates.proposed) ** propose.proposals if measured else rates.proposed
+        interventions, most_interventions = incorrect * passing, attempts
     rollouts, first = 0.0, 0
     for size in guide.wave_sizes():
         live = rates.still_without_success(first) if guide.stop_at_first_success else 1.0
@@ -140,10 +144,12 @@ def estimate(
     if propose.two_turns:
         lines.append(line("propose", "guided solutions", "guided_solutions", asked_problems, problems, first_turn))
     lines.append(line("propose", "proposals", "proposals", proposals, most_proposals, propose.sampling.max_tokens))
-    lines.append(line("guide", "guided rollouts", "guided", rollouts, most_proposals * guide.rollouts, guide_tokens))
+    lines.append(
+        line("guide", "guided rollouts", "guided", rollouts, most_interventions * guide.rollouts, guide_tokens)
+    )
     if guide.controls:
         expected = interventions * of_intervention + asked_problems * of_problem
-        most = math.ceil(most_proposals * of_intervention + problems * of_problem)
+        most = math.ceil(most_interventions * of_intervention + problems * of_problem)
         lines.append(line("guide", "controls", "guided", expected, most, guide_tokens))
     not_asked = {*known.given, *(["guided_solutions"] if "proposals" in known.given else [])}
     wanted = UNTIL[: UNTIL.index(until) + 1]
@@ -160,7 +166,8 @@ def known_from(folder: Path) -> Known:
     _, solution_tokens = _tally(folder / GUIDED_SOLUTIONS)
     proposals, proposal_tokens = _tally(folder / PROPOSALS, "status")
     if measured_proposals := proposals.total():
-        rates = replace(rates, proposed=proposals[("proposed",)] / measured_proposals)
+        passed = proposals[("proposed",)] + proposals[("not_first",)]
+        rates = replace(rates, proposed=passed / measured_proposals)
         measured["proposed"] = measured_proposals
     guided, guided_tokens = _tally(folder / GUIDED_ROLLOUTS, "condition", "correct")
     correct = guided["intervention", True]

@@ -27,6 +27,14 @@ from int_verl.trainers.rl_ray import RLRay
 from int_verl.trainers.transfer_queue import UNITS, TransferQueue
 from int_verl.trainers.verl_folder import checkpointed_step
 
+TRUNCATED = {
+    "algorithm.rollout_correction.bypass_mode": True,
+    "actor_rollout_ref.actor.policy_loss.loss_mode": "cispo",
+    "actor_rollout_ref.actor.clip_ratio_low": 1.0,
+    "actor_rollout_ref.actor.clip_ratio_high": 4.0,
+}
+"""`rl.loss=truncated`: the old log-probabilities are the rollout engine's, and the ratio to them lies in 0 to 1 + 4
+(verl/trainer/ppo/core_algos.py, compute_policy_loss_cispo)."""
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
 _LORA = ("lora_rank", "lora.merge")
@@ -144,6 +152,9 @@ class RLLaunch(Launch):
             f"{actor}.ppo_mini_batch_size": settings.mini_batch,
             f"{actor}.ppo_max_token_len_per_gpu": max(MICRO_BATCH_ON_CPU if self.platform == "cpu" else 0, longest),
             f"{actor}.optim.lr": settings.learning_rate,
+            f"{actor}.optim.clip_grad": settings.max_grad_norm,
+            f"{actor}.entropy_coeff": settings.entropy_bonus,
+            **(TRUNCATED if settings.loss == "truncated" else {}),
             f"{actor}.data_loader_seed": self.seed,
             f"{actor}.fsdp_config.seed": self.seed,
             f"{rollout}.n": settings.rollouts,

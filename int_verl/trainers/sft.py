@@ -116,6 +116,7 @@ class SFTLaunch(Launch):
             "optim.lr": settings.learning_rate,
             "optim.lr_warmup_steps_ratio": settings.warmup_ratio,
             "optim.min_lr_ratio": settings.min_lr_ratio,
+            "optim.weight_decay": settings.weight_decay,
             "engine.seed": self.seed,
             "trainer.seed": self.seed,
             "trainer.total_epochs": settings.epochs,

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -573,6 +573,43 @@ def test_a_location_that_contradicts_its_verification_is_counted_dropped_or_kept
 def test_a_location_out_of_range_is_never_kept(codec: ChatCodec) -> None:
     settings = replace(SETTINGS, propose=replace(SETTINGS.propose, after_first_error="keep"))
     assert run(codec, WRONG, block("x", 4), settings=settings)[1]["propose"]["statuses"] == {"location_out_of_range": 1}
+
+
+# As the released scripts have it
+
+
+def test_of_an_attempt_the_first_that_passes_goes_on(codec: ChatCodec) -> None:
+    proposals = ["no block", block("So it is 7.", 2), block("Count on.", 2), block("Count.", 2), block("Count on.", 2)]
+    propose = replace(SETTINGS.propose, proposals=len(proposals))
+    settings = replace(SETTINGS, sample=replace(SETTINGS.sample, attempts=2), propose=propose)
+    attempts = [WRONG, WRONG.replace("3", "4")]
+
+    def run_with(use: Literal["all", "first"]) -> tuple[ProblemRows, list[str]]:
+        changed = replace(settings, propose=replace(propose, use=use))
+        rows, _ = run(codec, lambda r: attempts[index(r)], lambda r: proposals[index(r)], settings=changed)
+        return rows[0], [row["status"] for row in rows[0].proposals]
+
+    rows, statuses = run_with("all")
+    assert statuses == ["no_block", "leak", "proposed", "proposed", "duplicate"] * 2
+    first, statuses = run_with("first")
+    assert statuses == ["no_block", "leak", "proposed", "not_first", "not_first"] * 2
+    kept = [(row["attempt"], row["proposal"]) for row in first.interventions]
+    assert kept == [(0, 2), (1, 2)]
+    assert [row for row in rows.guided if (row["attempt"], row["proposal"]) in kept] == first.guided
+
+
+@pytest.mark.parametrize(
+    ("content", "mathematics", "substring"),
+    [
+        ("Count the 17 of them.", "proposed", "leak"),
+        ("It is \\\\frac{14}{2}.", "leak", "proposed"),
+        ("So 7.", "leak", "leak"),
+    ],
+)
+def test_a_leak_is_mathematics_or_characters(codec: ChatCodec, content: str, mathematics: str, substring: str) -> None:
+    for test, status in (("mathematics", mathematics), ("substring", substring)):
+        settings = replace(SETTINGS, propose=replace(SETTINGS.propose, leak_test=test))
+        assert run(codec, WRONG, block(content, 2), settings=settings)[1]["propose"]["statuses"] == {status: 1}
 
 
 # A reward function in the grader's place

@@ -20,7 +20,12 @@ PROMPTS = Path(domain.__file__).parent / "prompts"
 def test_the_built_in_templates() -> None:
     kinds = ("solve", "guided_solution", "verify", "verify_one_turn")
     names = [f"{field}/{kind}" for field in ("math", "science", "code") for kind in kinds]
-    assert built_in_names() == sorted([*names, "baselines/hint", "baselines/self_reflection"])
+    assert built_in_names() == sorted([*names, "math/bare", "baselines/hint", "baselines/self_reflection"])
+
+
+def test_the_bare_prompt_is_the_problem() -> None:
+    problem = "Find all $n$ with\n\n{{ n }} < 3 & <b>.\n"
+    assert load_prompts(solve="math/bare").solve(problem) == problem
 
 
 @pytest.mark.parametrize("field", ["math", "science", "code"])

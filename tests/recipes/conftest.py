@@ -24,6 +24,7 @@ DIFFS = {"reward": "grpo.sh", "rl_data": "grpo.sh", "sft_dataset": "sft.sh", "sf
 BASE = "int_qwen3_4b/run_qwen3_4b_vllm.sh"
 VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "base": (BASE, ("baseline.rl=true",), {}),
+    "released": (BASE, ("fidelity=released",), {}),
     "multinode": ("int_qwen3_4b/run_qwen3_4b_vllm_multinode.sh", (), {"NNODES": "4"}),
     "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
 }

@@ -28,6 +28,7 @@ SFT = {
     "trainer.total_epochs": 4,
     "data.train_batch_size": 64,
     "data.max_length": 16_384,
+    "optim.weight_decay": 0.01,
     "data.custom_cls.name": "InterventionSFTDataset",
     "data.intervention.loss_on": "prefix_and_intervention",
     "data.intervention.suffix": False,
@@ -46,6 +47,12 @@ RL = {
     "actor_rollout_ref.actor.entropy_coeff": 0,
     "actor_rollout_ref.actor.ppo_mini_batch_size": 16,
     "actor_rollout_ref.actor.ppo_epochs": 1,
+    "actor_rollout_ref.actor.policy_loss.loss_mode": "vanilla",
+    "actor_rollout_ref.actor.clip_ratio_low": 0.2,
+    "actor_rollout_ref.actor.clip_ratio_high": 0.2,
+    "algorithm.rollout_correction.bypass_mode": False,
+    "actor_rollout_ref.actor.optim.clip_grad": 1.0,
+    "actor_rollout_ref.actor.optim.weight_decay": 0.01,
     "actor_rollout_ref.actor.optim.lr": 1e-6,
     "actor_rollout_ref.actor.optim.lr_scheduler_type": "constant",
     "actor_rollout_ref.actor.strategy": "fsdp2",
@@ -74,6 +81,7 @@ RL = {
 SAMPLING = {"max_tokens": 16_384, "temperature": 0.7, "top_p": 0.8, "top_k": 20}
 GENERATOR = {
     "model.path": "Qwen/Qwen3-4B-Instruct-2507",
+    "prompts.solve": "math/bare",
     "engine.context_length": 49_152,
     "engine.gpus_per_node": 8,
     "sample.attempts": 4,
@@ -89,6 +97,18 @@ GENERATOR = {
 
 CHANGED: dict[str, dict[str, dict[str, Any]]] = {
     "base": {"sft": {}, "rl": {}, "rl_baseline": {}},
+    "released": {
+        "sft": {"optim.weight_decay": 0.0},
+        "rl": {
+            "actor_rollout_ref.actor.policy_loss.loss_mode": "cispo",
+            "actor_rollout_ref.actor.clip_ratio_low": 1.0,
+            "actor_rollout_ref.actor.clip_ratio_high": 4.0,
+            "algorithm.rollout_correction.bypass_mode": True,
+            "actor_rollout_ref.actor.optim.clip_grad": 0.3,
+            "actor_rollout_ref.actor.entropy_coeff": 1e-4,
+            "actor_rollout_ref.rollout.temperature": 0.8,
+        },
+    },
     "multinode": {"sft": {}, "rl": {"trainer.nnodes": 4}},
     "lora": {
         "sft": {"model.lora_rank": 32, "model.lora_alpha": 64, "optim.lr": 1e-5},

@@ -40,6 +40,17 @@ def test_the_papers_scale() -> None:
     assert 0.999 < lines["guided solutions"].requests / PAPER_PROBLEMS <= 1
 
 
+def test_the_first_proposal_alone_is_guided_at_the_papers_cost() -> None:
+    first = replace(ONE_PROPOSAL, proposals=4, use="first")
+    lines = by_name(estimate(PAPER_PROBLEMS, "guide", SAMPLE, first, GUIDE, Known()))
+    assert lines["proposals"].requests == pytest.approx(4 * 16_190, rel=1e-3)
+    assert lines["guided rollouts"].requests == pytest.approx(472_320, rel=1e-3)
+    assert lines["guided rollouts"].most_requests == PAPER_PROBLEMS * 4 * 32
+    measured = Known(Rates(incorrect=1.0, proposed=0.5), measured={"proposed": 100})
+    lines = by_name(estimate(10, "guide", SAMPLE, replace(first, proposals=2), GUIDE, measured))
+    assert lines["guided rollouts"].requests == pytest.approx(10 * 4 * 0.75 * 32)
+
+
 def test_hours() -> None:
     lines = [Line("guide", "guided rollouts", "guided", 1000, 2000, 7_200, 16_384)]
     table = estimate_table(lines, EstimateSettings(tokens_per_second=1_000.0, completion_tokens=None), gpus=2)
