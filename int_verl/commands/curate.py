@@ -9,12 +9,13 @@ from typing import Any
 
 import click
 
+from int_verl.commands.parquet_option import PARQUET
 from int_verl.errors import UserError
 
 
 @click.command()
 @click.argument("file", metavar="FILE")
-@click.option("--out", required=True, type=click.Path(path_type=Path), metavar="TRAIN.parquet", help="What is left.")
+@click.option("--out", required=True, **PARQUET, metavar="TRAIN.parquet", help="What is left.")
 @click.option("--drop-proofs", is_flag=True, help="Drop problems that ask for a proof and for no answer.")
 @click.option(
     "--drop-near",
@@ -32,7 +33,7 @@ from int_verl.errors import UserError
 @click.option(
     "--heldout", type=click.FloatRange(0, 1, max_open=True), default=0.0, metavar="SHARE", help="Hold out so many."
 )
-@click.option("--heldout-out", type=click.Path(path_type=Path), metavar="HELDOUT.parquet", help="Where those go.")
+@click.option("--heldout-out", **PARQUET, metavar="HELDOUT.parquet", help="Where those go.")
 @click.option("--split", default="", metavar="NAME", help="Another name holds out other problems.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="As for check.")
 @click.option("--answer-after", metavar="MARK", help="As for check.")
@@ -62,9 +63,6 @@ def curate(
     from int_verl.problems.curate import curate as write
     from int_verl.progress import StageProgress
 
-    for path, option in ((out, "--out"), (heldout_out, "--heldout-out")):
-        if path is not None and path.suffix != ".parquet":
-            raise UserError(f"{option} {path}: the name must end in .parquet")
     if bool(rules["heldout"]) != (heldout_out is not None):
         raise UserError("--heldout SHARE and --heldout-out FILE go together; give both, or none")
     console = standard_output()

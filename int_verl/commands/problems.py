@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from int_verl.commands.curate import curate
+from int_verl.commands.join import join
+from int_verl.commands.parquet_option import PARQUET
 from int_verl.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,15 +24,6 @@ if TYPE_CHECKING:
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PERCENTILES_SHOWN = {"0": "min", "5": "5 %", "50": "median", "95": "95 %", "99": "99 %", "100": "max"}
-
-
-def _ends_in_parquet(_: click.Context, option: click.Parameter, path: Path | None) -> Path | None:
-    if path is not None and path.suffix != ".parquet":
-        raise UserError(f"{option.opts[0]} {path}: the name must end in .parquet")
-    return path
-
-
-_PARQUET: dict[str, Any] = {"type": click.Path(path_type=Path), "callback": _ends_in_parquet}
 
 
 @click.group()
@@ -74,7 +67,7 @@ def problems() -> None:
 @click.option("--model", metavar="FOLDER", help="Also count lengths in this model's tokens.")
 @click.option("--show", default=5, show_default=True, type=click.IntRange(0), help="Rows to list of each kind.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="OUT", help="Write everything found.")
-@click.option("--write", **_PARQUET, metavar="CLEAN.parquet", help="Write the rows that a run takes, with our columns.")
+@click.option("--write", **PARQUET, metavar="CLEAN.parquet", help="Write the rows that a run takes, with our columns.")
 def check(
     file: str,
     columns: tuple[str, ...],
@@ -213,14 +206,14 @@ def _spark(counts: list[int]) -> str:
     metavar="FILE",
     help="The problems, with our columns [default: problems/train.parquet of the run].",
 )
-@click.option("--out", **_PARQUET, default=Path("hard.parquet"), show_default=True)
+@click.option("--out", **PARQUET, default=Path("hard.parquet"), show_default=True)
 @click.option(
     "--heldout",
     type=click.IntRange(1),
     metavar="N",
     help="Hold out N of them, told by a hash of each; the paper holds out 64.",
 )
-@click.option("--heldout-out", **_PARQUET, metavar="HELDOUT.parquet", help="Where those go.")
+@click.option("--heldout-out", **PARQUET, metavar="HELDOUT.parquet", help="Where those go.")
 @click.option("--split", default="", metavar="NAME", help="Another name holds out others.")
 def hard(
     attempts: Path,
@@ -309,3 +302,4 @@ def _show_pass_rates(console: SafeConsole, tallies: dict[str, Tally], truncated:
 
 
 problems.add_command(curate)
+problems.add_command(join)

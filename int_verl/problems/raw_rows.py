@@ -22,7 +22,8 @@ def raw_rows(file: str) -> Iterator[dict[str, Any]]:
 
     Args:
         file: a .parquet, .jsonl or .csv file, a folder that `datasets.load_dataset` or `load_from_disk` takes, or a
-            name; behind a folder or a name ``:split`` for a split other than train.
+            name at the hub, with ``@revision`` for another than the last; behind a folder or a name ``:split`` for a
+            split other than train.
 
     Raises:
         UserError: no such file or data set, or a row that cannot be read.
@@ -68,7 +69,8 @@ def _dataset_rows(file: str) -> Iterator[dict[str, Any]]:
             loaded = datasets.load_from_disk(str(folder))
             rows = loaded[split or "train"] if isinstance(loaded, datasets.DatasetDict) else loaded
         else:
-            rows = datasets.load_dataset(str(folder) if folder.is_dir() else name, split=split or "train")
+            named, _, revision = (str(folder), "", "") if folder.is_dir() else name.partition("@")
+            rows = datasets.load_dataset(named, split=split or "train", revision=revision or None)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise UserError(f"{file}: neither a file nor a data set that can be loaded ({first_line(error)})") from error
     yield from rows
