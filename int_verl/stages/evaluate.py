@@ -181,7 +181,7 @@ class EvaluationStage(Stage):
                 if rows := validated.get(model.name):
                     progress.count("problems", len(rows))
                 else:
-                    rows = await self._drawn(model, journal, grader, progress)
+                    rows = await self.draw(model, journal, grader, progress)
                 scores += rows
         return scores
 
@@ -196,9 +196,7 @@ class EvaluationStage(Stage):
         problems = self._problems()
         return {name: rows for name, rows in found.items() if len(rows) == problems}
 
-    async def _drawn(
-        self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress
-    ) -> list[Row]:
+    async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
         """Scores of a model, by samples through the journal as everything else."""
         policy = self._policy_of(model)
         engine = policy.open(journal, progress.warn)
