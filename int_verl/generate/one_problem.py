@@ -154,8 +154,7 @@ class OneProblem:
     # Propose
 
     async def _propose(self, attempts: Sequence[Attempt]) -> list[Candidate]:
-        """Verify every chosen attempt, or take what is given; return the proposals that parse and pass the filters,
-        duplicates removed, of each attempt all or the first."""
+        """The proposals, asked for or given, that parse and pass: no duplicates, of an attempt all or the first."""
         given = self.given.interventions_of(self.problem.id)
         if given is None:
             drawn = await self._verifications(attempts)
