@@ -122,7 +122,8 @@ def likelihood(
     from int_verl.console import standard_output
     from int_verl.report.analyses import LIKELIHOOD, write_analysis
     from int_verl.report.run_reader import RunReader
-    from int_verl.stages.likelihood import Wanted, likelihoods, run_of
+    from int_verl.run.run import run_in
+    from int_verl.stages.likelihood import Wanted, likelihoods
 
     console = standard_output()
     wanted = Wanted(
@@ -132,7 +133,7 @@ def likelihood(
         test=test,
         rows=rows,
     )
-    table = likelihoods(run_of(run, console), wanted, lambda said: console.print(f"  {said}", style="dim"))
+    table = likelihoods(run_in(run, console), wanted, lambda said: console.print(f"  {said}", style="dim"))
     _show(run, LIKELIHOOD, write_analysis(RunReader(run), LIKELIHOOD, {"likelihood": table}))
 
 

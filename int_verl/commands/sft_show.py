@@ -64,17 +64,10 @@ def show(run_or_parquet: Path, rows: int, tokens: bool, model: str | None, loss_
 def _of_run(folder: Path) -> tuple[Path, str, dict[str, Any]]:
     """The file that the run's SFT trains on, its model, and verl's `data` settings."""
     from int_verl.console import standard_output
-    from int_verl.run.run import Run
-    from int_verl.run_files import CONFIG
-    from int_verl.settings.compose import load_yaml
+    from int_verl.run.run import run_in
     from int_verl.stages.assemble import Stages
 
-    settings = folder / CONFIG
-    if not settings.is_file():
-        raise UserError(f"{folder}: no config.yaml there; give a run's folder or a parquet file")
-    config = load_yaml(settings)
-    config.run.dir = str(folder)
-    run = Run(config, standard_output())
+    run = run_in(folder, standard_output())
     file = Stages(run).sft.training_file
     if not file.is_file():
         raise UserError(f"{file}: not there yet; run the stages before SFT first, and with sft.suffix=true SFT itself")

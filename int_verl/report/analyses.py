@@ -13,7 +13,7 @@ from int_verl.evaluate import yield_curve as curve
 from int_verl.evaluate.analysis_text import length_cells, localisation_cells, yield_cells
 from int_verl.evaluate.likelihood_text import likelihood_cells
 from int_verl.evaluate.paper import TABLE1
-from int_verl.files import file_hash, write_text
+from int_verl.files import file_hash, private, write_text
 from int_verl.report.evaluation import as_markdown
 from int_verl.report.run_reader import RunReader
 from int_verl.run_files import (
@@ -80,9 +80,10 @@ def write_analysis(run: RunReader, name: str, tables: Mapping[str, Any]) -> list
     """Write `analysis/NAME.json` and `analysis/NAME.md` into the run's folder; return the tables to show."""
     cells = cells_of(tables)
     folder = run.path / ANALYSIS
-    write_text(folder / f"{name}.md", as_markdown(f"{run.path.resolve().name}: {name}", cells))
     content = {"made_from": file_hash(run.path / _MADE_FROM), **tables}
-    write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
+    with private():
+        write_text(folder / f"{name}.md", as_markdown(f"{run.path.resolve().name}: {name}", cells))
+        write_text(folder / f"{name}.json", json.dumps(content, indent=2) + "\n")
     return cells
 
 

@@ -17,10 +17,11 @@ from omegaconf import DictConfig, OmegaConf
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.generate.model import LocalModel
-from int_verl.run.folder import RunFolder
+from int_verl.run.folder import RunFolder, check_is_run
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.shards import Shard
-from int_verl.settings.compose import checked, section
+from int_verl.run_files import CONFIG
+from int_verl.settings.compose import checked, load_yaml, section
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.environment import plain
 from int_verl.settings.training import RLSettings
@@ -184,3 +185,15 @@ class Run:
                 from int_verl.generate.engines.make import scripted_engine
 
                 scripted_engine(policy.settings)
+
+
+def run_in(folder: Path, console: SafeConsole) -> Run:
+    """The run in a folder, wherever it lies now, with the settings that it remembers.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    check_is_run(folder)
+    config = load_yaml(folder / CONFIG)
+    config.run.dir = str(folder)
+    return Run(config, console)

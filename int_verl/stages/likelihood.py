@@ -15,11 +15,11 @@ from int_verl.files import read_json
 from int_verl.generate.model import LocalModel
 from int_verl.problems.sets import read_problems
 from int_verl.records import read_rows
-from int_verl.run.run import Run
+from int_verl.run.run import Run, run_in
 from int_verl.run_files import (
+    ANALYSIS,
     ATTEMPTS,
     BASELINE_ROWS,
-    CONFIG,
     ENDING_ANSWERS,
     EVALUATED_MODEL,
     EVALUATION,
@@ -30,7 +30,6 @@ from int_verl.run_files import (
     TRAIN_PROBLEMS,
     validation_dump,
 )
-from int_verl.settings.compose import load_yaml
 from int_verl.stages.assemble import Stages
 from int_verl.stages.likelihood_data import DataRow, data_rows, drawn_rows, dumped_rows, solution_row, thinned
 from int_verl.stages.sft import sft_model
@@ -60,20 +59,6 @@ class Wanted:
     "Of one kind at most; 0: all."
 
 
-def run_of(folder: Path, console: Any) -> Run:
-    """The run in a folder, with the settings that it remembers.
-
-    Raises:
-        UserError: there is none.
-    """
-    settings = folder / CONFIG
-    if not settings.is_file():
-        raise UserError(f"{folder}: no run folder; give the folder of a run, such as runs/quickstart")
-    config = load_yaml(settings)
-    config.run.dir = str(folder)
-    return Run(config, console)
-
-
 def likelihoods(run: Run, wanted: Wanted, say: Say) -> dict[str, Any]:
     """Score every kind of data under every model, and each model's rollouts under itself.
 
@@ -82,23 +67,27 @@ def likelihoods(run: Run, wanted: Wanted, say: Say) -> dict[str, Any]:
         {"train": see `shift_of_probability`, "test": ...}}``; a shift is null without rows, or without SFT's model.
 
     Raises:
-        UserError: a model or a file is not there, or not fit; the test rows have a problem of the training rows.
+        UserError: a model or a file is not there, or not fit; a model has another tokenizer than the run's base; the
+            test rows have a problem of the training rows.
     """
     models = _models(run, wanted)
     data = _data(run, wanted)
-    device = "cuda" if run.platform == "gpu" else "cpu"
-
-    def scored(name: str, rows: Sequence[DataRow], model: str) -> list[ScoredRow]:
-        say(f"{name}, {len(rows):,} rows, under {model}")
-        scores = score_tokens(models[model].folder, [(row.context, row.tokens) for row in rows], device)
-        return [
-            ScoredRow(model, name, row.problem, {part: len(ids) for part, ids in row.parts.items()}, found)
-            for row, found in zip(rows, scores, strict=True)
-        ]
-
-    of_data = {(name, model): scored(name, rows, model) for name, rows in data.items() for model in models}
     own = {name: thinned(rows, wanted.rows) for name, rows in _rollouts(run, wanted, models).items()}
-    of_rollouts = [row for name, rows in own.items() for row in scored(OWN, rows, name)]
+    _check_vocabularies(run, models)
+    device = "cuda" if run.platform == "gpu" else "cpu"
+    of_data: dict[tuple[str, str], list[ScoredRow]] = {}
+    of_rollouts: list[ScoredRow] = []
+    for name, model in models.items():
+        asked = data | ({OWN: own[name]} if name in own else {})
+        say(f"{name}: " + ", ".join(f"{of} {len(rows):,} rows" for of, rows in asked.items()))
+        sequences = ((row.context, row.tokens) for rows in asked.values() for row in rows)
+        scores = score_tokens(model.folder, sequences, device)
+        for of, rows in asked.items():
+            scored = [ScoredRow(name, of, row.problem, row.lengths, next(scores)) for row in rows]
+            if of == OWN:
+                of_rollouts += scored
+            else:
+                of_data[of, name] = scored
 
     def shift(name: str) -> dict[str, Any] | None:
         before, after = of_data.get((name, BASE)), of_data.get((name, _trained(run)))
@@ -113,21 +102,21 @@ def likelihoods(run: Run, wanted: Wanted, say: Say) -> dict[str, Any]:
 
 
 def _models(run: Run, wanted: Wanted) -> dict[str, LocalModel]:
-    """The base, SFT's model if there is one, and those that are asked for, with the base's tokenizer all."""
+    """The base, SFT's model if there is one, and those that are asked for."""
     named = {
-        name: as_model(model, run.folder / "analysis" / f"{EVALUATED_MODEL}-{name}")
+        name: as_model(model, run.folder / ANALYSIS / f"{EVALUATED_MODEL}-{name}")
         for name, model in wanted.models.items()
     }
     if (run.folder / SFT_MODEL).is_file():
         named = {_trained(run): str(sft_model(run.folder)), **named}
-    models = {BASE: run.model, **{name: LocalModel(model, "--model") for name, model in named.items()}}
+    return {BASE: run.model, **{name: LocalModel(model, "--model") for name, model in named.items()}}
+
+
+def _check_vocabularies(run: Run, models: Mapping[str, LocalModel]) -> None:
     vocabulary = run.model.codec.tokenizer.get_vocab()
     for name, model in models.items():
         if model.codec.tokenizer.get_vocab() != vocabulary:
-            raise UserError(
-                f"--model {name}={model.name}: has another tokenizer than {run.model.label}; make a run of it"
-            )
-    return models
+            raise UserError(f"{name}, {model.name}: has another tokenizer than {run.model.label}; make a run of it")
 
 
 def _trained(run: Run) -> str:
@@ -142,7 +131,7 @@ def _data(run: Run, wanted: Wanted) -> dict[str, Sequence[DataRow]]:
 
     def read(name: str) -> list[DataRow]:
         path = Path(name)
-        file = Stages(run_of(path, run.console)).sft.training_file if path.is_dir() else path
+        file = Stages(run_in(path, run.console)).sft.training_file if path.is_dir() else path
         if not file.is_file():
             raise UserError(f"{file}: no such file; run the stages before SFT first")
         return data_rows(file, codec, prompts, problems)

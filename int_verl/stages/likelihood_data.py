@@ -37,6 +37,10 @@ class DataRow:
     def tokens(self) -> list[int]:
         return [token for part in self.parts.values() for token in part]
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        return {part: len(ids) for part, ids in self.parts.items()}
+
 
 def data_rows(file: Path, codec: ChatCodec, prompts: Prompts, problems: Mapping[str, Problem]) -> list[DataRow]:
     """The rows of a file: token ids or messages as SFT trains on them (.parquet), or traces as text.

@@ -190,3 +190,24 @@ def test_likelihood_of_what_cannot_be(trained: Path, tmp_path: Path, capsys: pyt
     assert "nobody is no problem of the run" in refused("--data", f"x={unknown}")
     assert "no such file" in refused("--data", f"x={tmp_path / 'nothing.parquet'}")
     assert "say with --model it=FOLDER" in refused("--rollouts", f"it={traces(tmp_path, [])}")
+
+
+@pytest.mark.verl
+def test_a_model_of_an_evaluation(
+    trained: Path, problem_sets: Path, tmp_path: Path, capsys, model_folder: Path
+) -> None:
+    """Its rollouts are asked about under it, without naming it; one with another tokenizer is refused."""
+    words = ["eval", "--config", QUICKSTART / "quickstart.yaml", "--problems", problem_sets / "heldout.jsonl"]
+    assert call(capsys, *words, "--out", tmp_path / "eval", *scripted_run(problem_sets)[3:], "eval.samples=2")[0] == 0
+    code, said = call(capsys, "analyse", "likelihood", trained, "--rollouts", f"other={tmp_path / 'eval'}")
+    assert not code, said
+    found = json.loads((trained / "analysis/likelihood.json").read_text())["likelihood"]
+    other = next(one for one in found["rollouts"] if one["model"] == "other")
+    assert (other["rows"], other["problems"]) == (16, 8)
+    foreign = shutil.copytree(model_folder, tmp_path / "foreign")
+    tokenizer = json.loads((foreign / "tokenizer.json").read_text())
+    tokenizer["added_tokens"].append({**tokenizer["added_tokens"][0], "id": 509, "content": "<new>"})
+    (foreign / "tokenizer.json").write_text(json.dumps(tokenizer))
+    code, said = call(capsys, "analyse", "likelihood", trained, "--model", f"it={foreign}")
+    assert code == 2
+    assert "has another tokenizer" in said

@@ -126,7 +126,7 @@ def test_a_run_shows_what_its_settings_make(capsys: pytest.CaptureFixture[str], 
 
 def test_mistakes(capsys: pytest.CaptureFixture[str], rows: Path, tmp_path: Path) -> None:
     assert "no such file or folder" in complaint(capsys, tmp_path / "none.parquet")
-    assert "give a run's folder or a parquet file" in complaint(capsys, tmp_path)
+    assert "give the folder of a run" in complaint(capsys, tmp_path)
     bare = tmp_path / "bare.parquet"
     pq.write_table(pq.read_table(rows).drop_columns(["model"]), bare)
     assert "name its folder with --model" in complaint(capsys, bare)
