@@ -24,8 +24,6 @@ from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import comparison
@@ -36,6 +34,7 @@ from rich.table import Table
 from int_verl.errors import EngineError, UserError
 from int_verl.evaluate import bootstrap
 from int_verl.evaluate.samples import evaluated_row
+from int_verl.evaluate.seeds import mean_and_spread
 from int_verl.generate.engines.base import Request
 from int_verl.generate.engines.journaled import JournaledEngine
 from int_verl.generate.engines.verl import VerlEngine
@@ -172,14 +171,10 @@ def table(out: Path, seeds: int) -> Table:
         )
         paper = (str(cell.paper[0]), f"{cell.paper[1]} %") if cell.paper else ("-", "-")
         counts = f"{min(rows)}-{max(rows)}" if min(rows) < max(rows) else str(rows[0])
-        shown.add_row(cell.shown, counts, _mean(coverage), _mean(accuracy), *paper)
+        means = (f"{mean_and_spread(dict(enumerate(values)), 1, 1)} %" for values in (coverage, accuracy))
+        shown.add_row(cell.shown, counts, *means, *paper)
     (out / "results.json").write_text(json.dumps(results, indent=2) + "\n")
     return shown
-
-
-def _mean(values: list[float]) -> str:
-    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
-    return f"{np.mean(values):.1f}{spread} %"
 
 
 if __name__ == "__main__":
