@@ -70,9 +70,13 @@ test: lint
 	$(PY) -m pytest --numprocesses 2 --dist loadfile -m "not verl and not e2e"
 	$(PY) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "(verl or e2e) and not nightly"
 
-# One after the other: each has several ranks, servers or nodes of its own.
+# Each file in a process of its own: Ray reads its switches once.
 test-nightly: venv
-	$(PY) -m pytest -m nightly --durations 0
+	failed=0
+	for file in $$(grep -rl --include "test_*.py" pytest.mark.nightly tests); do
+		$(PY) -m pytest -m nightly --durations 0 "$$file" || failed=1
+	done
+	exit $$failed
 
 # The pins of requirements/cpu.txt, but another verl or vLLM. What is broken is named first, by its extension point; then
 # the tests run that need verl, but not the whole schedule, which refuses a verl of another minor version.

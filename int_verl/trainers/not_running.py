@@ -17,11 +17,12 @@ def not_running(pids: Iterable[int], proc: Path = Path("/proc")) -> list[str]:
         with contextlib.suppress(OSError):  # it has ended in the meantime
             state = (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()[0]
             if state in _STATES:
-                found.append(f"{_name(proc / str(pid))} (process {pid}) {_STATES[state]}")
+                found.append(f"{process_name(proc / str(pid))} (process {pid}) {_STATES[state]}")
     return found
 
 
-def _name(process: Path) -> str:
+def process_name(process: Path) -> str:
+    """By its rank, where it has one."""
     environment = (process / "environ").read_bytes().decode(errors="replace").split("\0")
     ranks = [line.removeprefix("RANK=") for line in environment if line.startswith("RANK=")]
     return f"rank {ranks[0]}" if ranks else (process / "comm").read_text().strip()
