@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import stat
@@ -22,6 +23,7 @@ from int_verl.cli import main
 from int_verl.run_files import CARD
 from tests.hub import Hub
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
+from tests.report.pages import Page, rows_of
 
 ENVIRONMENT = {
     "JUDGE_TOKEN": "canary-environment-token",
@@ -135,11 +137,15 @@ def test_nothing_printed(printed: str) -> None:
 def test_no_file_of_the_run(folder: Path, printed: str) -> None:
     assert printed
     files = [file for file in (folder / "run").rglob("*") if file.is_file()]
-    assert {"config.yaml", "report.html", "journal.sqlite", "README.md", "manifest.json"} <= {f.name for f in files}
+    written = {f.name for f in files}
+    assert {"config.yaml", "report.html", "report.md", "report.json", "steps.csv", "steps.png"} <= written
+    assert {"journal.sqlite", "README.md", "manifest.json"} <= written
     for file in files:
         text = file.read_bytes()
         if file.suffix == ".parquet":
             text += str(pq.read_table(file).to_pylist()).encode()
+        if file.name == "report.html":
+            text += str(rows_of(Page(file.read_text()))).encode()
         assert found(text) == [], file
 
 
@@ -156,6 +162,22 @@ def test_the_settings_are_still_told_apart(folder: Path, printed: str) -> None:
     card = (folder / "run" / CARD).read_text()
     assert "reward_kwargs" not in card
     assert "| `guide.rollouts` | `2` |" in card
+
+
+def test_the_report_shows_what_was_typed_without_secrets(folder: Path, printed: str) -> None:
+    assert printed
+    typed = json.loads((folder / "run/report.json").read_text())["commands"][0]["line"]
+    assert typed.startswith("int-verl guide --config recipe.yaml run.dir=run platform=cpu")
+    secret = "grader.reward_kwargs.judge_key=canary-typed"
+    override = "rl.overrides=['+trainer.wandb_key=canary-typed-override']"
+    call("guide", *settings(folder), secret, override, "--force")
+    call("report", *settings(folder), secret, override)
+    manifest = (folder / "run/guide/manifest.json").read_text()
+    assert "grader.reward_kwargs.judge_key=***" in manifest
+    typed = json.loads((folder / "run/report.json").read_text())["commands"][0]["line"]
+    assert "grader.reward_kwargs.judge_key=... rl.overrides=..." in typed
+    for file in ("guide/manifest.json", "report.json", "report.md", "report.html"):
+        assert found((folder / "run" / file).read_bytes()) == []
 
 
 def test_a_changed_secret_is_no_changed_setting(folder: Path, printed: str) -> None:

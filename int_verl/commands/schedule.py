@@ -54,7 +54,10 @@ def run_schedule(
     target: str | None, config_file: Path | None, dry_run: bool, force: bool, overrides: tuple[str, ...]
 ) -> None:
     """Run a stage and those that it reads from, or show what would be done."""
+    from dataclasses import replace
+
     from int_verl.console import marked, standard_output
+    from int_verl.run.origin import command_line
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
     from int_verl.settings.fidelity import described
@@ -69,7 +72,8 @@ def run_schedule(
     run = Run(compose(config_file, overrides), console)
     for line in described(run.settings.fidelity, run.config):
         console.print(line, soft_wrap=True)
-    schedule = schedule_of(run, target, force)
+    command = command_line(target or "run", config_file, overrides, run.config)
+    schedule = replace(schedule_of(run, target, force), command=tuple(command))
     if dry_run:
         run.try_parts()
         console.print(marked(str(run.folder.path), f" on {run.platform}"))

@@ -103,6 +103,32 @@ def bootstrap(
     return _percentile_interval(value, _resampled_ratios(numerators, denominators, resamples, seed))
 
 
+def bootstrap_times(
+    ours_P: tuple[ArrayLike, ArrayLike], theirs_P: tuple[ArrayLike, ArrayLike], *, resamples: int = RESAMPLES
+) -> dict[str, float | None] | None:
+    """How many times as high our rate is as theirs, with its percentile bootstrap interval; None if theirs is 0.
+
+    Problems are drawn with replacement, the same for both. `high` is None where theirs is 0 in too many resamples for a
+    bound.
+
+    Args:
+        ours_P: successes and trials a problem.
+        theirs_P: the same, of the same problems in the same order.
+    """
+    ours, theirs = (float(np.sum(right_P) / np.sum(drawn_P)) for right_P, drawn_P in (ours_P, theirs_P))
+    if not theirs:
+        return None
+    drawn = [
+        _resampled_ratios(np.asarray(right_P, dtype=np.float64), np.asarray(drawn_P, dtype=np.float64), resamples, 0)
+        for right_P, drawn_P in (ours_P, theirs_P)
+    ]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        times_B = np.nan_to_num(drawn[0] / drawn[1], nan=np.inf, posinf=np.inf)
+    tails = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    low, high = (float(bound) for bound in np.quantile(times_B, tails, method="inverted_cdf"))
+    return {"value": ours / theirs, "low": low, "high": high if math.isfinite(high) else None}
+
+
 def bootstrap_average(
     values_of_sets: Sequence[ArrayLike], *, resamples: int = RESAMPLES, seed: int = 0, signed: bool = False
 ) -> Estimate:

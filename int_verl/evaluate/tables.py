@@ -6,7 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from int_verl.evaluate.estimates import CONFIDENCE, bootstrap, pass_at_k, whole_numbers, zero_advantage_at
+from int_verl.evaluate.estimates import (
+    CONFIDENCE,
+    bootstrap,
+    bootstrap_times,
+    pass_at_k,
+    whole_numbers,
+    zero_advantage_at,
+)
 
 HELDOUT, HARD = "heldout", "hard"
 "The problem sets of the table."
@@ -152,7 +159,8 @@ def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         ``{"attempts": 200, "problems": 180, "left_out": 12, "uncounted": rollouts of later waves, "conditions":
         [{"condition": "wrong_step", "rollouts", "correct", "wrong", "truncated", "accuracy": estimate, "coverage":
         estimate, "solved": problems with a success}], "times": accuracy of interventions over that of the wrong step,
-        None if the latter is 0}``; no conditions if no attempt has them all.
+        None if the latter is 0, "times_interval": the same with `low` and `high`, see `bootstrap_times`}``; no
+        conditions if no attempt has them all.
     """
     outcomes, uncounted = _first_waves(guided)
     present = [c for c in CONDITIONS if c in outcomes] + sorted(outcomes.keys() - set(CONDITIONS))
@@ -181,7 +189,19 @@ def conditioning_table(guided: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
         "times": accuracy["intervention"] / accuracy["wrong_step"]
         if accuracy.get("wrong_step") and "intervention" in accuracy
         else None,
+        "times_interval": _times_interval(of_problem) if attempts else None,
     }
+
+
+def _times_interval(of_problem: Mapping[str, Mapping[str, list[str]]]) -> dict[str, float | None] | None:
+    """Of `times`, over problems."""
+    if not {"intervention", "wrong_step"} <= of_problem.keys():
+        return None
+    ours, theirs = (
+        ([outcomes.count("correct") for outcomes in problems], [len(outcomes) for outcomes in problems])
+        for problems in (of_problem[condition].values() for condition in ("intervention", "wrong_step"))
+    )
+    return bootstrap_times(ours, theirs)
 
 
 def _first_waves(guided: Iterable[Mapping[str, Any]]) -> tuple[dict[str, Outcomes], int]:

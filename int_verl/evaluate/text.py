@@ -117,7 +117,10 @@ def _conditioning_cells(table: Mapping[str, Any]) -> Cells:
     ]
     notes = [f"The same {table['attempts']} incorrect attempts of {table['problems']} problems in every row."]
     if table["times"]:
-        notes.append(f"From the intervention {table['times']:.1f} times as accurate as from the wrong step.")
+        notes.append(
+            f"From the intervention {table['times']:.1f} times as accurate as from the wrong step"
+            f"{times_in_words(table['times_interval'])}."
+        )
     if table["uncounted"]:
         notes.append(
             f"{table['uncounted']:,} rollouts of later waves, drawn where the first had no success, do not count."
@@ -154,6 +157,14 @@ def _ending_cells(table: Mapping[str, Any]) -> Cells:
         notes.insert(1, f"{rise_in_words(table)}, paired.")
     heads = ["model", "answers", "truncated", "probability of the end token"]
     return Cells("Does the model still end its answers?", heads, rows, notes)
+
+
+def times_in_words(interval: Mapping[str, float | None] | None) -> str:
+    """The interval of how many times as accurate: `` (95 % interval 12 to 310)``."""
+    if not interval:
+        return ""
+    low, high = interval["low"], interval["high"]
+    return f" (95 % interval {low:.0f} {'and more' if high is None else f'to {high:.0f}'})"
 
 
 def percent(estimate: Estimate | None, digits: int = 1) -> str:

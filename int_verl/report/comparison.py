@@ -18,9 +18,10 @@ from int_verl.evaluate.text import Cells
 from int_verl.files import write_text
 from int_verl.report.compared import Compared, curves, entries, k_by_source
 from int_verl.report.curves import Curve, smooth
-from int_verl.report.drawing import Colour, colours_of, curves_svg, for_page, pass_at_k_plot, svg
+from int_verl.report.drawing import Colour, colours_of, curves_plot, pass_at_k_plot, style, svg
 from int_verl.report.evaluation import as_markdown
 from int_verl.report.page import estimate
+from int_verl.report.training_plots import RL
 
 _HERE = Path(__file__).parent
 JSON, TEXT, PAGE = "compare.json", "compare.md", "compare.html"
@@ -91,7 +92,7 @@ def _pass_at_k(table: Mapping[str, Any], colour: Colour) -> list[tuple[str, Mark
             name: figures["pass_at"] for name, figures in one["figures"].items() if len(figures["pass_at"]) > 1
         }
         if of_models:
-            with for_page():
+            with style():
                 plot = pass_at_k_plot(of_models, colour)
                 drawn = svg(plot, f"pass_at_k_{number}", f"pass@k over k on {one['set']}")
             found.append((f"{one['set']}: pass@k on the {one['problems']} problems in common", drawn))
@@ -99,10 +100,13 @@ def _pass_at_k(table: Mapping[str, Any], colour: Colour) -> list[tuple[str, Mark
 
 
 def _training(training: Mapping[str, Mapping[str, Curve]], colour: Colour) -> list[tuple[str, Markup]]:
-    return [
-        (TITLES[what], curves_svg(what, of_models, TITLES[what], percent=what == "validation", colour=colour))
-        for what, of_models in training.items()
-    ]
+    found = []
+    for what, of_models in training.items():
+        with style():
+            of = RL[what]
+            plot = curves_plot(of_models, of.ylabel, percent=of.percent, colour=colour)
+            found.append((TITLES[what], svg(plot, what, f"{TITLES[what]} over training steps")))
+    return found
 
 
 def _curve_cells(what: str, of_models: Mapping[str, Curve]) -> Cells:

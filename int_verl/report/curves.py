@@ -23,7 +23,13 @@ RL_METRICS = {
     "zero_advantage": ("zero_advantage_ratio",),
     "length": ("response_length/mean",),
     "entropy": ("actor/entropy",),
+    "grad_norm": ("actor/grad_norm",),
+    "kl": ("actor/ppo_kl",),
+    "clipped": ("actor/pg_clipfrac",),
+    "seconds": ("perf/time_per_step", "timing_s/step"),
+    "tokens": ("perf/total_num_tokens",),
 }
+_SOURCE = "int/reward/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,22 @@ def rl_curves(folder: RunReader) -> dict[str, dict[str, Curve]]:
             if of_model:
                 curves[what][model] = of_model
     return curves
+
+
+def solved_curves(folder: RunReader, stage: str) -> dict[str, Curve]:
+    """Shares of groups of which no rollout, some or all were right, by these words; nothing unless all are logged."""
+    log = metric_log(folder, stage)
+    found = {word: curve(log, [f"{word}_solved"]) for word in ("never", "sometimes", "always")}
+    logged = {word: values for word, values in found.items() if values}
+    return logged if len(logged) == len(found) and len({values.steps for values in logged.values()}) == 1 else {}
+
+
+def source_curves(folder: RunReader, stage: str) -> dict[str, Curve]:
+    """Mean reward by data source."""
+    log = metric_log(folder, stage)
+    sources = sorted({key[len(_SOURCE) :] for data in log.values() for key in data if key.startswith(_SOURCE)})
+    found = {source: curve(log, [_SOURCE + source]) for source in sources}
+    return {source: values for source, values in found.items() if values}
 
 
 def rl_alarms(folder: RunReader) -> list[str]:

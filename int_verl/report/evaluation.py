@@ -14,7 +14,7 @@ from int_verl.evaluate.benchmark_text import evaluation_cells
 from int_verl.evaluate.text import Cells
 from int_verl.files import open_new, write_text
 from int_verl.records import EVALUATED, FIGURE, write_rows
-from int_verl.report.drawing import colours_of, for_file, pass_at_k_plot, png
+from int_verl.report.drawing import colours_of, pass_at_k_plot, png, style
 from int_verl.run_files import EVALUATED_PROBLEMS, EVALUATION, EVALUATION_TEXT, FIGURES, PASS_AT_K
 
 
@@ -39,7 +39,7 @@ def write_evaluation(
     write_text(folder / f"{FIGURES}.csv", as_csv(FIGURE.names, figures))
     write_text(folder / EVALUATION_TEXT, as_markdown(f"Evaluation of {about['model']}", cells))
     curves = {one["set"]: one["pass_at"] for one in table["sets"]}
-    with for_file():
+    with style():
         write_picture(folder / PASS_AT_K, png(pass_at_k_plot(curves, colours_of(curves))))
     content = {**about, "k_by_source": dict(k_by_source), **table}
     write_text(folder / EVALUATION, json.dumps(content, indent=2) + "\n")  # last: it says that all is there

@@ -9,9 +9,11 @@ from typing import Any
 
 from int_verl.generate.funnel import context_length_needed, tokens_saved
 from int_verl.report.run_reader import RunReader, StageRecord
+from int_verl.report.words import REASONS
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, INTERVENTIONS, PROPOSALS
 
 VERIFIED = "incorrect, to verify"
+WORTH_A_WORD = 0.1
 WRONG = ("incorrect", "no_answer")
 
 Row = dict[str, Any]
@@ -25,6 +27,8 @@ class Line:
     count: int
     goes_on: bool
     "What the next block begins with; the others are losses."
+    meaning: str = ""
+    "What the label says, in a few words; empty where it is plain."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,13 @@ class Block:
     title: str
     total: int
     lines: list[Line]
+
+    @property
+    def largest_loss(self) -> Line | None:
+        """What most was lost to, where that is a large part and needs a word."""
+        losses = [line for line in self.lines if not line.goes_on and line.meaning]
+        largest = max(losses, key=lambda line: line.count, default=None)
+        return largest if largest and largest.count >= WORTH_A_WORD * self.total else None
 
 
 def generation_funnel(folder: RunReader) -> list[Block]:
@@ -58,10 +69,10 @@ def generation_funnel(folder: RunReader) -> list[Block]:
         counts["with a kept intervention"] = len(selected_on["kept"])
     blocks = [
         Block("Training problems", problems, [Line(label, count, True) for label, count in counts.items()]),
-        _block("Attempts", attempted, VERIFIED),
-        _block("Verifications of incorrect attempts", proposed, "proposed"),
-        _block("Guided rollouts from interventions", guided, "correct"),
-        _block("Interventions", selected, "kept"),
+        _block("Attempts", attempted, VERIFIED, "attempts"),
+        _block("Verifications of incorrect attempts", proposed, "proposed", "verifications"),
+        _block("Guided rollouts from interventions", guided, "correct", "rollouts"),
+        _block("Interventions", selected, "kept", "interventions"),
     ]
     return [block for block in blocks if block.total]
 
@@ -82,9 +93,12 @@ def _fate(intervention: Row) -> str:
     return "not selected" if intervention["guided_correct"] else "no guided rollout was correct"
 
 
-def _block(title: str, counts: Counter[str], goes_on: str) -> Block:
+def _block(title: str, counts: Counter[str], goes_on: str, kind: str) -> Block:
+    meanings = REASONS[kind]
     ordered = sorted(counts.items(), key=lambda item: (item[0] != goes_on, -item[1], item[0]))
-    lines = [Line(label.replace("_", " "), count, label == goes_on) for label, count in ordered]
+    lines = [
+        Line(label.replace("_", " "), count, label == goes_on, meanings.get(label, "")) for label, count in ordered
+    ]
     return Block(title, counts.total(), lines)
 
 

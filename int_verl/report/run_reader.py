@@ -46,6 +46,8 @@ class StageRecord:
     seconds: float | None
     counts: dict[str, Any]
     versions: dict[str, str]
+    origin: dict[str, Any] = field(default_factory=dict)
+    "Command, host and commit, as far as the manifest has them."
 
 
 @dataclass
@@ -146,6 +148,7 @@ class RunReader:
             float(seconds) if isinstance(seconds, int | float) else None,
             _object(manifest.get("counts")),
             {str(package): str(version) for package, version in _object(manifest.get("versions")).items()},
+            _object(manifest.get("origin")),
         )
 
     @property

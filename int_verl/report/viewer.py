@@ -1,4 +1,4 @@
-"""Interventions to look at: the attempt, where it goes wrong, the better step, and what came of it."""
+"""Interventions to look at, kept, dropped and rejected: attempt, wrong step, better step, and what came of it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from int_verl.report.run_reader import RunReader
+from int_verl.report.trained import KEY, Key, Trained, trained_on
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, INTERVENTIONS, PROPOSALS
 from int_verl.settings.generation import StepRule
 from int_verl.steps import cut_steps
 
-MAX_KEPT, MAX_OTHERS = 36, 12
+MAX_ROWS = 10_000
+MAX_CHARACTERS_IN_ALL = 60_000_000
+"Of all rows together; a page takes about a sixth of it."
 MAX_CHARACTERS = 4_000
 STEPS_AROUND = 6
+MAX_ROLLOUTS = 64
+"Of a condition whose outcomes are kept."
 
-_COLUMNS = ["problem_id", "attempt", "proposal", "content", "location"]
+KEPT, NOT_KEPT, PROPOSED = "kept", "not kept", "proposed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,78 +34,129 @@ class ShownStep:
 
 @dataclass(slots=True)
 class ViewerRow:
-    """One intervention with everything around it."""
+    """One intervention, or what was rejected as one, with everything around it."""
 
     problem_id: str
     attempt: int
     proposal: int
-    content: str
-    location: int
-    kept: bool | None
-    "None if it was proposed, but not guided yet."
+    status: str
+    "Kept, not kept, proposed (not guided yet), or the reason of the rejection."
+    content: str = ""
+    location: int | None = None
     problem: str = ""
     answer: str = ""
     reference_solution: str = ""
+    verification: str = ""
+    "What the model wrote, of a rejected one."
     steps: list[ShownStep] = field(default_factory=list)
     outcomes: dict[str, list[str]] = field(default_factory=dict)
     "Outcomes of the guided rollouts by condition."
     continuation: str = ""
-    "A guided rollout from the intervention, a correct one if there is one."
+    "A guided rollout from the intervention: the one that SFT trains on, or a correct one if there is one."
     continuation_outcome: str = ""
+    trained: Trained | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.problem_id, self.attempt, self.proposal
 
     def add_rollout(self, rollout: dict[str, Any]) -> None:
         outcome = "correct" if rollout["correct"] else "truncated" if rollout["outcome"] == "truncated" else "wrong"
         outcomes = self.outcomes.setdefault(rollout["condition"], [])
-        if len(outcomes) < 64:
+        if len(outcomes) < MAX_ROLLOUTS:
             outcomes.append(outcome)
-        better = not self.continuation or (outcome == "correct" != self.continuation_outcome)
-        if rollout["condition"] == "intervention" and better:
+        if rollout["condition"] != "intervention":
+            return
+        suffix = self.trained.rollout if self.trained else None
+        if rollout["rollout"] == suffix if suffix is not None else self._is_better(outcome):
             self.continuation = shorten(rollout["text"] or "", MAX_CHARACTERS // 2)
             self.continuation_outcome = outcome
 
+    def _is_better(self, outcome: str) -> bool:
+        return not self.continuation or outcome == "correct" != self.continuation_outcome
+
+    @property
+    def characters(self) -> int:
+        texts = (self.problem, self.reference_solution, self.content, self.verification, self.continuation)
+        return sum(map(len, texts)) + sum(len(step.text) for step in self.steps)
+
 
 def viewer_rows(folder: RunReader) -> tuple[list[ViewerRow], int]:
-    """A bounded choice of interventions, spread over problems, and how many there are in all."""
-    candidates = [ViewerRow(**row) for row in folder.rows(INTERVENTIONS, [*_COLUMNS, "kept"])]
-    if not candidates:
-        candidates = [
-            ViewerRow(**{column: row[column] for column in _COLUMNS}, kept=None)
-            for row in folder.rows(PROPOSALS, [*_COLUMNS, "status"])
-            if row["status"] == "proposed"
-        ]
-    kept = _spread([row for row in candidates if row.kept is not False], MAX_KEPT)
-    others = _spread([row for row in candidates if row.kept is False], MAX_OTHERS)
-    if chosen := [*kept, *others]:
+    """Interventions in the order of their keys, and how many there are in all.
+
+    Where there are more than a page takes, every status has its share of them, and every problem its share of a
+    status.
+    """
+    candidates = [
+        _row(row, KEPT if row["kept"] else NOT_KEPT)
+        for row in folder.rows(INTERVENTIONS, [*KEY, "content", "location", "kept"])
+    ]
+    guided = bool(candidates)
+    candidates += [
+        _row(row, row["status"] or "")
+        for row in folder.rows(PROPOSALS, [*KEY, "content", "location", "status"])
+        if not (guided and row["status"] == PROPOSED)
+    ]
+    chosen = _shares(candidates, MAX_ROWS)
+    if chosen:
         _complete(folder, chosen)
-    return chosen, len(candidates)
+    left = MAX_CHARACTERS_IN_ALL
+    fitting = []
+    for row in chosen:
+        left -= row.characters
+        if left < 0:
+            break
+        fitting.append(row)
+    return sorted(fitting, key=lambda row: row.key), len(candidates)
+
+
+def _row(row: dict[str, Any], status: str) -> ViewerRow:
+    return ViewerRow(row["problem_id"], row["attempt"], row["proposal"], status, row["content"] or "", row["location"])
 
 
 def _complete(folder: RunReader, rows: list[ViewerRow]) -> None:
-    """Adds problems, attempts and guided rollouts, each file read once."""
+    """Adds problems, attempts, rejected verifications and guided rollouts, each file read once."""
+    by_key = {row.key: row for row in rows}
     problem_ids = {row.problem_id for row in rows}
     problems = {problem["id"]: problem for problem in folder.problems() if problem["id"] in problem_ids}
-    keys = {(row.problem_id, row.attempt) for row in rows}
-    columns = ["problem_id", "attempt", "text"]
-    attempts = {
+    attempts = _attempts(folder, {(row.problem_id, row.attempt) for row in rows})
+    trained = trained_on(folder, by_key.keys())
+    by, texts = folder.step_rule(), _Shortened()
+    for row in rows:
+        row.content = shorten(row.content)
+        row.trained = trained.get(row.key)
+        if problem := problems.get(row.problem_id):
+            row.problem, row.reference_solution = texts(problem["problem"]), texts(problem["reference_solution"])
+            row.answer = shorten(problem["answer"] or "", 200)
+        if attempt := attempts.get((row.problem_id, row.attempt)):
+            row.steps = attempt_steps(attempt["text"] or "", row.location, by, attempt.get("steps_begin") or 0)
+    for proposal in folder.rows(PROPOSALS, [*KEY, "text"]):
+        rejected = by_key.get(tuple(proposal[name] for name in KEY))
+        if rejected is not None and rejected.status not in (KEPT, NOT_KEPT, PROPOSED):
+            rejected.verification = shorten(proposal["text"] or "", MAX_CHARACTERS // 2)
+    for rollout in folder.rows(GUIDED_ROLLOUTS, [*KEY, "condition", "rollout", "text", "outcome", "correct"]):
+        continued = by_key.get(tuple(rollout[name] for name in KEY))
+        if continued is not None:
+            continued.add_rollout(rollout)
+
+
+def _attempts(folder: RunReader, keys: set[tuple[str, int]]) -> dict[tuple[str, int], dict[str, Any]]:
+    return {
         key: attempt
-        for attempt in folder.rows(ATTEMPTS, columns, ["steps_begin"])
+        for attempt in folder.rows(ATTEMPTS, ["problem_id", "attempt", "text"], ["steps_begin"])
         if (key := (attempt["problem_id"], attempt["attempt"])) in keys
     }
-    for row in rows:
-        row.content = shorten(row.content or "")
-        if problem := problems.get(row.problem_id):
-            row.problem = shorten(problem["problem"] or "")
-            row.answer = shorten(problem["answer"] or "", 200)
-            row.reference_solution = shorten(problem["reference_solution"] or "")
-        if attempt := attempts.get((row.problem_id, row.attempt)):
-            begin = attempt.get("steps_begin") or 0
-            row.steps = attempt_steps(attempt["text"] or "", row.location, folder.step_rule(), begin)
-    by_proposal = {(row.problem_id, row.attempt, row.proposal): row for row in rows}
-    columns = ["problem_id", "attempt", "proposal", "condition", "text", "outcome", "correct"]
-    for rollout in folder.rows(GUIDED_ROLLOUTS, columns):
-        proposed = by_proposal.get((rollout["problem_id"], rollout["attempt"], rollout["proposal"]))
-        if proposed is not None:
-            proposed.add_rollout(rollout)
+
+
+class _Shortened(dict[str, str]):
+    """Texts that many rows share, shortened once."""
+
+    def __call__(self, text: str | None) -> str:
+        return self[text or ""]
+
+    def __missing__(self, text: str) -> str:
+        self[text] = shorten(text)
+        return self[text]
 
 
 def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
@@ -111,8 +167,8 @@ def shorten(text: str, limit: int = MAX_CHARACTERS) -> str:
     return f"{text[:half]}\n[... {len(text) - 2 * half:,} characters left out ...]\n{text[-half:]}"
 
 
-def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: int = 0) -> list[ShownStep]:
-    """The steps of an attempt around a location (1-based), with far ones left out.
+def attempt_steps(text: str, location: int | None, by: StepRule = "blank_line", begin: int = 0) -> list[ShownStep]:
+    """The steps of an attempt around a location (1-based), with far ones left out; around its end without a location.
 
     What stands before the first step, as thinking may, is a step without a number.
 
@@ -120,6 +176,7 @@ def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: 
     [(1, 'before'), (2, 'wrong'), (3, 'after')]
     """
     texts = cut_steps(text, by, begin).texts
+    location = len(texts) + 1 if location is None else location
     shown = [ShownStep(None, shorten(text[:begin].rstrip()), "before")] if text[:begin].strip() else []
     for i, step in enumerate(texts, 1):
         role = "before" if i < location else "wrong" if i == location else "after"
@@ -130,6 +187,18 @@ def attempt_steps(text: str, location: int, by: StepRule = "blank_line", begin: 
             gap = range(2, location - STEPS_AROUND) if role == "before" else range(i, len(texts))
             shown.append(ShownStep(None, f"steps {gap.start} to {gap.stop - 1} left out", "elided"))
     return shown
+
+
+def _shares(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:
+    """At most `limit` rows; a status with few of them has all of its own, and the others share what is left."""
+    by_status: dict[str, list[ViewerRow]] = defaultdict(list)
+    for row in rows:
+        by_status[row.status].append(row)
+    chosen: list[ViewerRow] = []
+    smallest_first = sorted(by_status.values(), key=len)
+    for number, of_status in enumerate(smallest_first):
+        chosen += _spread(of_status, (limit - len(chosen)) // (len(smallest_first) - number))
+    return _spread(chosen, limit)
 
 
 def _spread(rows: list[ViewerRow], limit: int) -> list[ViewerRow]:

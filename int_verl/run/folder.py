@@ -52,6 +52,8 @@ class Manifest:
     seconds: float = 0.0
     versions: dict[str, str] = field(default_factory=dict)
     "Package -> version that made the outputs."
+    origin: dict[str, Any] = field(default_factory=dict)
+    "See `origin.origin`; nothing in those of earlier versions."
 
     def seal(self, folder: Path, outputs: Mapping[str, str]) -> None:
         """The stage is done and has left these outputs."""

@@ -17,6 +17,7 @@ from int_verl.console import SafeConsole, marked
 from int_verl.errors import UserError
 from int_verl.progress import StageProgress
 from int_verl.run.folder import Manifest, RunFolder
+from int_verl.run.origin import origin
 from int_verl.run.stage import Stage
 from int_verl.run_files import STATUS
 from int_verl.settings.compose import flatten
@@ -54,6 +55,7 @@ class Schedule:
         stages: in order, each after those that it reads from.
         forced: names of those that run again even if they are done.
         is_same: whether another value of an `IDENTITY` key means what the folder holds.
+        command: what was typed, for the manifests (`origin.command_line`).
     """
 
     folder: RunFolder
@@ -62,6 +64,7 @@ class Schedule:
     stages: tuple[Stage, ...]
     forced: frozenset[str] = frozenset()
     is_same: Callable[[str], bool] = lambda _: False
+    command: tuple[str, ...] = ()
 
     def plan(self) -> list[Task]:
         """What `execute` would do, as far as that can be told before the earlier stages have run."""
@@ -186,4 +189,5 @@ class Schedule:
         return set(counts)
 
     def _manifest(self, stage: Stage) -> Manifest:
-        return Manifest(stage.name, "running", stage.inputs(), recorded_settings(stage, self.config))
+        recorded = recorded_settings(stage, self.config)
+        return Manifest(stage.name, "running", stage.inputs(), recorded, origin=origin(self.command))

@@ -12,18 +12,18 @@ from int_verl.progress import StageProgress
 from int_verl.report import write_report
 from int_verl.run.folder import RunFolder
 from int_verl.run.stage import Stage
-from int_verl.run_files import REPORT
+from int_verl.run_files import REPORT, REPORT_JSON, REPORT_TEXT
 
 
 @dataclass(frozen=True)
 class ReportStage(Stage):
-    """Tables, curves and rows of the run as one HTML page."""
+    """Tables, curves and rows of the run as one HTML page, as text and as JSON."""
 
     folder: RunFolder
     console: SafeConsole
 
     name = "report"
-    does = "tables, curves and rows as one HTML page"
+    does = "tables, curves and rows as one HTML page, as text and as JSON"
     reads = ()  # of an unfinished run it shows what there is
     depends_on = ("run.name",)
 
@@ -32,7 +32,7 @@ class ReportStage(Stage):
         return {file.parent.name: file_hash(file) for file in manifests if file.parent.name != self.name}
 
     def outputs(self) -> dict[str, str]:
-        return {"report": REPORT}
+        return {"report": REPORT, "text": REPORT_TEXT, "json": REPORT_JSON}
 
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:  # noqa: ARG002
         return {self.name: {"bytes": self.write().stat().st_size}}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 from int_verl.report import write_report
+from int_verl.report.viewer_data import unpacked
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -18,6 +20,8 @@ class Page(HTMLParser):
         self.open: list[str] = []
         self.tags: list[tuple[str, dict[str, str | None]]] = []
         self.texts: list[str] = []
+        self.packed: dict[str, str] = {}
+        "Content of the data elements by their ids."
         self.feed(html)
         assert self.open == []
 
@@ -33,11 +37,23 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data):
-        self.texts.append(data)
+        tag, attributes = self.tags[-1] if self.tags else ("", {})
+        if self.open[-1:] == ["script"] and tag == "script" and "type" in attributes:
+            self.packed[str(attributes["id"])] = data
+        else:
+            self.texts.append(data)
 
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.texts).split())
+
+
+def rows_of(page: Page) -> list[dict[str, Any]]:
+    """The rows of the viewer with their index entries, as the page's script sees them."""
+    index = unpacked(page.packed["rows-index"])
+    rows = [row for i in range(len(page.packed) - 1) for row in unpacked(page.packed[f"rows-{i}"])["rows"]]
+    assert len(rows) == len(index)
+    return [{**row, "entry": entry} for row, entry in zip(rows, index, strict=True)]
 
 
 def read(run: Path) -> Page:

@@ -79,7 +79,7 @@ def write_problems(run: Path, count: int) -> None:
 
 
 def write_generation(run: Path, count: int, rng: random.Random) -> None:
-    attempts, proposals, guided, interventions = [], [], [], []
+    attempts, proposals, guided, interventions, sft = [], [], [], [], []
     for i in range(count):
         for attempt in range(4):
             key = {"problem_id": f"train-{i:04d}", "attempt": attempt}
@@ -134,11 +134,16 @@ def write_generation(run: Path, count: int, rng: random.Random) -> None:
                     "kept": right > 0,
                 }
             )
+            if right:
+                tokens = {"prompt_ids": [1, 2, 3], "prefix_ids": [4] * (location - 1), "intervention_ids": [5, 6]}
+                sft.append({**key, **tokens, "content": content, "location": location})
     write(run / "sample/attempts.parquet", records.ATTEMPT, attempts)
     write(run / "propose/proposals.parquet", records.PROPOSAL, proposals)
     write(run / "guide/guided.parquet", records.GUIDED, guided)
     write(run / "guide/interventions.parquet", records.INTERVENTION, interventions)
-    manifest(run, "sample", seconds=95, counts={"attempts": len(attempts), "outcomes": {"correct": 100}})
+    write(run / "guide/sft.parquet", records.SFT, sft)
+    origin = {"command": ["int-verl", "run", "run.seed=0"], "host": "node7", "commit": "0a1b2c3d4e5f"}
+    manifest(run, "sample", seconds=95, origin=origin, counts={"attempts": len(attempts), "outcomes": {"correct": 100}})
     manifest(run, "propose", seconds=0)
     manifest(run, "guide", seconds=0)
 
@@ -159,6 +164,16 @@ def write_training(run: Path, steps: int, rng: random.Random) -> None:
                 "int_verl/zero_advantage_ratio": 0.85 - gain * done + rng.gauss(0, 0.04),
                 "response_length/mean": 50 + 4 * done + rng.gauss(0, 0.8),
                 "actor/entropy": 0.3 - 0.1 * done,
+                "actor/grad_norm": 0.4 + rng.random() / 10,
+                "actor/ppo_kl": rng.gauss(0, 1e-4),
+                "actor/pg_clipfrac": rng.random() / 100,
+                "perf/time_per_step": 8 + rng.random(),
+                "perf/total_num_tokens": 14_000 + rng.randint(0, 500),
+                "int/never_solved": 0.6 - 0.3 * done,
+                "int/sometimes_solved": 0.3 + 0.2 * done,
+                "int/always_solved": 0.1 + 0.1 * done,
+                "int/reward/mod23": start + gain * done,
+                "int/reward/mod29": start,
             }
         metrics(run / stage / "metrics.jsonl", log)
         for s in (0, steps):

@@ -13,8 +13,9 @@ from int_verl import records
 from int_verl.errors import UserError
 from int_verl.report import write_report
 from int_verl.report.__main__ import main
-from int_verl.report.page import duration, estimate
-from tests.report.pages import Page, read
+from int_verl.report.contents import duration
+from int_verl.report.page import estimate
+from tests.report.pages import Page, read, rows_of
 from tests.report.run_folders import metrics, write, write_endings, write_run
 
 
@@ -35,9 +36,11 @@ def test_a_finished_run(html):
         "Does the model still end its answers?",
         "2.13.0+cpu",
         "sample.attempts",
+        "host node7 commit 0a1b2c3d4e5f",
+        "int-verl run run.seed=0",
     ):
         assert text in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 10
+    assert sum(tag == "svg" for tag, _ in page.tags) == 22
     assert "not run yet" not in page.text
     assert "could not be used" not in page.text
     assert "sk-very-secret" not in page.text
@@ -74,7 +77,10 @@ def test_nothing_is_fetched_and_no_foreign_script_runs(html):
         assert not any(name.startswith("on") for name in attributes)
         for name in ("href", "xlink:href"):
             target = attributes.get(name) or "#"
-            assert target.startswith(("#", "data:")) or (tag, target) == ("a", "https://arxiv.org/abs/2601.14209")
+            assert target.startswith(("#", "data:text/csv", "data:,")) or (tag, target) == (
+                "a",
+                "https://arxiv.org/abs/2601.14209",
+            )
     assert "@import" not in html
     assert not re.search(r"url\((?!#)", html)
 
@@ -91,7 +97,8 @@ def test_a_report_without_its_date_is_the_same_twice(small):
 
 
 def all_files(run: Path) -> list[str]:
-    return sorted(str(p.relative_to(run)) for p in run.rglob("*") if p.is_file() and p.name != "report.html")
+    files = [p for p in run.rglob("*") if p.is_file() and p.relative_to(run).parts[0] != "report"]
+    return sorted(str(p.relative_to(run)) for p in files if p.stem != "report")
 
 
 FILES = [
@@ -101,6 +108,7 @@ FILES = [
     "propose/proposals.parquet",
     "guide/guided.parquet",
     "guide/interventions.parquet",
+    "guide/sft.parquet",
     "sft/metrics.jsonl",
     "rl/metrics.jsonl",
     "rl_baseline/metrics.jsonl",
@@ -132,7 +140,7 @@ def test_files_may_be_damaged(run, content):
     text = read(run).text
     assert "No evaluation yet" in text
     if content == b"\x00\xff{[":
-        assert all(file in text for file in files)
+        assert all(file in text for file in files if file != "guide/sft.parquet")  # read for rows that are shown
 
 
 @pytest.mark.parametrize(
@@ -149,7 +157,7 @@ def test_stages_that_have_not_run_are_said_to_be_missing(small, tmp_path, stages
     if "eval" not in stages:
         assert "No evaluation yet" in page.text
     if "propose" in stages:
-        assert "interventions, spread over problems" in page.text
+        assert "interventions and rejected proposals" in page.text
 
 
 def test_rows_of_another_shape_are_a_remark(run):
@@ -189,9 +197,12 @@ def test_texts_of_models_and_users_stay_texts(tmp_path):
     (run / "config.yaml").write_text(json.dumps({HOSTILE: HOSTILE.replace("{", "(")}))
     metrics(run / "sft/metrics.jsonl", {1: {"train/loss": 0.1, HOSTILE: 3}})
     page = read(run)
-    assert [tag for tag, _ in page.tags if tag in ("script", "img")] == ["script"]
-    assert page.text.count("alert(1)") > 10
+    scripts = [attributes for tag, attributes in page.tags if tag == "script"]
+    assert [attributes for attributes in scripts if attributes.get("type") != "application/gzip-json"] == [{}]
+    assert not any(tag == "img" for tag, _ in page.tags)
+    assert page.text.count("alert(1)") > 4
     assert "{{ 7 * 7 }}" in page.text
+    assert HOSTILE in json.dumps(rows_of(page), ensure_ascii=False).replace('\\"', '"')
 
 
 def test_a_large_run_makes_a_small_report(tmp_path):

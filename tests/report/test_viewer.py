@@ -2,27 +2,90 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import pytest
+
 from int_verl import records
+from int_verl.report import viewer
 from int_verl.report.run_reader import RunReader
-from int_verl.report.viewer import MAX_KEPT, MAX_OTHERS, attempt_steps, shorten, viewer_rows
-from tests.report.pages import read
+from int_verl.report.viewer import attempt_steps, shorten, viewer_rows
+from tests.report.pages import read, rows_of
 from tests.report.run_folders import write
 
 
-def test_the_viewer_spreads_over_problems_and_shows_what_belongs_together(finished):
+def test_the_viewer_shows_what_belongs_together(finished):
     rows, total = viewer_rows(RunReader(finished))
-    assert total == 242
-    assert len(rows) <= MAX_KEPT + MAX_OTHERS
-    assert len({row.problem_id for row in rows if row.kept}) == MAX_KEPT
+    proposals = list(records.read_rows(finished / "propose/proposals.parquet"))
+    assert len(rows) == total == len(proposals)
+    assert [row.key for row in rows] == sorted((p["problem_id"], p["attempt"], p["proposal"]) for p in proposals)
     for row in rows:
         wrong = next(step for step in row.steps if step.role == "wrong")
         assert wrong.number == row.location
         assert row.content.startswith(f"Step {row.location}:")
+        if row.status not in ("kept", "not kept"):
+            assert row.verification == "..."
+            assert not row.outcomes
+            continue
         assert {condition: len(outcomes) for condition, outcomes in row.outcomes.items()} == dict.fromkeys(
             ("intervention", "wrong_step", "prefix"), 8
         )
-        assert (row.continuation_outcome == "correct") == bool(row.kept)
+        assert (row.continuation_outcome == "correct") == (row.status == "kept") == bool(row.trained)
         assert row.continuation.endswith("(intervention)")
+        assert not row.verification
+
+
+def test_what_was_rejected_can_be_looked_at(finished):
+    statuses = {row.status for row in viewer_rows(RunReader(finished))[0]}
+    assert {"leak", "duplicate", "no_block", "content_too_long"} <= statuses
+
+
+def test_of_many_rows_every_status_and_every_problem_has_a_share(finished, monkeypatch):
+    monkeypatch.setattr(viewer, "MAX_ROWS", 60)
+    rows, total = viewer_rows(RunReader(finished))
+    assert len(rows) == 60 < total
+    counts = Counter(row.status for row in rows)
+    everything = Counter(row["status"] for row in records.read_rows(finished / "propose/proposals.parquet"))
+    assert counts["not kept"] == 7
+    assert min(counts[status] for status in ("leak", "duplicate", "no_block")) >= 7
+    assert all(counts[status] <= everything[status] for status in ("leak", "duplicate", "no_block"))
+    assert max(Counter(row.problem_id for row in rows if row.status == "kept").values()) == 1
+
+
+def test_a_page_takes_so_many_characters_and_no_more(finished, monkeypatch):
+    rows, total = viewer_rows(RunReader(finished))
+    monkeypatch.setattr(viewer, "MAX_CHARACTERS_IN_ALL", sum(row.characters for row in rows) // 2)
+    assert 0.4 * total < len(viewer_rows(RunReader(finished))[0]) < 0.6 * total
+
+
+@pytest.mark.parametrize(
+    ("settings", "prefix", "number"),
+    [
+        ("sft: {loss_on: prefix_and_intervention}", True, lambda row: row.location - 1 + 2),
+        ("sft: {loss_on: intervention}", False, lambda _: 2),
+        ("sft: {overlong: drop, max_length: 5}", True, lambda row: 2 if row.location == 1 else 0),
+    ],
+)
+def test_what_sft_trains_on_is_told_as_it_is_set(run, settings, prefix, number):
+    (run / "config.yaml").write_text(settings)
+    trained = [row for row in viewer_rows(RunReader(run))[0] if row.trained]
+    assert {row.status for row in trained} == {"kept"}
+    for row in trained:
+        assert row.trained.prefix == prefix
+        assert row.trained.number == number(row)
+        assert row.trained.tokens.get("prefix", 0) == row.location - 1
+
+
+def test_other_data_for_sft_is_shown_as_what_it_is(run):
+    """With reference solutions in the place of the interventions nothing of the attempt is trained on."""
+    (run / "config.yaml").write_text("sft_data: {kind: reference}")
+    kept = list(records.read_rows(run / "guide/sft.parquet"))
+    messages = [{"role": "user", "content": "..."}, {"role": "assistant", "content": "So 9."}]
+    rows = [{**row, "prefix_ids": [], "content": "So 9.", "messages": messages} for row in kept]
+    write(run / "sft_data/sft.parquet", records.SFT, rows)
+    shown = [row["trained"] for row in rows_of(read(run)) if row["trained"]]
+    assert len(shown) == len(kept)
+    assert all(one["texts"] == ["", "So 9."] and one["number"] == 2 for one in shown)
 
 
 def test_long_attempts_are_shown_around_the_location():
