@@ -11,7 +11,9 @@ from typing import Any
 
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
+from int_verl.redaction import NOT_SHOWN
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.settings.published import public_name, published
 
@@ -56,10 +58,12 @@ def _line(words: Sequence[str]) -> str:
 
 
 def _value(key: str, text: str) -> str:
+    if NOT_SHOWN in text:
+        return LEFT_OUT
     try:
         parsed: Any = OmegaConf.to_container(OmegaConf.create(f"value: {text}"), resolve=False)
         value = parsed["value"]
-    except (OmegaConfBaseException, ValueError, TypeError, KeyError):
+    except (OmegaConfBaseException, YAMLError, TypeError, KeyError):
         return LEFT_OUT
     if key in ("run.dir", "run.name"):
         return _file(text)

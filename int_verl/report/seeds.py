@@ -8,6 +8,7 @@ from pathlib import Path
 
 from int_verl.errors import UserError
 from int_verl.evaluate import Cells
+from int_verl.evaluate.seeds import mean_and_spread
 from int_verl.evaluate.tables import HELDOUT
 from int_verl.report.run_reader import RunReader
 from int_verl.run_files import CONFIG, SCORES
@@ -74,7 +75,7 @@ def seed_cells(seeds: dict[str, PassAt1]) -> Cells | None:
     gains = [None if a is None or b is None else a - b for a, b in zip(ours, theirs, strict=True)]
     if any(gain is not None for gain in gains):
         rows.append(_row(" minus ".join(_COMPARED), gains, "points"))
-    heads = ["held-out pass@1", *(f"seed {name}" for name in names), "mean", "lowest to highest"]
+    heads = ["held-out pass@1", *(f"seed {name}" for name in names), "mean ± deviation", "lowest to highest"]
     note = "Runs beside this one with the same settings but for their seed."
     return Cells("Seeds side by side", heads, rows, [note])
 
@@ -85,5 +86,5 @@ def _row(name: str, values: Iterable[float | None], unit: str) -> list[str]:
     if not known:
         return [name, *["-"] * (len(values) + 2)]
     cells = ["-" if value is None else f"{value * 100:{sign}.1f} {unit}" for value in values]
-    mean = f"{sum(known) / len(known):{sign}.1f} {unit}"
-    return [name, *cells, mean, f"{min(known):{sign}.1f} to {max(known):{sign}.1f} {unit}"]
+    mean = mean_and_spread(dict(enumerate(known)), digits=1)
+    return [name, *cells, f"{mean} {unit}", f"{min(known):{sign}.1f} to {max(known):{sign}.1f} {unit}"]
