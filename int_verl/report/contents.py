@@ -192,7 +192,7 @@ def _tried(folder: RunReader, what: str, compute: Callable[[], T | None]) -> T |
     """Rows of another shape than ours are a remark in the report, because the rest of the run can still be shown."""
     try:
         return compute()
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
         folder.remarks.append(f"{what} cannot be used: {type(error).__name__} {error}")
         return None
 

@@ -35,6 +35,7 @@ _STYLE: Any = {
     "text.color": _INK,
     "axes.edgecolor": _GRID,
     "axes.labelcolor": _INK,
+    "axes.formatter.limits": (-3, 5),
     "axes.grid": True,
     "axes.axisbelow": True,
     "axes.spines.top": False,
@@ -101,7 +102,7 @@ def curves_plot(curves: Mapping[str, Curve], what: str, *, percent: bool = False
         drawn: Any = {"color": colour(model), "label": model}
         if values.intervals:
             heights, (low, high) = np.asarray(values.values), np.transpose(values.intervals)
-            axes.errorbar(values.steps, heights, yerr=[heights - low, high - heights], **drawn, **_POINTS)
+            axes.errorbar(values.steps, heights, yerr=np.array([heights - low, high - heights]), **drawn, **_POINTS)
         elif len(values.steps) < 12:
             axes.plot(values.steps, values.values, color=colour(model), linewidth=1)
             axes.plot(values.steps, values.values, **drawn, linewidth=2, marker="o", markersize=4)
@@ -148,7 +149,9 @@ def rates_plot(rates: Mapping[float, Estimate], labels: tuple[str, str]) -> Figu
     """Shares with their intervals over numbers; `labels` of both axes."""
     figure, axes = new_axes(*labels, height=2.5)
     value, low, high = (np.array([rate[part] for rate in rates.values()]) for part in ("value", "low", "high"))
-    axes.errorbar(list(rates), value, yerr=[value - low, high - value], color=COLOURS["InT SFT + RL"], **_POINTS)
+    axes.errorbar(
+        list(rates), value, yerr=np.array([value - low, high - value]), color=COLOURS["InT SFT + RL"], **_POINTS
+    )
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
     axes.set_ylim(bottom=0)
     in_percent(axes.yaxis)

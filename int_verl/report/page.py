@@ -19,7 +19,6 @@ from markupsafe import Markup
 from int_verl.files import private, write_text
 from int_verl.report.contents import Contents, contents, duration
 from int_verl.report.mathematics import is_available
-from int_verl.report.plots import STEP_RULES
 from int_verl.report.run_reader import RunReader
 from int_verl.report.texts import as_json, as_markdown, change_cells
 from int_verl.report.viewer_data import viewer_data
@@ -27,7 +26,6 @@ from int_verl.report.words import WORDS
 from int_verl.run_files import REPORT, REPORT_FIGURES, REPORT_JSON, REPORT_TEXT
 
 _HERE = Path(__file__).parent
-PAPER_URL = "https://arxiv.org/abs/2601.14209"
 _SCRIPTS = ("page.js", "viewer.js")
 
 
@@ -48,11 +46,11 @@ def write_report(run_dir: Path) -> Path:
         figures = {name: plot.write(folder.path / REPORT_FIGURES) for name, plot in found.plots.items()}
         write_text(folder.path / REPORT_TEXT, as_markdown(found, written))
         write_text(folder.path / REPORT_JSON, as_json(found, written))
-        write_text(path, _page(folder, found, figures, written))
+        write_text(path, _page(found, figures, written))
     return path
 
 
-def _page(folder: RunReader, found: Contents, figures: Mapping[str, Markup], written: str) -> str:
+def _page(found: Contents, figures: Mapping[str, Markup], written: str) -> str:
     script = "\n".join((_HERE / name).read_text(encoding="utf-8") for name in _SCRIPTS)
     environment = Environment(
         loader=FileSystemLoader(_HERE),
@@ -66,9 +64,7 @@ def _page(folder: RunReader, found: Contents, figures: Mapping[str, Markup], wri
         report=found,
         figures=figures,
         written=written,
-        paper_url=PAPER_URL,
         total_seconds=sum(stage.seconds or 0 for stage in found.stages),
-        step_rule=STEP_RULES[folder.step_rule()],
         changes=[change_cells(rates) for rates in found.rates],
         figures_folder=REPORT_FIGURES,
         viewer=viewer_data(found.rows),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from int_verl.report.curves import MODELS, Curve, curve, metric_log, rl_curves, solved_curves, source_curves
-from int_verl.report.drawing import curves_plot, shares_plot
+from int_verl.report.drawing import Colour, colour_of, colours_of, curves_plot, shares_plot
 from int_verl.report.plot import CURVE_COLUMNS, Plot, curve_rows
 from int_verl.report.run_reader import RunReader
 
@@ -73,7 +73,7 @@ def training_plots(folder: RunReader) -> Iterator[Plot]:
             of = _Of(
                 f"Reward by source: {model}", "Mean of each step's rollouts of that source.", "reward of a rollout"
             )
-            yield _plot(f"sources_{stage}", of, sources)
+            yield _plot(f"sources_{stage}", of, sources, colours_of(sources))
     yield from _sft(folder)
 
 
@@ -92,6 +92,6 @@ def _sft(folder: RunReader) -> Iterator[Plot]:
             yield _plot(name, of, present)
 
 
-def _plot(name: str, of: _Of, curves: Mapping[str, Curve]) -> Plot:
-    draw = partial(curves_plot, curves, of.ylabel, percent=of.percent)
+def _plot(name: str, of: _Of, curves: Mapping[str, Curve], colour: Colour = colour_of) -> Plot:
+    draw = partial(curves_plot, curves, of.ylabel, percent=of.percent, colour=colour)
     return Plot(name, of.title, of.text, draw, CURVE_COLUMNS, curve_rows(curves))

@@ -146,6 +146,8 @@ def test_commands_are_copied_and_figures_saved(browser: Browser, page: Path, tmp
 def test_on_a_phone_the_page_is_as_wide_as_the_phone_and_tables_scroll(browser: Browser, page: Path) -> None:
     browser.open(page, PHONE)
     assert browser.value("document.documentElement.scrollWidth") <= PHONE[0]
+    widths = browser.value("[...document.querySelectorAll('.scroll tbody th')].map((th) => th.offsetWidth)")
+    assert min(widths) > 80, "words of the first column stay whole"
     table = "document.querySelector('#results .scroll')"
     assert browser.value(f"{table}.scrollWidth > {table}.clientWidth")
     first = f"{table}.querySelector('tbody th').getBoundingClientRect().left"

@@ -169,6 +169,11 @@ def test_rows_of_another_shape_are_a_remark(run):
     assert '"skills" cannot be used' in page.text
 
 
+def test_rows_that_do_not_belong_together_are_a_remark(run):
+    write(run / "propose/proposals.parquet", records.PROPOSAL, [])
+    assert "the analyses cannot be used" in read(run).text
+
+
 def test_scores_that_cannot_be_are_a_remark(run):
     row = {"model": "m", "problem_set": "heldout", "problem_id": "p", "samples": 2, "correct": 5, "truncated": 0}
     write(run / "eval/scores.parquet", records.SCORE, [row])
