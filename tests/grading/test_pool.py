@@ -43,7 +43,7 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def wait_gone(pids: set[int], seconds: float = 10.0) -> set[int]:
+def wait_gone(pids: set[int], seconds: float = 60.0) -> set[int]:
     """Those of ``pids`` that still exist after waiting up to ``seconds``."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
