@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from int_verl import __version__
+from int_verl.commands.group import Group
 from int_verl.commands.schedule import schedule_command
 from int_verl.errors import EngineError, TrainerError, UserError
 from int_verl.interruption import PREEMPTED, Preempted, preemptible
@@ -22,7 +23,10 @@ _OF_PATHS = (
 )
 
 
-class _Group(click.Group):
+_SCHEDULE = ("run", "sample", "propose", "guide", "sft", "ending", "rl", "rl_baseline", "eval", "report")
+
+
+class _Group(Group):
     """Loads a command's module only when the command is asked for, so that --help stays light."""
 
     lazy: dict[str, tuple[str, str]] = {  # noqa: RUF012 - a constant
@@ -40,8 +44,12 @@ class _Group(click.Group):
         "tables": ("int_verl.commands.tables", "tables"),
     }
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*super().list_commands(ctx), *self.lazy]
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*_SCHEDULE, *sorted({*self.commands, *self.lazy} - set(_SCHEDULE))]
+
+    def sections(self, ctx: click.Context) -> dict[str, list[str]]:
+        names = self.list_commands(ctx)
+        return {"Schedule, in the order of its stages": names[: len(_SCHEDULE)], "More": names[len(_SCHEDULE) :]}
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in self.lazy:

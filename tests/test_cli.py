@@ -98,6 +98,30 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
     assert "(forced)" in out
 
 
+def test_a_report_is_of_a_run_that_exists(
+    capsys: pytest.CaptureFixture[str], settings: list[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    for said in ([str(folder)], [f"run.dir={folder}"], settings, ["run.name=never-begun"]):
+        code, _, err = call(capsys, "report", *said)
+        assert (code, "no run folder; give the folder of a run" in err) == (2, True)
+    assert not folder.exists()
+    RunFolder(folder).remember(compose(QUICKSTART / "quickstart.yaml", settings[2:]), ())
+    for said in ([str(folder)], [f"run.dir={folder}"], settings):
+        assert call(capsys, "report", "--force", *said)[0] == 0
+        (folder / "report.html").unlink()
+
+
+def test_help_has_the_stages_in_the_order_of_work_and_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
+    code, said, _ = call(capsys, "--help")
+    order = [
+        said.index(f"\n  {name} ") for name in ("run", "sample", "propose", "guide", "sft", "rl", "eval", "report")
+    ]
+    assert (code, order) == (0, sorted(order))
+    assert "..." not in said.partition("Schedule")[2]
+    assert "..." not in call(capsys, "problems", "--help")[1].partition("Commands:")[2]
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -108,7 +132,7 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
         ("engine.script=nowhere.py:f", "engine.script=nowhere.py:f: no such file"),
         ("sample.sampling.max_tokens=500", "fit beside sample.sampling.max_tokens"),
         ("run.dir=/proc/none", "run.dir=/proc/none"),
-        ("guide.rolouts=3", "guide.rolouts: no such key; is it rollouts?"),
+        ("guide.rolouts=3", "guide.rolouts: no such key; is it guide.rollouts?"),
         ("guide=5", "guide=5: a section, not a value"),
         ("guide.controls=prefix", "guide.controls='prefix': write a list"),
         ("run.seed=abc", "run.seed='abc'"),
@@ -122,6 +146,15 @@ def test_stages_run_and_are_passed_over(capsys: pytest.CaptureFixture[str], sett
         ("grader.workers=0", "grader.workers=0"),
         ("engine.in_flight=0", "engine.in_flight=0"),
         ("proposer.engine.foo=3", "proposer.engine.foo: no such key"),
+        ("sft.total_steps=9", "sft.total_steps: no such key; is it rl.total_steps?"),
+        ("rollouts=9", "rollouts: no such key; is it guide.rollouts or rl.rollouts?"),
+        (
+            "rl.overrides=[trainer.nnodes=2]",
+            """in quotes, and for the shell all of it: 'rl.overrides=[""",
+        ),
+        ("run.name=mine (new", "Hydra cannot read the value"),
+        ("guide.rollouts=4,8", "guide.rollouts=4,8: a setting has one value; a list is written [a,b]"),
+        ("runs/mine", "runs/mine: write key=value"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(
@@ -163,7 +196,7 @@ def test_what_a_later_stage_would_refuse_is_refused_before_the_first(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("guide: {rollout: 8}", "guide.rollout: no such key; is it rollouts?"),
+        ("guide: {rollout: 8}", "guide.rollout: no such key; is it guide.rollouts?"),
         ("guide:\n\trollouts: 8", "not YAML that can be read"),
         ("guide: {}\nguide: {}", "not YAML that can be read"),
         ("- a", "expected settings as `key: value`"),
@@ -179,6 +212,13 @@ def test_mistakes_in_a_recipe_name_its_file(
     assert code == 2
     assert message in err
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_recipe_is_named_that_stands_beside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("run: {seed: 1}")
+    folder, typed = (call(capsys, "run", "--config", str(path))[2] for path in (tmp_path, tmp_path / "mien.yaml"))
+    assert "a folder; name the recipe's YAML in it, mine.yaml" in folder
+    assert "no such file; is it mine.yaml?" in typed
 
 
 @pytest.mark.parametrize("damage", [lambda old: old[:100], lambda old: old + b"more"])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from int_verl.commands.group import Group
 from int_verl.commands.schedule import EPILOG, config_option
 from int_verl.errors import UserError
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _RUN = click.Path(path_type=Path)
 
 
-@click.group()
+@click.group(cls=Group)
 def analyse() -> None:
     """The paper's analyses of a run, and what lies beyond them: tables here, and files in RUN/analysis."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from int_verl.commands.curate import curate
+from int_verl.commands.group import Group
 from int_verl.commands.join import join
 from int_verl.commands.parquet_option import PARQUET
 from int_verl.errors import UserError
@@ -26,7 +27,7 @@ _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PERCENTILES_SHOWN = {"0": "min", "5": "5 %", "50": "median", "95": "95 %", "99": "99 %", "100": "max"}
 
 
-@click.group()
+@click.group(cls=Group)
 def problems() -> None:
     """Check problem sets, and select problems, before any GPU second is spent."""
 

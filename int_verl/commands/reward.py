@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
+from int_verl.commands.group import Group
 from int_verl.errors import UserError
 
 
-@click.group()
+@click.group(cls=Group)
 def reward() -> None:
     """Check reward functions and gold answers before any GPU second is spent."""
 

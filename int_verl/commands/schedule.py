@@ -57,6 +57,7 @@ def run_schedule(
     from dataclasses import replace
 
     from int_verl.console import marked, standard_output
+    from int_verl.run.folder import check_is_run
     from int_verl.run.origin import command_line
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
@@ -66,12 +67,15 @@ def run_schedule(
 
     console = standard_output()
     if target == "report" and config_file is None and (folder := _folder_of(overrides)):
+        check_is_run(folder)
         schedule = report_of(folder, console, force)
         _print_tasks(schedule) if dry_run else _execute(schedule)
         return
     run = Run(compose(config_file, overrides), console)
     for line in described(run.settings.fidelity, run.config):
         console.print(line, soft_wrap=True)
+    if target == "report":
+        check_is_run(run.folder.path)
     command = command_line(target or "run", config_file, overrides, run.config)
     schedule = replace(schedule_of(run, target, force), command=tuple(command))
     if dry_run:
@@ -86,14 +90,16 @@ def run_schedule(
 
 
 def _folder_of(overrides: tuple[str, ...]) -> Path | None:
-    """The run's folder where nothing else is said: a report needs no settings but those that it remembers."""
-    from int_verl.run_files import CONFIG
+    """The run's folder where nothing else is said, as RUN, run.dir=RUN or run.name=NAME.
 
+    A report needs no settings but those that its run remembers.
+    """
+    if len(overrides) == 1 and "=" not in overrides[0]:
+        return Path(overrides[0])
     said = dict(override.partition("=")[::2] for override in overrides)
     if not said or not said.keys() <= {"run.dir", "run.name"}:
         return None
-    folder = Path(said.get("run.dir") or f"runs/{said['run.name']}")
-    return folder if (folder / CONFIG).is_file() else None
+    return Path(said.get("run.dir") or f"runs/{said['run.name']}")
 
 
 def _execute(schedule: Schedule) -> None:

@@ -53,7 +53,7 @@ def compose(
     config = OmegaConf.create(defaults())
     try:
         if file is not None and not file.is_file():
-            raise UserError(f"--config {file}: no such file")
+            raise UserError(f"--config {file}: {_why_no_file(file)}")
         recipe = _load(file, config) if file else OmegaConf.create()
         said = _parsed(overrides)
         fidelity = [override.value() for override in said if override.key_or_group == "fidelity"]
@@ -78,6 +78,14 @@ def compose(
     check_complete(config)
     _check_unicode(config)
     return config
+
+
+def _why_no_file(file: Path) -> str:
+    if file.is_dir():
+        recipes = sorted(path.name for path in file.glob("*.yaml"))
+        return f"a folder; name the recipe's YAML in it{', ' + ' or '.join(recipes) if recipes else ''}"
+    beside = sorted(path.name for path in file.parent.glob("*.yaml"))
+    return f"no such file{'; ' + near if (near := is_it(file.name, beside)) else ''}".rstrip()
 
 
 def _unquoted(message: str, overrides: Sequence[str]) -> str:
@@ -121,15 +129,22 @@ def load_yaml(file: Path) -> DictConfig:
 def _check_keys(config: DictConfig, values: Any, where: str, prefix: str = "") -> None:
     for key, value in values.items():
         if key not in list(config):
-            raise UserError(f"{where}{prefix}{_no_such_key(str(key), config)}")
+            raise UserError(f"{where}{_no_such_key(f'{prefix}{key}')}")
         below = OmegaConf.select(config, key)
         if isinstance(value, Mapping) and isinstance(below, DictConfig) and f"{prefix}{key}" not in _FREE:
             _check_keys(below, value, where, f"{prefix}{key}.")
 
 
-def _no_such_key(key: str, config: Any) -> str:
-    names = [str(name) for name in config] if isinstance(config, DictConfig) else []
-    return f"{key}: no such key; {is_it(key, names)}`int-verl settings` lists them"
+def _no_such_key(key: str) -> str:
+    """What is wrong with a key, and which it may be: its name elsewhere, or a near one of its section or of all."""
+    every = list(flatten(defaults()))
+    known, _, last = key.rpartition(".")
+    elsewhere = [name for name in every if name.rpartition(".")[2] == last]
+    of_section = [name for name in every if name.rpartition(".")[0] == known]
+    near = (
+        f"is it {' or '.join(elsewhere)}? " if 0 < len(elsewhere) < 4 else is_it(key, of_section) or is_it(key, every)
+    )
+    return f"{key}: no such key; {near}`int-verl settings` lists them"
 
 
 def is_it(said: str, names: Iterable[str]) -> str:
@@ -144,20 +159,37 @@ def _shard_suffix(shard: object) -> str:
 
 def _parsed(overrides: Sequence[str]) -> list[Override]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
 
-    return OverridesParser.create().parse_overrides(list(overrides))
+    parser = OverridesParser.create()
+    parsed: list[Override] = []
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals:
+            raise UserError(f"{override}: write key=value, such as sample.attempts=8")
+        try:
+            parsed.append(parser.parse_override(override))
+        except HydraException as error:
+            example = '["...", "..."]' if value.startswith("[") else '"..."'
+            raise UserError(
+                f"{_unquoted(override, [override])}: Hydra cannot read the value; put texts in it in quotes, "
+                f"and for the shell all of it: '{key}={example}'"
+            ) from error
+    return parsed
 
 
 def _override(config: DictConfig, overrides: Iterable[Override]) -> None:
     for override in overrides:
-        if override.is_delete() or override.is_add() or override.is_sweep_override():
+        if override.is_sweep_override():
+            raise UserError(f"{override.input_line}: a setting has one value; a list is written [a,b]")
+        if override.is_delete() or override.is_add():
             raise UserError(f"{override.input_line}: write key=value; int-verl's keys are neither added nor removed")
         key = override.key_or_group
         known, _, last = key.rpartition(".")
         section = OmegaConf.select(config, known) if known else config
         names = list(section) if isinstance(section, DictConfig) else []
         if last not in names and known not in _FREE:
-            raise UserError(f"{known}{'.' if known else ''}{_no_such_key(last, section)}")
+            raise UserError(_no_such_key(key))
         OmegaConf.update(config, key, override.value(), merge=True, force_add=True)
 
 
