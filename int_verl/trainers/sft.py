@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import key_and_value
 from int_verl.settings.training import SFTSettings
-from int_verl.trainers.launch import CPU_ENV, Launch
+from int_verl.trainers.launch import Launch, cpu_environment
 from int_verl.trainers.process import TrainerCommand
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class SFTLaunch(Launch):
         return self.command_until(steps_per_epoch * self.settings.epochs, steps_per_epoch)
 
     def environment(self) -> dict[str, str]:
-        return dict(CPU_ENV) if self.platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
+        return cpu_environment() if self.platform == "cpu" else {"TOKENIZERS_PARALLELISM": "false"}
 
     def program(self) -> list[str]:
         processes = f"--nproc-per-node={self.settings.gpus_per_node}"

@@ -97,6 +97,36 @@ def test_rl_command(model: Path) -> None:
     assert launch.shell().startswith("RAY_USAGE_STATS_ENABLED=0 VERL_PLATFORM=cpu")
 
 
+def test_a_cpu_has_one_thread_a_process_unless_the_environment_says_more(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of_workers = "ray_kwargs.ray_init.runtime_env.env_vars.OMP_NUM_THREADS"
+
+    def threads(**changes: Any) -> tuple[str | None, str | None, list[str]]:
+        trainer, launch = sft(model, **changes), rl(model, total_steps=7, **changes)
+        workers = [argument for argument in launch.arguments() if argument.startswith(of_workers)]
+        return trainer.env.get("OMP_NUM_THREADS"), launch.environment().get("OMP_NUM_THREADS"), workers
+
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert threads() == ("1", "1", [f"{of_workers}='1'"])
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert threads() == ("2", "2", [f"{of_workers}='2'"])
+    assert threads(platform="gpu") == (None, None, [])
+
+
+def test_a_weight_has_to_fit_into_what_carries_it_to_a_cpu_s_rollout_server(model: Path) -> None:
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    name = "actor_rollout_ref.rollout.checkpoint_engine.update_weights_bucket_megabytes"
+    assert f"{name}=16" in rl(model).arguments()
+    weights = load_file(model / "model.safetensors")
+    weights["model.embed_tokens.weight"] = torch.zeros(49_152, 576, dtype=torch.bfloat16)
+    save_file(weights, model / "model.safetensors", metadata={"format": "pt"})
+    assert f"{name}=108" in rl(model).arguments(), "49,152 x 576 numbers of 4 bytes"
+    assert name not in " ".join(rl(model, platform="gpu").arguments())
+
+
 def test_ray_stays_on_loopback_unless_the_user_says_otherwise(
     model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

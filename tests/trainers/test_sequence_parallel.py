@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from int_verl.errors import UserError
-from int_verl.trainers.launch import CPU_ENV
+from int_verl.trainers.launch import cpu_environment
 from tests.trainers.launches import rl_launch, sft_launch
 from tests.trainers.split_sequences import TOKENS
 
@@ -34,7 +34,7 @@ def test_verl_splits_sequences_in_flash_attention_alone(make_model: Callable[[bo
     script = Path(__file__).with_name("split_sequences.py")
     done = subprocess.run(
         [*torchrun, script, model, out, "sdpa", "eager"],
-        env={**os.environ, **CPU_ENV},
+        env={**os.environ, **cpu_environment()},
         capture_output=True,
         text=True,
         timeout=300,
