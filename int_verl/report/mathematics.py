@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.util import find_spec
 from typing import Any
 from xml.etree.ElementTree import Element
@@ -66,7 +66,7 @@ class Formulas:
         return [*pieces, text[end:]] if end < len(text) else pieces
 
     def _number(self, match: re.Match[str]) -> int | None:
-        kind = next(kind for kind in (*_DISPLAYED, "round", "single", "boxed") if match[kind] is not None)
+        kind = str(match.lastgroup)
         key = (match[0], kind in _DISPLAYED)
         if key not in self._numbers:
             tree = math_tree(match[kind]) if len(self._numbers) < MOST else None
@@ -95,6 +95,7 @@ def math_tree(latex: str) -> Tree | None:
     return children[0] if len(children) == 1 else ["mrow", 0, *children]
 
 
+@cache
 def is_available() -> bool:
     return find_spec("latex2mathml") is not None
 

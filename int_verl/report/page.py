@@ -21,7 +21,7 @@ from int_verl.report.contents import Contents, contents, duration
 from int_verl.report.mathematics import is_available
 from int_verl.report.run_reader import RunReader
 from int_verl.report.texts import as_json, as_markdown, change_cells
-from int_verl.report.viewer_data import viewer_data
+from int_verl.report.viewer_data import ROWS_A_BLOCK, viewer_data
 from int_verl.report.words import WORDS
 from int_verl.run_files import REPORT, REPORT_FIGURES, REPORT_JSON, REPORT_TEXT
 
@@ -68,6 +68,7 @@ def _page(found: Contents, figures: Mapping[str, Markup], written: str) -> str:
         changes=[change_cells(rates) for rates in found.rates],
         figures_folder=REPORT_FIGURES,
         viewer=viewer_data(found.rows),
+        rows_a_block=ROWS_A_BLOCK,
         statuses=sorted({row.status.replace("_", " ") for row in found.rows}),
         renders_mathematics=is_available(),
         words=WORDS,

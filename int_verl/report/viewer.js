@@ -1,12 +1,12 @@
 // The row viewer: an index of all rows, and blocks of them that are opened when a row of theirs is looked at.
 (() => {
-  const ROWS_A_BLOCK = 100;
   const MATHML = "http://www.w3.org/1998/Math/MathML";
   const CONDITIONS = {
     intervention: "from the intervention", wrong_step: "from the wrong step", prefix: "from the prefix alone",
   };
   const controls = document.querySelector(".controls");
   if (!controls) return;
+  const rowsABlock = Number(controls.dataset.rowsABlock);
   const article = document.querySelector("article.row");
   const [filter] = controls.querySelectorAll("select");
   const [search, number, asWritten] = controls.querySelectorAll("input");
@@ -147,8 +147,8 @@
     const at = (i + shown.length) % shown.length;
     number.value = at + 1;
     const row = shown[at];
-    const opened = await block(Math.floor(row / ROWS_A_BLOCK));
-    if (turn === asked) render(index[row], opened.rows[row % ROWS_A_BLOCK], opened.formulas);
+    const opened = await block(Math.floor(row / rowsABlock));
+    if (turn === asked) render(index[row], opened.rows[row % rowsABlock], opened.formulas);
   };
   const refill = () => {
     const wanted = search.value.trim().toLowerCase();

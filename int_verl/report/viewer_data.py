@@ -35,13 +35,6 @@ def viewer_data(rows: Sequence[ViewerRow]) -> ViewerData:
     return ViewerData(_packed([_entry(row) for row in rows]), blocks)
 
 
-def unpacked(packed: str) -> Any:
-    """What `ViewerData` holds, as the page sees it."""
-    from base64 import b64decode
-
-    return json.loads(gzip.decompress(b64decode(packed)))
-
-
 def _packed(content: Any) -> str:
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     return b64encode(gzip.compress(text.encode("utf-8", "replace"), compresslevel=6, mtime=0)).decode()

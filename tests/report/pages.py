@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from base64 import b64decode
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 from int_verl.report import write_report
-from int_verl.report.viewer_data import unpacked
 
 VOID = {"meta", "link", "br", "img", "input", "hr"}
 
@@ -46,6 +48,11 @@ class Page(HTMLParser):
     @property
     def text(self) -> str:
         return " ".join(" ".join(self.texts).split())
+
+
+def unpacked(packed: str) -> Any:
+    """What a data element holds."""
+    return json.loads(gzip.decompress(b64decode(packed)))
 
 
 def rows_of(page: Page) -> list[dict[str, Any]]:
