@@ -86,7 +86,10 @@ def _interventions(run: Path, others: dict[str, Path], first_errors: str | None)
     reader = RunReader(run)
     readers = {name: RunReader(folder) for name, folder in others.items()}
     known = first_errors_of(reader, first_errors) if first_errors else None
-    tables = intervention_tables(reader, readers, known)
+    try:
+        tables = intervention_tables(reader, readers, known)
+    except ValueError as error:
+        raise UserError(f"{run}: its tables are not of one run ({error}); run int-verl guide again") from error
     for one in (reader, *readers.values()):
         if one.remarks:
             raise UserError(f"{one.path}: {one.remarks[0]}")

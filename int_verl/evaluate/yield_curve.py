@@ -119,6 +119,9 @@ def yield_table(
         "tokens_per_kept": estimate, "tokens_per_solved": estimate, "hours", "hours_per_kept", "hours_per_solved"}]}``;
         an estimate's `high` is null where it has no bound. First the points over the number of proposals, then those
         over the number of rollouts, each with the other at its largest. No points where nothing was guided.
+
+    Raises:
+        ValueError: rollouts of an intervention that no row proposes.
     """
     problems, spent, stopped = _read(attempts, solutions, proposals, guided)
     asked = [problem for problem in problems.values() if problem.attempts]
@@ -210,6 +213,11 @@ def _read(
             said[row["problem_id"], row["attempt"]].append((row["proposal"], (row["content"], row["location"])))
     for row in guided:
         if row["condition"] == "intervention" and row["outcome"] not in ("prompt_too_long", "lost"):
+            if row["proposal"] not in dict(said.get((row["problem_id"], row["attempt"]), ())):
+                raise ValueError(
+                    f"guided rollouts of proposal {row['proposal']} of attempt {row['attempt']} at problem "
+                    f"{row['problem_id']}, which was not proposed"
+                )
             candidates = problems[row["problem_id"]].attempts[row["attempt"]].candidates
             candidate = candidates.setdefault(row["proposal"], _Candidate())
             candidate.drawn += 1
@@ -223,5 +231,7 @@ def _read(
         contents = dict(of_attempt)
         for number, candidate in problems[problem_id].attempts[index].candidates.items():
             candidate.copies = sum(content == contents[number] for content in contents.values())
-    drawn = {c.drawn for problem in problems.values() for a in problem.attempts.values() for c in a.candidates.values()}
-    return dict(problems), spent, len(drawn) > 1
+    counts = {
+        c.drawn for problem in problems.values() for a in problem.attempts.values() for c in a.candidates.values()
+    }
+    return dict(problems), spent, len(counts) > 1

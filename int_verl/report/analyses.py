@@ -87,11 +87,11 @@ def write_analysis(run: RunReader, name: str, tables: Mapping[str, Any]) -> list
     return cells
 
 
-def analysis_section(run: RunReader) -> list[Cells]:
+def report_tables(run: RunReader) -> Tables:
     """The tables of the report: what `int-verl analyse` has left of these rows, or else what the rows alone tell."""
     found = _left(run, INTERVENTIONS_OF_A_RUN)
     tables = _not_shown_elsewhere(found or (intervention_tables(run) if run.has(PROPOSALS) else {}))
-    return cells_of({**tables, **(_left(run, LIKELIHOOD) or {})})
+    return {**tables, **(_left(run, LIKELIHOOD) or {})}
 
 
 def _left(run: RunReader, name: str) -> Tables | None:

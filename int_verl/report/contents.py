@@ -13,7 +13,7 @@ from int_verl.evaluate.ending import COLUMNS, rose_too_far
 from int_verl.evaluate.paper import TABLE1
 from int_verl.evaluate.text import times_in_words
 from int_verl.redaction import redact
-from int_verl.report.analyses import analysis_section
+from int_verl.report.analyses import cells_of, report_tables
 from int_verl.report.commands import Command, commands
 from int_verl.report.costs import Cost, cost_cells, costs
 from int_verl.report.curves import rl_alarms
@@ -25,6 +25,7 @@ from int_verl.report.plots import plots
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.seeds import PassAt1, other_seeds, seed_cells
 from int_verl.report.viewer import ViewerRow, viewer_rows
+from int_verl.report.yield_plot import yield_plots
 from int_verl.run_files import ENDING_ANSWERS, GUIDED_ROLLOUTS, RESULTS, SCORES
 
 # Of the paper (Qwen3-4B-Instruct-2507): average score and zero-advantage ratio at RL step 400, and Table 1.
@@ -100,6 +101,7 @@ def contents(folder: RunReader) -> Contents:
         "ending": _tried(folder, ENDING_ANSWERS, lambda: _ending(folder)),
         "costs": cost_cells(spent, times) if spent else None,
     }
+    analyses = _tried(folder, "the analyses", lambda: report_tables(folder)) or {}
     rows, interventions = viewer_rows(folder)
     return Contents(
         name=folder.path.resolve().name,
@@ -112,14 +114,14 @@ def contents(folder: RunReader) -> Contents:
         summary=summary,
         conditioning=conditioning,
         tables=tables,
-        analyses=_tried(folder, "the analyses", lambda: analysis_section(folder)) or [],
+        analyses=_tried(folder, "the analyses", lambda: cells_of(analyses)) or [],
         seeds=seeds,
         rates=rates or [],
         funnel=generation_funnel(folder),
         funnel_remarks=funnel_remarks(stages),
         counts=manifest_counts(stages),
         alarms=rl_alarms(folder),
-        plots=plots(folder, summary, rates or []),
+        plots={**plots(folder, summary, rates or []), **yield_plots(analyses)},
         rows=rows,
         interventions=interventions,
         versions=_versions(stages),

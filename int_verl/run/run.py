@@ -24,6 +24,7 @@ from int_verl.run_files import CONFIG
 from int_verl.settings.compose import checked, load_yaml, section
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.environment import plain
+from int_verl.settings.sections import defaults
 from int_verl.settings.training import RLSettings
 
 if TYPE_CHECKING:
@@ -190,10 +191,12 @@ class Run:
 def run_in(folder: Path, console: SafeConsole) -> Run:
     """The run in a folder, wherever it lies now, with the settings that it remembers.
 
+    Settings that an earlier version did not have are at their defaults.
+
     Raises:
         UserError: the folder holds none.
     """
     check_is_run(folder)
-    config = load_yaml(folder / CONFIG)
-    config.run.dir = str(folder)
+    config = OmegaConf.merge(defaults(), load_yaml(folder / CONFIG), {"run": {"dir": str(folder)}})
+    assert isinstance(config, DictConfig)
     return Run(config, console)

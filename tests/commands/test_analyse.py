@@ -63,6 +63,8 @@ def test_another_run_is_another_proposer(run: Path, tmp_path: Path, capsys: pyte
     assert "they and 30B" in said
     page = write_report(run).read_text()
     assert "intervention by 30B" in page
+    assert "Newly solved over K" in page
+    assert (run / "report/figures/yield.csv").read_text().startswith("proposals,rollouts,solved,")
     (run / "guide/manifest.json").write_text("{}")  # made anew since
     assert "intervention by 30B" not in write_report(run).read_text()
 

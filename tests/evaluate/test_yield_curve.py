@@ -129,3 +129,8 @@ def test_a_price_without_an_upper_bound_says_so() -> None:
     assert price["high"] is None
     assert math.isfinite(price["low"])
     assert any("at least" in cell for cells in yield_cells(table) for row in cells.rows for cell in row)
+
+
+def test_rollouts_of_what_nobody_proposed_are_refused() -> None:
+    with pytest.raises(ValueError, match="proposal 1 of attempt 0 at problem a, which was not proposed"):
+        yield_table([attempt("a", 0)], [], [proposal("a", 0, 0, "x")], guided("a", 0, 1, [True]))

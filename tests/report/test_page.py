@@ -40,7 +40,7 @@ def test_a_finished_run(html):
         "int-verl run run.seed=0",
     ):
         assert text in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 22
+    assert sum(tag == "svg" for tag, _ in page.tags) == 23
     assert "not run yet" not in page.text
     assert "could not be used" not in page.text
     assert "sk-very-secret" not in page.text
