@@ -17,10 +17,10 @@ from int_verl.generate.journal import Journal
 from int_verl.ray_cluster import which_ray
 from int_verl.settings.engine import EngineSettings
 from int_verl.settings.sampling import Sampling
+from tests.ray_clusters import NODE, two_nodes
 
 pytestmark = [pytest.mark.verl, pytest.mark.nightly, pytest.mark.timeout(1800)]
 
-NODE = {"num_cpus": 8, "num_gpus": 1, "include_dashboard": False}
 REQUESTS = [
     Request((1, *range(10 + index % 50, 30 + index % 50)), Sampling(max_tokens=24, temperature=1.0), seed=index)
     for index in range(200)
@@ -29,16 +29,9 @@ REQUESTS = [
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    from ray.cluster_utils import Cluster
-
-    made = Cluster(initialize_head=True, head_node_args=NODE)
-    try:
-        made.second = made.add_node(**NODE)
-        made.wait_for_nodes()
+    with two_nodes() as made:
         monkeypatch.setenv("RAY_ADDRESS", made.address)
         yield made
-    finally:
-        made.shutdown()
 
 
 def test_200_requests_with_deaths_on_the_way(cluster: Any, make_model: Callable[[bool], Path], tmp_path: Path) -> None:
