@@ -58,6 +58,7 @@ class Launch(ABC):
     our_settings: ClassVar[Mapping[str, str]]
     "verl's key -> the setting that must be used instead, see `check_overrides`."
     model_in_checkpoint: ClassVar[str]
+    env_of_workers: ClassVar[str | None] = None
     "See `TrainerCommand`."
 
     settings: SFTSettings | RLSettings
@@ -144,6 +145,7 @@ class Launch(ABC):
             start_model=self.model_path,
             model_in_checkpoint=self.model_in_checkpoint,
             ask_for=None if self.settings.trust_checkpoint else f"{self.section}.trust_checkpoint",
+            env_of_workers=self.env_of_workers,
             ranks=self.settings.nnodes * self.settings.gpus_per_node,
         )
 

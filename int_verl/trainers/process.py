@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from int_verl.errors import TrainerError
+from int_verl.hydra_overrides import hydra_overrides
 from int_verl.supervision.family import descendants
 from int_verl.supervision.supervised import Supervised
 from int_verl.trainers.failures import explain
@@ -32,6 +33,8 @@ from int_verl.trainers.verl_folder import (
 )
 
 POLL_SECONDS = 0.25
+_METRICS_FILE = "VERL_FILE_LOGGER_PATH"
+"The variable in which verl's logger `file` finds its path."
 
 OnStep = Callable[[int, dict[str, Any]], None]
 'Called in this thread after each step that verl logs, with its metrics: ``on_step(3, {"train/loss": 0.4})``.'
@@ -58,6 +61,8 @@ class TrainerCommand:
     "Where in `global_step_N` the trained model lies, in Hugging Face format."
     ask_for: str | None = None
     "The setting without which it does not resume from a checkpoint that holds more than data; None: it may."
+    env_of_workers: str | None = None
+    "verl's key of the environment of Ray's workers: in a Ray that runs already they have none of this process's."
     ranks: int | None = None
     "Each has a shard of verl's FSDP checkpoint; None: whatever the checkpoint has."
 
@@ -84,11 +89,15 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
     if command.steps_per_epoch is not None:
         set_aside_finished_epoch(command.output_dir, command.steps_per_epoch)
     metrics_path = command.metrics_dir / f"{len(list(command.metrics_dir.glob('*.jsonl'))):03d}.jsonl"
-    env = {**os.environ, **command.env, "VERL_FILE_LOGGER_PATH": str(metrics_path.resolve())}
+    path = metrics_path.resolve()
+    env = {**os.environ, **command.env, _METRICS_FILE: str(path)}
+    argv = list(command.argv)
+    if command.env_of_workers is not None:
+        argv += hydra_overrides({f"++{command.env_of_workers}.{_METRICS_FILE}": path})
     start = command.log_path.stat().st_size if command.log_path.exists() else 0
     log = TrainerLog(command.log_path)
     with log as output:
-        trainer = Supervised(command.argv, output, env)
+        trainer = Supervised(argv, output, env)
     try:
         code = _watch(trainer, command, metrics_path, start, on_step)
     except BaseException:

@@ -53,6 +53,7 @@ class RLLaunch(Launch):
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"
     model_in_checkpoint: ClassVar[str] = "actor/huggingface"
+    env_of_workers: ClassVar[str | None] = "ray_kwargs.ray_init.runtime_env.env_vars"
     model_section: ClassVar[str] = "actor_rollout_ref.model"
     our_settings: ClassVar[dict[str, str]] = {
         "actor_rollout_ref.model.path": "model.path",

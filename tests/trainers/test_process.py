@@ -7,13 +7,16 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from int_verl.errors import TrainerError
+from int_verl.trainers.composed import composed
 from int_verl.trainers.hang import Patience, SettingUp
 from int_verl.trainers.process import TrainerCommand, run_trainer
+from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.verl_folder import checkpointed_step, read_metrics
 from tests.quickstart_files import ROOT
 from tests.supervision.families import FAMILY, processes_with, wait_for
@@ -47,6 +50,23 @@ def test_progress_and_metrics(tmp_path: Path) -> None:
     assert seen == [(step, {"train/loss": 1 / step}) for step in (1, 2, 3)]
     assert checkpointed_step(tmp_path) == 3
     assert [row["step"] for row in read_metrics(tmp_path)] == [1, 2, 3]
+
+
+@pytest.mark.verl
+@pytest.mark.parametrize("fragments", [(), ("+int=cpu_grpo",)], ids=["gpu", "cpu"])
+def test_workers_of_a_ray_that_runs_already_write_the_metrics_there_too(
+    tmp_path: Path, fragments: tuple[str, ...]
+) -> None:
+    """They have the environment of their node, and of verl's what is in its key."""
+    script = f"{TRAIN}\n(out / 'argv').write_text('\\n'.join(sys.argv[3:]))"
+    key = RLLaunch.env_of_workers
+    run_trainer(replace(command(tmp_path, script, tmp_path, 3), env_of_workers=key))
+    (override,) = (tmp_path / "argv").read_text().splitlines()
+    config = composed("int_grpo", (*fragments, override), "rl.overrides")
+    assert config is not None
+    environment = config.ray_kwargs.ray_init.runtime_env.env_vars
+    assert Path(environment.VERL_FILE_LOGGER_PATH) == tmp_path / "metrics" / "000.jsonl"
+    assert ("VERL_PLATFORM" in environment) == bool(fragments)
 
 
 def test_metrics_of_two_starts_are_joined(tmp_path: Path) -> None:
