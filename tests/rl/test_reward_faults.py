@@ -26,9 +26,13 @@ GOLDS = {
     "none": "no_score", "several": "raised", "no score": "no_score", "leave": "raised",
 }  # fmt: skip
 "What each row's call does -> the reason of its fault."
+TIMEOUT = 20.0
+"Seconds; one of them imports torch in its call."
 
 
-def launch(folder: Path, model: Path, golds: list[str], **changes: Any) -> RLLaunch:
+def launch(folder: Path, model: Path) -> RLLaunch:
+    """Two steps without shuffling: the first with a row of each of `GOLDS`, on which it is validated, too, the second
+    with as many that raise."""
     rows = [
         {
             "data_source": "test",
@@ -37,30 +41,37 @@ def launch(folder: Path, model: Path, golds: list[str], **changes: Any) -> RLLau
             "reward_model": {"style": "rule", "ground_truth": gold},
             "extra_info": {"index": index, "id": f"row {index}"},
         }
-        for index, gold in enumerate(golds)
+        for index, gold in enumerate([*GOLDS, *["raise"] * len(GOLDS)])
     ]
     pq.write_table(pa.Table.from_pylist(rows), folder / "rl.parquet")
-    settings = {
+    pq.write_table(pa.Table.from_pylist(rows[: len(GOLDS)]), folder / "validation.parquet")
+    settings: dict[str, Any] = {
+        "val_files": (folder / "validation.parquet",),
+        "val_samples": 2,
+        "test_freq": 1,
         "reward_path": str(Path(misbehaving_reward.__file__)),
-        "reward_timeout": 10.0,  # one of them imports torch in its call
+        "reward_timeout": TIMEOUT,
         "reward_kwargs": {"bonus": 0.0},
-        "prompts_per_step": len(golds),
+        "prompts_per_step": len(GOLDS),
         "rollouts": 2,
-        "mini_batch": len(golds),
-        "total_steps": 1,
+        "mini_batch": len(GOLDS),
+        "total_steps": 2,
         "learning_rate": 1e-2,
         "max_prompt_length": 64,
         "max_response_length": 16,
-        "save_freq": 1,
         "stall_minutes": 5,
-        "overrides": ("trainer.val_before_train=false",),
+        "overrides": ("trainer.val_before_train=false", "data.shuffle=false"),
     }
-    return rl_launch(model, folder / "rl.parquet", folder / "out", val_samples=2, **{**settings, **changes})
+    return rl_launch(model, folder / "rl.parquet", folder / "out", **settings)
 
 
-def test_the_step_goes_on_and_each_row_says_what_happened(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
-    cfg = launch(tmp_path, make_model(True), list(GOLDS))
-    train(cfg.command())
+def test_a_step_goes_on_row_by_row_and_one_without_any_reward_ends_the_run(
+    tmp_path: Path, make_model: Callable[[bool], Path]
+) -> None:
+    cfg = launch(tmp_path, make_model(True))
+    named = r"row index=\d+, id=row \d+: raised: it raised KeyError"
+    with pytest.raises(TrainerError, match=rf"all {2 * len(GOLDS)} calls .* {named}"):
+        train(cfg.command())
     (metrics,) = read_metrics(cfg.output_dir)
     for reason in set(GOLDS.values()) - {""}:
         assert metrics[f"int/fault/{reason}"] == pytest.approx(list(GOLDS.values()).count(reason) / len(GOLDS))
@@ -73,12 +84,4 @@ def test_the_step_goes_on_and_each_row_says_what_happened(tmp_path: Path, make_m
         assert row["fault"].partition(":")[0] == GOLDS[row["gts"]]
         assert row["acc"] == float(not GOLDS[row["gts"]])
     log = (cfg.output_dir / "trainer.log").read_text()
-    assert "that failed so (timeout): no result after 10 s; row index=8, id=row 8" in log
-
-
-def test_a_step_without_any_reward_ends_the_run_and_names_a_row(
-    tmp_path: Path, make_model: Callable[[bool], Path]
-) -> None:
-    cfg = launch(tmp_path, make_model(True), ["raise"] * 4)
-    with pytest.raises(TrainerError, match=r"all 8 calls .* row index=\d, id=row \d: raised: it raised KeyError"):
-        train(cfg.command())
+    assert f"that failed so (timeout): no result after {TIMEOUT:g} s; row index=8, id=row 8" in log
