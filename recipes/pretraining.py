@@ -9,8 +9,8 @@ import argparse
 import json
 import random
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -23,7 +23,7 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 END = "<|im_end|>"
-VERDICT_WEIGHT, VALUE_WEIGHT = 6.0, 4.0
+VERDICT_WEIGHT, VALUE_WEIGHT, COPIED_WEIGHT = 6.0, 4.0, 4.0
 
 Sample = tuple[str, str, str]
 "Prompt, completion, kind: `text`, `value drill` (only values count in the loss) or `comparison drill` (only verdicts)."
@@ -95,8 +95,12 @@ def build_model(tokenizer: PreTrainedTokenizerFast, seed: int) -> Qwen3ForCausal
 class LossWeights:
     """The weight of every completion token: verdicts and computed values count more than the form around them."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerFast, before_values: Collection[str]) -> None:
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerFast, before_values: Collection[str], copied: Collection[str] = ()
+    ) -> None:
+        """`copied`: words that are copied from the problem, as is the word behind each."""
         self.before_values = {self._single(tokenizer, word) for word in before_values}
+        self.copied = {self._single(tokenizer, word) for word in copied}
         self.verdicts = {self._single(tokenizer, " match"), self._single(tokenizer, " wrong")}
 
     @staticmethod
@@ -111,6 +115,8 @@ class LossWeights:
                 weights[i] = VERDICT_WEIGHT
             if i and completion[i - 1] in self.before_values and kind != "comparison drill":
                 weights[i] = VALUE_WEIGHT
+            if kind == "text" and (token_id in self.copied or (i and completion[i - 1] in self.copied)):
+                weights[i] = max(weights[i], COPIED_WEIGHT)
         return weights
 
 
@@ -176,6 +182,19 @@ class Budget:
     "Peak rate of AdamW."
     muon_lr: float
     "Peak rate of Muon."
+    warmup: int = 60
+    "Steps up to the peak."
+    decay: float = 0.5
+    "The last share of training, in which the rate falls to zero."
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A stretch of training on one mixture, with optimizers of its own."""
+
+    budget: Budget
+    mixture: Mixture
+    loss_weights: LossWeights
 
 
 def arguments(description: str | None, defaults: Budget) -> argparse.ArgumentParser:
@@ -189,29 +208,60 @@ def arguments(description: str | None, defaults: Budget) -> argparse.ArgumentPar
     return parser
 
 
+def budget(args: argparse.Namespace) -> Budget:
+    """What the command line says."""
+    return Budget(args.tokens, args.tokens_per_batch, args.lr, args.muon_lr)
+
+
 def pretrain(
     args: argparse.Namespace,
     tokenizer: PreTrainedTokenizerFast,
-    mixture: Mixture,
-    loss_weights: LossWeights,
+    phases: Sequence[Phase],
     check: Callable[[Qwen3ForCausalLM], Figures],
 ) -> None:
     """Train a fresh model and write it to `args.out`, with its tokenizer and a record of settings and figures."""
     model = build_model(tokenizer, args.seed)
-    model.train()
-    optims = optimizers(model, args.lr, args.muon_lr)
-    peaks = [group["lr"] for optim in optims for group in optim.param_groups]
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {len(tokenizer)}", flush=True)
+    started, steps = time.time(), 0
+    for phase in phases:
+        for step in train(model, tokenizer, phase):
+            steps += 1
+            if step % 250 == 0:
+                model.eval()
+                print(f"step {step} {check(model)}", flush=True)
+                model.train()
+                model.save_pretrained(args.out)
+                tokenizer.save_pretrained(args.out)
+    model.eval()
+    figures = check(model)
+    model.save_pretrained(args.out)
+    tokenizer.save_pretrained(args.out)
+    record = {
+        "seed": args.seed,
+        "phases": [asdict(phase.budget) for phase in phases],
+        "steps": steps,
+        "seconds": round(time.time() - started),
+        "figures": figures,
+    }
+    (args.out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+    print(figures)
 
+
+def train(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase) -> Iterator[int]:
+    """Train on one phase; yields the number of each step that is done, from 1."""
+    plan = phase.budget
+    model.train()
+    optims = optimizers(model, plan.lr, plan.muon_lr)
+    peaks = [group["lr"] for optim in optims for group in optim.param_groups]
     started, trained, progress, losses = time.time(), 0, [0.0], []
-    for step, batch in enumerate(batches(mixture, tokenizer, args.tokens_per_batch, progress), 1):
-        progress[0] = trained / args.tokens
+    for step, batch in enumerate(batches(phase.mixture, tokenizer, plan.tokens_per_batch, progress), 1):
+        progress[0] = trained / plan.tokens
         if progress[0] >= 1.0:
             break
-        factor = min(1.0, step / 60) * min(1.0, (1.0 - progress[0]) / 0.5)
+        factor = min(1.0, step / plan.warmup) * min(1.0, (1.0 - progress[0]) / plan.decay)
         for peak, group in zip(peaks, (g for optim in optims for g in optim.param_groups), strict=True):
             group["lr"] = peak * max(factor, 0.01)
-        ids_BT, weights_BT = collate(batch, tokenizer.pad_token_id, loss_weights)
+        ids_BT, weights_BT = collate(batch, tokenizer.pad_token_id, phase.loss_weights)
         hidden_BTD = model.model(input_ids=ids_BT).last_hidden_state[:, :-1]
         trained_BT = weights_BT[:, 1:] > 0
         weights = weights_BT[:, 1:][trained_BT]
@@ -229,17 +279,4 @@ def pretrain(
             seconds = time.time() - started
             recent = sum(losses[-50:]) / 50
             print(f"step {step}: {trained} tokens in {seconds:.0f} s, loss {recent:.4f}", flush=True)
-        if step % 250 == 0:
-            model.eval()
-            print(f"step {step} {check(model)}", flush=True)
-            model.train()
-            model.save_pretrained(args.out)
-            tokenizer.save_pretrained(args.out)
-    model.eval()
-    figures = check(model)
-    model.save_pretrained(args.out)
-    tokenizer.save_pretrained(args.out)
-    settings = {name: value for name, value in vars(args).items() if name != "out"}
-    record = settings | {"steps": len(losses), "seconds": round(time.time() - started), "figures": figures}
-    (args.out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
-    print(figures)
+        yield step

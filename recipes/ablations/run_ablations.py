@@ -2,6 +2,7 @@
 
     python recipes/ablations/run_ablations.py --seeds 3 --jobs 2    # the same command goes on after a stop
     python recipes/ablations/run_ablations.py --cells int suffix --problems 50
+    python recipes/ablations/run_ablations.py --domain long_chains
 
 No RL: as in the paper's Table 2, every SFT model is sampled on the training problems that have a kept intervention.
 Each cell is a run of `int-verl` in `OUT/seed-S/CELL`; the cell `int` generates, the others take its attempts over, and
@@ -52,12 +53,11 @@ from int_verl.stages.sft import sft_model
 
 
 def main() -> None:
-    parser = comparison.arguments(__doc__, "runs/ablations")
+    parser = comparison.arguments(__doc__)
     parser.add_argument("--cells", nargs="+", choices=list(CELLS), default=list(CELLS))
     parser.add_argument("--problems", type=int, default=100, help="training problems to sample, those of kept rows")
     parser.add_argument("--samples", type=int, default=32, help="a problem")
-    args = parser.parse_intermixed_args()
-    comparison.write_problem_sets(args.out)
+    args = comparison.parse(parser, "ablations")
     failed = run_all(args)
     Console(width=120).print(table(args.out, args.seeds))
     if failed:
@@ -100,7 +100,7 @@ def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)
     started = time.monotonic()
-    run, code = train(args.out, seed, name, args.overrides)
+    run, code = train(args, seed, name)
     trained = time.monotonic() - started
     if code:
         return False, f"int-verl failed with exit code {code}, see {log}"
@@ -108,12 +108,14 @@ def one_cell(args: argparse.Namespace, seed: int, name: str) -> tuple[bool, str]
     return True, f"{trained:.0f} s of SFT, {time.monotonic() - started:.0f} s in all"
 
 
-def train(out: Path, seed: int, name: str, overrides: list[str]) -> tuple[Run, int]:
+def train(args: argparse.Namespace, seed: int, name: str) -> tuple[Run, int]:
     """The cell's run up to SFT, and int-verl's exit code; what is done is passed over."""
-    settings = [*comparison.settings(out, seed, name), "guide.controls=[]", *CELLS[name].overrides, *overrides]
-    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(comparison.CONFIG), *settings]
+    settings = [*comparison.settings(args.out, seed, name), "guide.controls=[]", *CELLS[name].overrides]
+    settings += args.overrides
+    config = comparison.config(args.domain)
+    command = [sys.executable, "-m", "int_verl.cli", "sft", "--config", str(config), *settings]
     code = subprocess.run(command).returncode
-    return Run(compose(comparison.CONFIG, settings), Console()), code
+    return Run(compose(config, settings), Console()), code
 
 
 def sample(run: Run, reference: Path, limit: int, samples: int) -> None:

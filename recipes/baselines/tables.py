@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 from arms import ARMS, PAPER_ENTROPY, PAPER_FINAL, PAPER_NLL, PAPER_PASS_AT_K, PAPER_ZERO_ADVANTAGE
-from comparison import CONFIG
 from rich.console import Console, Group
 from rich.table import Table
 
@@ -30,14 +29,14 @@ Values = dict[str, dict[int, float]]
 "Model -> seed -> value; a seed whose arm has not been run is left out."
 
 
-def print_tables(out: Path, seeds: Iterable[int], settings: Callable[[int, str], list[str]]) -> None:
+def print_tables(out: Path, config: Path, seeds: Iterable[int], settings: Callable[[int, str], list[str]]) -> None:
     """Print what there is, and write it to OUT/results.json."""
     console = Console(width=140)
     figures: dict[str, Values] = {}
     for seed in seeds:
         for name, arm in ARMS.items():
             if (out / f"seed-{seed}" / name).is_dir():
-                run = Run(compose(CONFIG, settings(seed, name)), console)
+                run = Run(compose(config, settings(seed, name)), console)
                 for what, values in measure(run, arm.models).items():
                     for model, value in values.items():
                         figures.setdefault(what, {}).setdefault(model, {})[seed] = value

@@ -37,9 +37,11 @@ from pretraining import (
     Budget,
     Figures,
     LossWeights,
+    Phase,
     Sample,
     argmax_hits,
     arguments,
+    budget,
     chat,
     pretrain,
     train_tokenizer,
@@ -182,13 +184,8 @@ def main() -> None:
     torch.set_num_threads(1)
     tokenizer = train_tokenizer(corpus())
     misbeliefs = Misbeliefs(args.seed)
-    pretrain(
-        args,
-        tokenizer,
-        Mixture(misbeliefs, args.seed),
-        LossWeights(tokenizer, [" ->"]),
-        lambda model: check(model, tokenizer, misbeliefs),
-    )
+    phase = Phase(budget(args), Mixture(misbeliefs, args.seed), LossWeights(tokenizer, [" ->"]))
+    pretrain(args, tokenizer, [phase], lambda model: check(model, tokenizer, misbeliefs))
 
 
 if __name__ == "__main__":

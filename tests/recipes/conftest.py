@@ -109,11 +109,14 @@ def cpu_recipes(problem_sets: Path, model_folder: Path, run_folder: str) -> dict
 
     settings = {f"problems.{split}": problem_sets / f"{split}.jsonl" for split in ("train", "heldout")}
     settings |= {"run.dir": run_folder, "platform": "cpu"}
-    base = ["run", "--config", str(QUICKSTART / "quickstart.yaml")]
-    base += [f"{key}={value}" for key, value in settings.items()]
+    same = [f"{key}={value}" for key, value in settings.items()]
+    base = ["run", "--config", str(QUICKSTART / "quickstart.yaml"), *same]
     overrides = {"quickstart": ()} | {f"baselines/{name}": arm.overrides for name, arm in ARMS.items()}
     overrides |= {f"ablations/{name}": cell.overrides for name, cell in CELLS.items()}
-    return {name: startable(stock_commands([*base, *more]), model_folder) for name, more in overrides.items()}
+    calls = {name: [*base, *more] for name, more in overrides.items()}
+    calls["long_chains"] = ["run", "--config", str(ROOT / "recipes/long_chains/long_chains.yaml"), *same]
+    calls["long_chains"].append(f"model.path={model_folder}")  # its own is trained by the recipe
+    return {name: startable(stock_commands(call), model_folder) for name, call in calls.items()}
 
 
 @pytest.fixture(scope="session")
