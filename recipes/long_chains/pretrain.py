@@ -5,7 +5,7 @@
 One set of weights learns three skills: to solve in its own style with errors of its own, to write a solution anew with
 a reference in view, and to verify an attempt against a reference. Wherever a reference appears in training its values
 are random, so no right product can leak in through it. Drills teach products and comparisons faster than whole
-solutions do. A second and a third phase are mostly solving: copying operations from a long problem comes last.
+solutions do. Later phases are mostly solving: copying operations from a long problem comes last.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from chains import (
     FACTOR,
     LONGEST,
     MODULUS,
-    SHORTEST,
     base_misbeliefs,
     draw_problem,
     guided_solution_prompt,
@@ -57,10 +56,11 @@ from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 CURRICULUM = ((0.15, 1, 4, 0.10), (0.3, 2, 8, 0.05), (0.4, 5, 16, 0.02), (1.0, 12, LONGEST, 0.0))
 # Share of the phase done, shortest and longest problem.
 Curriculum = tuple[tuple[float, int, int], ...]
-SECOND = Budget(tokens=2e6, tokens_per_batch=3_000, lr=1.5e-3, muon_lr=0.008, warmup=30, decay=0.6)
-SECOND_CURRICULUM: Curriculum = ((0.25, 2, 8), (0.45, 6, 16), (1.0, SHORTEST, LONGEST))
-THIRD = Budget(tokens=1.8e6, tokens_per_batch=3_000, lr=1.2e-3, muon_lr=0.006, warmup=30, decay=0.8)
-THIRD_CURRICULUM: Curriculum = ((1.0, SHORTEST, LONGEST),)
+LATER: tuple[tuple[Budget, Curriculum], ...] = (
+    (Budget(2e6, 3_000, lr=1.5e-3, muon_lr=0.008, warmup=30, decay=0.6), ((0.25, 2, 8), (0.45, 6, 16), (1.0, 15, 24))),
+    (Budget(1.8e6, 3_000, lr=1.2e-3, muon_lr=0.006, warmup=30, decay=0.8), ((1.0, 15, 24),)),
+    (Budget(1.3e6, 3_000, lr=1e-3, muon_lr=0.005, warmup=30, decay=0.9), ((1.0, 15, 24),)),
+)
 VALUES = [" ->", " gives"]
 COPIED = [" times", " plus", " minus", " multiplying", " adding", " subtracting"]
 SKILLS = ("solve", "rewrite", "verify")
@@ -231,11 +231,9 @@ def main() -> None:
     tokenizer = train_tokenizer(corpus())
     misbeliefs = base_misbeliefs(args.seed)
     copying = LossWeights(tokenizer, [*VALUES, "{"], COPIED)
-    phases = [
-        Phase(budget(args), Mixture(misbeliefs, args.seed), LossWeights(tokenizer, VALUES)),
-        Phase(SECOND, Solving(misbeliefs, args.seed + 1, SECOND_CURRICULUM), copying),
-        Phase(THIRD, Solving(misbeliefs, args.seed + 2, THIRD_CURRICULUM), copying),
-    ]
+    phases = [Phase(budget(args), Mixture(misbeliefs, args.seed), LossWeights(tokenizer, VALUES))]
+    for i, (plan, curriculum) in enumerate(LATER, 1):
+        phases.append(Phase(plan, Solving(misbeliefs, args.seed + i, curriculum), copying))
     pretrain(args, tokenizer, phases, lambda model: check(model, tokenizer, misbeliefs))
 
 

@@ -1,4 +1,4 @@
-"""The long chains: what the domain says is true is true, and its truth about a run's rows."""
+"""The long chains: what the domain says is true is true, its truth about a run's rows, and its committed model."""
 
 from __future__ import annotations
 
@@ -201,6 +201,21 @@ def test_steps_are_split_as_int_verl_splits_them() -> None:
     problem = chains.draw_problem(rng)
     solution = chains.own_solution(rng, problem, problem.values)
     assert len(split_steps(solution)) == len(chains.steps_in(solution)) + 1
+
+
+@pytest.mark.verl
+def test_the_committed_model_is_what_its_record_says() -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = LONG_CHAINS / "model"
+    record = json.loads((folder / "pretraining.json").read_text())
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    assert model.config.vocab_size == len(tokenizer)
+    assert (folder / "model.safetensors").stat().st_size < 5e6
+    figures = load("pretrain").check(model, tokenizer, chains.base_misbeliefs(record["seed"]))
+    assert figures == pytest.approx(record["figures"], abs=0.01)
+    assert min(figures.values()) > 0.85, "lowest: numbers read by the verifier, which the data misreads too"
 
 
 def load(name: str) -> ModuleType:
