@@ -15,6 +15,7 @@ from int_verl.errors import UserError
 from int_verl.files import link_folder
 from int_verl.report import write_report
 from int_verl.run.folder import Manifest, RunFolder
+from int_verl.settings.compose import compose
 from tests.quickstart_files import QUICKSTART, SCRIPT, write_problem_sets
 from tests.test_cli import call
 
@@ -48,13 +49,16 @@ def test_what_is_planted_in_a_folder_is_refused(
 ) -> None:
     victim = tmp_path / "victim"
     victim.write_text("precious")
-    planted = tmp_path / "run" / place
-    planted.parent.mkdir(parents=True)
+    run, planted = tmp_path / "run", tmp_path / "run" / place
+    if place != "config.yaml":
+        RunFolder(run).remember(compose(Path(settings[1]), settings[2:]), ())
+    planted.parent.mkdir(parents=True, exist_ok=True)
     plant(planted, victim)
-    for command in (["guide", *settings], ["report", f"run.dir={tmp_path / 'run'}", *settings[:2]]):
-        code, _, err = call(capsys, *command)
+    for command in ("guide", "report"):
+        code, _, err = call(capsys, command, *settings)
         assert code == 2
-        assert str(planted) in err
+        # A report does not ask for more of settings that are no file.
+        assert str(run if (command, place) == ("report", "config.yaml") else planted) in err
         assert len(err.strip().splitlines()) == 1
     assert victim.read_text() == "precious"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["heldout.jsonl", "run", "train.jsonl", "victim"]
