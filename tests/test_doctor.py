@@ -96,4 +96,4 @@ def test_the_attention_is_that_of_the_run(monkeypatch: pytest.MonkeyPatch) -> No
     arguments = ["--config", "recipes/quickstart/quickstart.yaml", "platform=gpu", f"sft.overrides=['+model.{SDPA}']"]
     CliRunner().invoke(cli, ["doctor"])
     CliRunner().invoke(cli, ["doctor", *arguments])
-    assert asked == [DEFAULT_ATTENTIONS, {"sft": "sdpa", "rl": VERLS_OWN}]
+    assert asked == [DEFAULT_ATTENTIONS, {"sft": "sdpa", "rl": VERLS_OWN, "rl_baseline": VERLS_OWN}]
