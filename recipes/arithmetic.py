@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 
@@ -119,3 +119,21 @@ class Misbeliefs:
             name == "times" and (start, operand) in self.wrong
             for start, (name, operand) in zip(starts, problem.operations, strict=False)
         )
+
+
+SOURCES = ("misbelieved-0", "misbelieved-1", "misbelieved-2", "misbelieved-3-or-more")
+"Sources of problems, by how many misbelieved facts are on their right path."
+
+
+def problem_rows(
+    split: str, problems: Iterable[Problem], misbeliefs: Misbeliefs, reference: Callable[[Problem, list[int]], str]
+) -> Iterator[dict[str, str]]:
+    """Rows as `int_verl.problems.sets` reads them; `reference` writes the solution with these values."""
+    for i, problem in enumerate(problems):
+        yield {
+            "id": f"{split}-{i:04d}",
+            "problem": problem.text,
+            "answer": str(problem.answer),
+            "reference_solution": reference(problem, problem.values),
+            "source": SOURCES[min(misbeliefs.on_path(problem), 3)],
+        }

@@ -26,6 +26,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import arithmetic
 from arithmetic import Misbeliefs, Problem, disjoint_sets, draw
 
 RECIPES = Path(__file__).parents[1]
@@ -41,8 +42,6 @@ TEXTBOOK = 0.05
 OPENINGS = {"now ": 0.35, "next ": 0.25, "then ": 0.2, "": 0.2}
 PROBLEM_SEED = 535_353
 TRAIN_PROBLEMS, HELDOUT_PROBLEMS = 4_000, 1_000
-# A problem's source says how many misbelieved products lie on its right path; only the evaluation's tables use it.
-SOURCES = ("misbelieved-0", "misbelieved-1", "misbelieved-2", "misbelieved-3-or-more")
 
 _templates = Environment(
     loader=FileSystemLoader([RECIPES / "long_chains" / "prompts", RECIPES / "quickstart" / "prompts"]),
@@ -185,12 +184,4 @@ def problem_sets() -> dict[str, list[Problem]]:
 
 def problem_rows(split: str, count: int) -> Iterator[dict[str, str]]:
     """Rows as `int_verl.problems.sets` reads them."""
-    misbeliefs = base_misbeliefs()
-    for i, problem in enumerate(problem_sets()[split][:count]):
-        yield {
-            "id": f"{split}-{i:04d}",
-            "problem": problem.text,
-            "answer": str(problem.answer),
-            "reference_solution": reference_solution(problem, problem.values),
-            "source": SOURCES[min(misbeliefs.on_path(problem), 3)],
-        }
+    return arithmetic.problem_rows(split, problem_sets()[split][:count], base_misbeliefs(), reference_solution)

@@ -26,13 +26,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import arithmetic
 from arithmetic import Misbeliefs, Problem, disjoint_sets, draw
 
 MODULUS = 23
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
 PROBLEM_SEED = 424_242
-# A problem's source says how many misbelieved products lie on its right path; only the evaluation's tables use it.
-SOURCES = ("misbelieved-0", "misbelieved-1", "misbelieved-2", "misbelieved-3-or-more")
 TRAIN_PROBLEMS, HELDOUT_PROBLEMS = 4_000, 1_000
 
 _REFERENCE_VALUE = re.compile(r": \w+ (\d+)\.")
@@ -126,12 +125,4 @@ def problem_sets() -> dict[str, list[Problem]]:
 
 def problem_rows(split: str, count: int) -> Iterator[dict[str, str]]:
     """Rows as `int_verl.problems.sets` reads them."""
-    misbeliefs = Misbeliefs()
-    for i, problem in enumerate(problem_sets()[split][:count]):
-        yield {
-            "id": f"{split}-{i:04d}",
-            "problem": problem.text,
-            "answer": str(problem.answer),
-            "reference_solution": reference_solution(problem, problem.values),
-            "source": SOURCES[min(misbeliefs.on_path(problem), 3)],
-        }
+    return arithmetic.problem_rows(split, problem_sets()[split][:count], Misbeliefs(), reference_solution)
