@@ -28,12 +28,13 @@ class Grader(BaseGrader):
     """Grades answers; safe to share among threads, and free until the first answer that needs a worker process.
 
     Plain numbers, identical strings and, for a caller that is alone, short arithmetic are decided in the calling
-    thread. Everything else goes to a pool of worker processes with a wall-clock limit. It never raises on any answer or
+    thread. Everything else goes to a pool of worker processes with a limit of time. It never raises on any answer or
     gold, and never hangs: what nobody foresaw is an ``error``, which is counted (`tally`) and logged once.
 
     Args:
         workers: most worker processes at a time; default: the number of CPU cores, at most 4.
-        timeout: wall-clock seconds that one comparison may take; imports and the queue for a worker are not counted.
+        timeout: seconds that one comparison may take; imports, the queue for a worker, and the time in which that
+            has no processor are not counted.
         unboxed: also read an answer stated in words where a response has no box.
         memory_mb: address space of one worker process.
         decimals: ``gold`` takes a decimal gold of three significant digits or more for a rounding, ``exact`` none,

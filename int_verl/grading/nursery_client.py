@@ -68,6 +68,16 @@ class Worker:
     warm: bool
     """Whether it was forked with the task's slow imports done."""
 
+    def seconds_without_processor(self) -> float:
+        """For how long, in its whole life, it was ready to run and had to wait; 0 where the system does not say.
+
+        Source: ``/proc/PID/schedstat``, Documentation/scheduler/sched-stats.rst of Linux.
+        """
+        try:
+            return int(Path(f"/proc/{self.pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
+        except (OSError, IndexError):
+            return 0.0
+
 
 class Nursery:
     """The nursery process; threads may share it."""

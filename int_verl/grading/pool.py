@@ -5,15 +5,17 @@ owner's ``__main__`` is imported again, no ``multiprocessing`` is involved, so i
 actors and threads. The deadline is kept here, in the owner, with a socket timeout. A worker that misses it is killed
 and replaced; so is one that died. A pool inherited by a fork starts anew.
 
-The deadline is that of a request in the hands of a worker which can answer it. What comes before has bounds of its own:
-a start, imports and all, ends within `START_SECONDS` for each of its steps, and a queue moves on at least as often as
-the requests before it meet their deadlines.
+The deadline is that of a request in the hands of a worker which can answer it, and moves on by the time for which that
+worker waits for a processor: a busy machine is no fault of the answer. What comes before has bounds of its own: a
+start, imports and all, ends within `START_SECONDS` for each of its steps, and a queue moves on at least as often as the
+requests before it meet their deadlines.
 """
 
 from __future__ import annotations
 
 import atexit
 import os
+import select
 import threading
 import time
 import weakref
@@ -26,6 +28,10 @@ __all__ = ["CannotBegin", "PoolError", "WorkerKind", "WorkerPool"]
 
 _MOST_PAUSE = 2.0
 "Seconds between two tries where somebody kills workers; whatever does may need them to be done."
+_MOST_WAITING = 10
+"At most so many times its limit is a request given for the time in which its worker had no processor."
+_LEAST_WAITING = 0.01
+"Seconds without a processor that are worth another look; fewer are ordinary scheduling."
 
 
 class WorkerPool:
@@ -33,7 +39,8 @@ class WorkerPool:
 
     Args:
         workers: most processes at a time; while the slow imports are going on, one more.
-        timeout: wall-clock seconds for one request, from the moment a worker that can answer it has it.
+        timeout: seconds for one request, from the moment a worker that can answer it has it; those in which the
+            worker is ready to run and has no processor are not counted, up to ten times as many.
     """
 
     def __init__(self, kind: WorkerKind, workers: int, timeout: float) -> None:
@@ -113,11 +120,12 @@ class WorkerPool:
         Raises:
             TimeoutError: it says nothing before the deadline.
         """
-        state, reply, deadline = "died", None, time.monotonic() + self._timeout
+        state, reply = "died", None
+        start, had_waited = time.monotonic(), worker.seconds_without_processor()
         try:
             worker.channel.settimeout(self._timeout)
             send(worker.channel, request)
-            worker.channel.settimeout(max(deadline - time.monotonic(), 1e-3))
+            self._await_reply(worker, start, had_waited)
             state, reply = receive(worker.channel) or (state, None)
         except TimeoutError:
             state = "late"
@@ -131,6 +139,21 @@ class WorkerPool:
                 self._nursery.kill(worker)
             self._release(worker if state in ("done", "cold") else None)
         return state, reply
+
+    def _await_reply(self, worker: Worker, start: float, had_waited: float) -> None:
+        """Until a worker says something or is gone.
+
+        Raises:
+            TimeoutError: it does neither before the deadline.
+        """
+        said = select.poll()
+        said.register(worker.channel, select.POLLIN)
+        given, deadline = 0.0, start + self._timeout
+        while not said.poll(max(deadline - time.monotonic(), 0) * 1000):
+            waited = min(worker.seconds_without_processor() - had_waited, _MOST_WAITING * self._timeout)
+            if waited - given < _LEAST_WAITING:
+                raise TimeoutError
+            given, deadline = waited, start + self._timeout + waited
 
     def _acquire(self, need_warm: bool) -> Worker:
         """A worker of one's own; there is no deadline for it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -199,12 +200,18 @@ def begin_at_zero(axes: Axes) -> None:
 
 
 def _legend(figure: Figure, axes: Axes) -> None:
-    """Above the axes where it fits on a line, else in them."""
+    """Above the axes where it fits on a line, else below them: the figure grows by its lines."""
     _, names = axes.get_legend_handles_labels()
     if len(names) <= 4 and len("".join(names)) <= 56:
         figure.legend(loc="upper left", ncols=4)
-    else:
-        axes.legend(loc="best", fontsize=8)
+        return
+    columns = max(1, min(4, 64 // (max(map(len, names)) + 4)))
+    width, height = figure.get_size_inches()
+    more = 0.205 * math.ceil(len(names) / columns) + 0.06
+    left, bottom, across, up = axes.get_position().bounds
+    figure.set_size_inches(width, height + more)
+    axes.set_position((left, (bottom * height + more) / (height + more), across, up * height / (height + more)))
+    figure.legend(loc="lower left", bbox_to_anchor=(0.02, 0.01), ncols=columns)
 
 
 def new_axes(xlabel: str, ylabel: str, height: float = 2.9) -> tuple[Figure, Axes]:

@@ -41,6 +41,11 @@ class Mortal(Task):
         (self._folder / str(os.getpid())).touch()
         if request == "crash":
             os.abort()
+        if request == "compute":
+            while time.process_time() < 0.6:
+                pass
+        while request == "compute for ever":
+            pass
         if request in ("wait", "grow"):
             time.sleep(1.0)
         return "done", request

@@ -362,3 +362,41 @@ def test_a_cold_grader_under_load_rejects_nothing() -> None:
     command = [sys.executable, "-c", COLD]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [process.communicate(timeout=120)[0].split() for process in processes] == [["40", "correct"]] * 2
+
+
+@pytest.fixture
+def crowded() -> Iterator[int]:
+    """A processor that four processes keep busy."""
+    processor = min(os.sched_getaffinity(0))
+    busy = [
+        subprocess.Popen(["taskset", "-c", str(processor), sys.executable, "-c", "while True: pass"]) for _ in "1234"
+    ]
+    yield processor
+    for process in busy:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/schedstat").exists(), reason="the system does not say who waits for a processor"
+)
+def test_the_time_without_a_processor_is_not_counted(tmp_path: Path, crowded: int) -> None:
+    with contextlib.closing(mortals(tmp_path, timeout=1.0)) as pool:
+        pool.warm()
+        for worker in pool.pids()[1:]:
+            os.sched_setaffinity(worker, {crowded})
+        start = time.monotonic()
+        assert pool.ask("compute") == "compute"
+        assert time.monotonic() - start > 1.2
+        with pytest.raises(TimeoutError):
+            pool.ask("compute for ever")
+        assert time.monotonic() - start < 60
+
+
+def test_a_request_that_only_sleeps_has_no_more_time_on_a_busy_machine(tmp_path: Path, crowded: int) -> None:
+    with contextlib.closing(mortals(tmp_path, timeout=0.4)) as pool:
+        pool.warm()
+        for worker in pool.pids()[1:]:
+            os.sched_setaffinity(worker, {crowded})
+        with pytest.raises(TimeoutError):
+            pool.ask("wait")
