@@ -15,6 +15,8 @@ Message = Mapping[str, str]
 _PROBE = ({"role": "user", "content": "."},)
 _MARK = "\ue000"
 "A character of private use; as many as no message has stand where a look-alike of a special token is cut."
+_PLACE = "\ue001"
+"Another, repeated likewise: it stands in the place of what an assistant says."
 
 
 class ChatTemplate:
@@ -53,20 +55,52 @@ class ChatTemplate:
         Raises:
             UserError: the template fails, or leaves out what a message says.
         """
-        pieces = [self.tokens.pieces(message["content"], self.control) for message in messages]
-        mark = _MARK
-        while any(mark in message["content"] for message in messages):
-            mark += mark
-        marked = [{**message, "content": mark.join(parts)} for message, parts in zip(messages, pieces, strict=True)]
-        rendered = self.rendered(marked)
-        for message in marked:
+        marked, mark = self._marked(messages)
+        first, *rest = self._kept(marked).split(mark)
+        return self.tokens.as_written(first) + [token for piece in rest for token in self.tokens.after(piece)]
+
+    def around(self, messages: Sequence[Message]) -> list[tuple[list[int], list[int]]]:
+        """Token ids of what stands around the assistant's messages: before the first, between two, behind the last.
+
+        Each time two pieces: the token that ends the message before, if the template has one, and the rest up to the
+        generation prompt's end; behind the last message the former alone. The template is never shown what the
+        assistant says, so that nothing of it is dropped or trimmed, as templates do with earlier thinking: a policy
+        that talks to an environment has its own earlier tokens before it, in verl's rollouts, too.
+
+        Raises:
+            UserError: the template fails, or leaves out what a message says.
+        """
+        place = _repeated(_PLACE, messages)
+        hidden = [{**one, "content": place} if one["role"] == "assistant" else dict(one) for one in messages]
+        turns = [index for index, one in enumerate(messages) if one["role"] == "assistant"]
+        found: list[tuple[list[int], list[int]]] = []
+        for turn, until in enumerate([*turns, len(messages)]):
+            ends = until == len(messages)
+            marked, mark = self._marked([*hidden, *_PROBE] if ends else hidden[:until])
+            first, *rest = self._kept(marked).rpartition(place)[2].split(mark)
+            ids = self.tokens.after(first) if turn else self.tokens.as_written(first)
+            ids += [token for piece in rest for token in self.tokens.after(piece)]
+            cut = int(turn > 0 and ids[:1] != [] and ids[0] in self.tokenizer.added_tokens_decoder)
+            found.append((ids[:cut], [] if ends else ids[cut:]))
+        return found
+
+    def _kept(self, messages: Sequence[Message]) -> str:
+        """The prompt of a chat, in which every message is to be found."""
+        rendered = self.rendered(messages)
+        for message in messages:
             if message["content"].strip() not in rendered:
                 raise UserError(
                     f"{self.tokenizer.name_or_path}: its chat template leaves out or changes what the "
                     f"{message['role']} says; set one that takes the content of a message as one string"
                 )
-        first, *rest = rendered.split(mark)
-        return self.tokens.as_written(first) + [token for piece in rest for token in self.tokens.after(piece)]
+        return rendered
+
+    def _marked(self, messages: Sequence[Message]) -> tuple[list[dict[str, str]], str]:
+        """The messages with a mark wherever a look-alike of a special token is cut, and the mark."""
+        pieces = [self.tokens.pieces(message["content"], self.control) for message in messages]
+        mark = _repeated(_MARK, messages)
+        joined = [mark.join(parts) for parts in pieces]
+        return [{**message, "content": text} for message, text in zip(messages, joined, strict=True)], mark
 
     def rendered(self, messages: Sequence[Message], begun: bool = False) -> str:
         """The prompt of a chat as text.
@@ -82,3 +116,11 @@ class ChatTemplate:
             return str(self.tokenizer.apply_chat_template(messages, tokenize=False, **rule, **self.variables))
         except Exception as error:  # transformers renders it in Jinja's sandbox; it may fail as any program may
             raise UserError(f"{self.tokenizer.name_or_path}: its chat template fails ({first_line(error)})") from error
+
+
+def _repeated(character: str, messages: Sequence[Message]) -> str:
+    """So many of the character as no message holds."""
+    mark = character
+    while any(mark in message["content"] for message in messages):
+        mark += mark
+    return mark

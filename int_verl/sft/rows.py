@@ -5,7 +5,6 @@ Token ids stay in Arrow's memory, 4 bytes each, until asked for. Knows neither t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,16 +17,12 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from int_verl.errors import UserError
-from int_verl.generate.chat_template import ChatTemplate
-from int_verl.generate.text_tokens import TextTokens
+from int_verl.sft.chats import encode_chat, encode_conversation, has_masks
 
 PARTS = ("prompt_ids", "prefix_ids", "intervention_ids")
-SUFFIX, WEIGHT, MESSAGES = "suffix_ids", "weight", "messages"
+PREFIX_MASK, SUFFIX, WEIGHT, MESSAGES = "prefix_mask", "suffix_ids", "weight", "messages"
 LOSS_ON = ("prefix_and_intervention", "intervention")
 OVERLONG = ("error", "drop")
-
-# What the generation prompt of a thinking model ends with: an open tag, or an empty block where thinking is off.
-_THINKING_AT_THE_END = re.compile(r"<think>\s*(?:</think>\s*)?\Z")
 
 Tokens = NDArray[np.int32]
 
@@ -62,6 +57,8 @@ class SFTRow:
     intervention: Tokens
     suffix: Tokens
     weight: float
+    prefix_mask: Tokens | None = None
+    "1 for the tokens of the prefix that are the policy's own, 0 for those of an environment; None: all are its own."
 
     @property
     def tokens(self) -> Tokens:
@@ -69,22 +66,27 @@ class SFTRow:
 
     def trained(self, loss_on: str) -> NDArray[np.bool_]:
         """Which tokens the loss is on, of shape (tokens,)."""
-        untrained = len(self.prompt) + (len(self.prefix) if loss_on == "intervention" else 0)
-        return np.arange(len(self.tokens)) >= untrained
+        begin, end = len(self.prompt), len(self.prompt) + len(self.prefix)
+        trained: NDArray[np.bool_] = np.arange(len(self.tokens)) >= (end if loss_on == "intervention" else begin)
+        if self.prefix_mask is not None:
+            trained[begin:end] &= self.prefix_mask == 1
+        return trained
 
 
 class SFTRows(Sequence[SFTRow]):
     """The rows of parquet files that a training takes, all of them checked.
 
-    A file has either the columns of token ids (see `InterventionSFTDataset`) or `messages`, which are encoded as
-    `encode_chat` says; the trained text is then one piece. A column `weight` is optional.
+    A file has either the columns of token ids (see `InterventionSFTDataset`), of which `prefix_mask` and `weight` are
+    optional, or `messages`. Those of a row in which any has a `loss_mask` are encoded by `encode_conversation`, and
+    else by `encode_chat`; the trained text is then one piece.
 
     Args:
         tokenizer: of the model to train; `len` bounds the token ids, and messages are encoded with it.
 
     Raises:
         UserError: no such file, a column is missing or has another type, a row is empty, too long or of no positive
-            weight, or a token id lies outside the vocabulary; the message names the file and the row, from 0.
+            weight, a mask does not fit its prefix, or a token id lies outside the vocabulary; the message names the
+            file and the row, from 0.
     """
 
     def __init__(self, files: Sequence[Path], tokenizer: Any, settings: RowSettings) -> None:
@@ -134,38 +136,45 @@ class SFTRows(Sequence[SFTRow]):
             raise UserError(f"{path}: not a parquet file") from None
         wanted = [*PARTS, *([SUFFIX] if self.settings.suffix else [])]
         missing = [name for name in wanted if name not in names]
-        more = [WEIGHT] if WEIGHT in names else []
+        weight = [WEIGHT] if WEIGHT in names else []
         if not missing:
-            table = pq.read_table(path, columns=[*wanted, *more])
+            masks = [PREFIX_MASK] if PREFIX_MASK in names else []
+            table = pq.read_table(path, columns=[*wanted, *masks, *weight])
         elif MESSAGES in names and not any(name in names for name in PARTS):
             if self.settings.suffix or self.settings.loss_on == "intervention":
                 raise UserError(
                     f"{path}: {MESSAGES} do not say where the intervention begins and ends; suffix=true and "
                     f"loss_on=intervention need the columns {', '.join(PARTS)}"
                 )
-            table = self._encoded(path, pq.read_table(path, columns=[MESSAGES, *more]))
+            masks = [PREFIX_MASK]
+            table = self._encoded(path, pq.read_table(path, columns=[MESSAGES, *weight]))
         else:
             raise UserError(
                 f"{path}: column {missing[0]} is missing; rows have {', '.join(wanted)}, as the stage `guide` writes "
                 f"them, or {MESSAGES} alone"
             )
         columns = {name: _TokenColumn.of(path, name, table[name]) for name in wanted}
-        file = _RowFile(path, columns, _weights(path, table[WEIGHT]) if more else None)
+        mask = _TokenColumn.of(path, PREFIX_MASK, table[PREFIX_MASK]) if masks else None
+        file = _RowFile(path, columns, mask, _weights(path, table[WEIGHT]) if weight else None)
         file.check(len(self._tokenizer))
         return file
 
     def _encoded(self, path: Path, table: pa.Table) -> pa.Table:
-        """A table with its messages as columns of tokens; the trained text is the intervention, without a prefix."""
-        prompts, answers = [], []
+        """A table with its messages as columns of tokens; without masks the trained text is the intervention."""
+        rows: list[tuple[list[int], ...]] = []
         for index, messages in enumerate(table[MESSAGES].to_pylist()):
+            said = messages or []
             try:
-                prompt, answer = encode_chat(self._tokenizer, messages or [], self.settings.template)
+                if has_masks(said):
+                    one = encode_conversation(self._tokenizer, said, self.settings.template)
+                    rows.append((one.prompt, one.prefix, one.intervention, one.prefix_mask))
+                else:
+                    prompt, answer = encode_chat(self._tokenizer, said, self.settings.template)
+                    rows.append((prompt, [], answer, []))
             except UserError as error:
                 raise UserError(f"{path} row {index}: {error}") from error
-            prompts.append(prompt)
-            answers.append(answer)
-        for name, values in zip(PARTS, (prompts, [[]] * len(prompts), answers), strict=True):
-            table = table.append_column(name, pa.array(values, pa.list_(pa.int32())))
+        for place, name in enumerate((*PARTS, PREFIX_MASK)):
+            table = table.append_column(name, pa.array([row[place] for row in rows], pa.list_(pa.int32())))
         return table
 
     def _too_long(self, file: _RowFile) -> NDArray[np.bool_]:
@@ -192,6 +201,9 @@ class _TokenColumn:
     @classmethod
     def of(cls, path: Path, name: str, column: pa.ChunkedArray) -> _TokenColumn:
         kind = column.type
+        if name == PREFIX_MASK and pa.types.is_list(kind) and pa.types.is_boolean(kind.value_type):
+            column = column.cast(pa.list_(pa.int8()))
+            kind = column.type
         if not (pa.types.is_list(kind) or pa.types.is_large_list(kind)) or not (
             pa.types.is_integer(kind.value_type) or pa.types.is_null(kind.value_type)
         ):
@@ -221,13 +233,16 @@ class _RowFile:
 
     path: Path
     columns: dict[str, _TokenColumn]
+    mask: _TokenColumn | None
+    "Of the prefixes, from a column `prefix_mask`; None without one."
     weights: NDArray[np.float64] | None
     "Of the rows, from a column `weight`; None without one."
 
     def row(self, row: int) -> SFTRow:
         prompt, prefix, intervention = (self.columns[name].row(row) for name in PARTS)
         suffix = self.columns[SUFFIX].row(row) if SUFFIX in self.columns else prompt[:0]
-        return SFTRow(prompt, prefix, intervention, suffix, 1.0 if self.weights is None else float(self.weights[row]))
+        weight = 1.0 if self.weights is None else float(self.weights[row])
+        return SFTRow(prompt, prefix, intervention, suffix, weight, None if self.mask is None else self.mask.row(row))
 
     def check(self, vocabulary: int) -> None:
         """Refuses empty parts, token ids that are unknown and weights that are not positive."""
@@ -239,6 +254,10 @@ class _RowFile:
                 f"a token id of {name} lies outside the tokenizer's 0..{vocabulary - 1}; was the file written with "
                 "another model?",
             )
+        if self.mask is not None:
+            other = np.flatnonzero(self.mask.lengths != self.columns["prefix_ids"].lengths)
+            self._refuse(other, f"{PREFIX_MASK} must have as many entries as prefix_ids has tokens")
+            self._refuse(self.mask.rows_outside(2), f"{PREFIX_MASK} must hold 0 and 1 alone")
         if self.weights is not None:
             unfit = np.flatnonzero(~(np.isfinite(self.weights) & (self.weights > 0)))
             self._refuse(unfit, f"{WEIGHT} must be a positive number; leave rows out that are not to count")
@@ -253,45 +272,6 @@ def _weights(path: Path, column: pa.ChunkedArray) -> NDArray[np.float64]:
         raise UserError(f"{path}: column {WEIGHT} holds {column.type}, not numbers")
     weights: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
     return weights
-
-
-def encode_chat(
-    tokenizer: Any, messages: Sequence[Mapping[str, str]], template: Mapping[str, Any]
-) -> tuple[list[int], list[int]]:
-    """Token ids of the prompt, and of the last message's text.
-
-    The rule is that of generation. The prompt is the chat up to its last message, rendered by the model's own template
-    with the generation prompt; the last message's text follows as it stands, encoded on its own, for a model begins a
-    new token there, too. The template's trimming and its end token are left out. A special token that the text ends
-    with is trained as such; any other is text.
-
-    Args:
-        tokenizer: with a chat template.
-        messages: ``[{"role": "user", "content": "..."}, ..., {"role": "assistant", "content": "..."}]``. Thinking
-            that the generation prompt opens may stand at the beginning of the last content once more.
-        template: more variables for the template, such as ``{"enable_thinking": False}``.
-
-    Raises:
-        UserError: the last message is not the assistant's, or the template refuses the chat.
-    """
-    if len(messages) < 2 or messages[-1]["role"] != "assistant":
-        raise UserError("messages must end with one of the assistant, after one of the user")
-    *chat, answer = messages
-    text = answer["content"]
-    if not text:
-        raise UserError("the assistant's message is empty")
-    tokens = TextTokens(tokenizer)
-    chat_template = ChatTemplate(tokenizer, tokens, variables=template)
-    try:
-        prompt = chat_template.prompt_ids(chat)
-    except UserError as error:
-        raise UserError(f"the model's chat template refuses the messages: {error}") from error
-    opened = _THINKING_AT_THE_END.search(chat_template.opening)
-    if opened and text.startswith(opened.group().rstrip()):
-        text = text[len(opened.group().rstrip()) :].lstrip("\n")
-    end = tokens.end_of(text)
-    ids = tokens.exactly(text.removesuffix(end), chat_template.control)
-    return prompt, ids + ([tokenizer.convert_tokens_to_ids(end)] if end else [])
 
 
 def model_named_in(file: Path) -> str:

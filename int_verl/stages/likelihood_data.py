@@ -17,7 +17,8 @@ from int_verl.problems.raw_rows import file_rows
 from int_verl.problems.sets import Problem
 from int_verl.records import read_rows
 from int_verl.rl.validation_dump import dumped_samples
-from int_verl.sft.rows import MESSAGES, PARTS, SUFFIX, RowSettings, SFTRows, encode_chat
+from int_verl.sft.chats import encode_chat
+from int_verl.sft.rows import MESSAGES, PARTS, SUFFIX, RowSettings, SFTRows
 
 _UNLIMITED = 2**31
 TRACE_COLUMNS = "text and problem_id, or text and problem"
@@ -64,6 +65,10 @@ def _sft_rows(file: Path, names: Sequence[str], codec: ChatCodec) -> list[DataRo
     found = []
     for number, row in enumerate(rows):
         context = tuple(map(int, row.prompt))
+        if row.prefix_mask is not None and not row.prefix_mask.all():
+            raise UserError(
+                f"{file} row {number}: its prefix has tokens of an environment, which have no likelihood here"
+            )
         parts = {"prefix": row.prefix, "intervention": row.intervention, "suffix": row.suffix}
         if solutions:
             parts = {"solution": row.intervention}

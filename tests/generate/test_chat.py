@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.model import model_revision
-from int_verl.sft.rows import encode_chat
+from int_verl.sft.chats import encode_chat
 
 
 @given(text=st.text() | st.text("a 1\n.<|im_end>"))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from int_verl.errors import UserError
 from int_verl.generate.chat import ChatCodec
 from int_verl.generate.text_tokens import InexactTextError
-from int_verl.sft.rows import encode_chat
+from int_verl.sft.chats import encode_chat
 from int_verl.steps import prefix_tokens
 from tests.generate.tokenizer_families import EXACT, LLAMA_2, LOSSY, SPECIAL, TEMPLATE, save
 

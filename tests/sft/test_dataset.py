@@ -69,6 +69,20 @@ def test_an_empty_prefix_is_a_first_step_intervention(tmp_path: Path) -> None:
     assert item["loss_mask"].tolist() == [0, 0, 1, 1]
 
 
+@pytest.mark.parametrize("kind", [pa.list_(pa.int64()), pa.list_(pa.bool_()), pa.large_list(pa.int8())])
+@pytest.mark.parametrize(("settings", "mask"), [({}, [0, 1, 0, 1, 1]), ({"loss_on": "intervention"}, [0, 0, 0, 1, 1])])
+def test_what_an_environment_said_is_not_trained(
+    tmp_path: Path, kind: pa.DataType, settings: dict[str, Any], mask: list[int]
+) -> None:
+    row = {"prompt_ids": [1], "prefix_ids": [2, 3], "intervention_ids": [4, 5], "prefix_mask": [1, 0]}
+    columns = {name: pa.array([value], pa.list_(pa.int64())) for name, value in row.items()}
+    columns["prefix_mask"] = columns["prefix_mask"].cast(kind)
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    item = dataset(str(tmp_path / "a.parquet"), **settings)[0]
+    assert item["input_ids"].tolist() == [1, 2, 3, 4, 5]
+    assert item["loss_mask"].tolist() == mask
+
+
 def test_overlong_rows_are_never_cut(tmp_path: Path) -> None:
     file = write(tmp_path / "a.parquet", [ROW, {**ROW, "prefix_ids": [3] * 20}])
     with pytest.raises(UserError, match=r"a\.parquet row 1: 24 tokens are more than max_length=16 \(1 such rows\)"):
@@ -86,14 +100,18 @@ def test_overlong_rows_are_never_cut(tmp_path: Path) -> None:
         ({**ROW, "prefix_ids": [3, 100]}, {}, "row 1: a token id of prefix_ids"),
         ({**ROW, "prefix_ids": [-1]}, {}, "row 1: a token id of prefix_ids"),
         ({**ROW, "prefix_ids": [None]}, {}, "nothing in the place of a token id"),
+        ({**ROW, "prefix_mask": [1, 1]}, {}, "row 1: prefix_mask must have as many entries as prefix_ids has tokens"),
+        ({**ROW, "prefix_mask": [2]}, {}, "row 1: prefix_mask must hold 0 and 1 alone"),
+        ({**ROW, "prefix_mask": [None]}, {}, "prefix_mask holds lists with nothing"),
         (ROW, {"loss_on": "all"}, "loss_on=all: choose one of"),
         (ROW, {"overlong": "truncate"}, "overlong=truncate: choose one of"),
         (ROW, {"train_suffix": True}, "data.intervention.train_suffix: no such setting"),
     ],
 )
 def test_bad_rows(tmp_path: Path, row: dict[str, Any], settings: dict[str, Any], message: str) -> None:
+    first = {**ROW, "prefix_mask": [1]} if "prefix_mask" in row else ROW
     with pytest.raises(UserError, match=message):
-        dataset(write(tmp_path / "a.parquet", [ROW, row]), **settings)
+        dataset(write(tmp_path / "a.parquet", [first, row]), **settings)
 
 
 @pytest.mark.parametrize(
