@@ -22,8 +22,8 @@ class InterventionSFTDataset(Dataset):
     rollout's tokens after the intervention, with its end token). A row becomes prompt + prefix + intervention
     [+ suffix]. Without the suffix there is no end token: the model must go on after an intervention, not stop there.
 
-    A column `prefix_mask` (0 or 1 for each token of the prefix) keeps what is not the policy's own from being trained. A
-    file with verl's `messages` and none of these columns is encoded as `SFTRows` says. A column `weight` gives every
+    A column `prefix_mask` (0 or 1 for each token of the prefix) keeps what is not the policy's own from being trained.
+    A file with verl's `messages` and none of these columns is encoded as `SFTRows` says. A column `weight` gives every
     token of a row that weight: the loss of a batch is the weighted mean over its trained tokens.
 
     Settings, under `data` in the config: `max_length` (tokens), `apply_chat_template_kwargs`, and under
