@@ -86,6 +86,19 @@ class Check:
     detail: str
     remedy: str = ""
     "The command or setting that mends it, said where it is not ok."
+    is_certain: bool = True
+    "False: estimated, or not to be told from here; a run goes on whatever it says."
+
+    @property
+    def mark(self) -> str:
+        """`ok`, `FAIL`, or `?` for what is not known."""
+        return "?" if not self.is_certain and self.ok else "ok" if self.ok else "FAIL"
+
+    def __str__(self) -> str:
+        """A line; what a `UserError` said names its setting itself, and its remedy."""
+        if not self.ok and not self.remedy:
+            return self.detail
+        return f"{self.name}: {self.detail}" + (f"; {self.remedy}" if not self.ok else "")
 
 
 def report(attentions: Mapping[str, str] = DEFAULT_ATTENTIONS) -> list[Check]:

@@ -35,6 +35,8 @@ def settings(tmp_path: Path) -> list[str]:
         "platform=cpu",
         "engine.name=scripted",
         f"engine.script={SCRIPT}:script",
+        "rl.prompts_per_step=4",
+        "rl.mini_batch=4",
     ]
 
 

@@ -39,7 +39,7 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
         checks = report(DEFAULT_ATTENTIONS)
     width = max(len(check.name) for check in checks)
     for check in checks:
-        console.print(f"{'ok  ' if check.ok else 'FAIL'} {check.name:<{width}}  {check.detail}", soft_wrap=True)
+        console.print(f"{check.mark:<4} {check.name:<{width}}  {check.detail}", soft_wrap=True)
         if check.remedy and not check.ok:
             console.print(f"     {'':<{width}}  -> {check.remedy}", soft_wrap=True)
     failed = [check.name for check in checks if not check.ok]

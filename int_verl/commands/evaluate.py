@@ -101,7 +101,8 @@ def _problem_sets(run: Run, named: tuple[str, ...], train: str | None) -> dict[s
     if train is not None:
         files[TRAIN] = train
     columns = {str(ours): theirs for ours, theirs in run.settings.problems.columns.items()}
-    return {name: ProblemSet(file, columns, need_reference=False) for name, file in files.items()}
+    how = (None, False, run.settings.problems.answer_after, run.settings.problems.calculator_marks)
+    return {name: ProblemSet(file, columns, *how) for name, file in files.items()}
 
 
 def _name_and_file(text: str) -> tuple[str, str]:

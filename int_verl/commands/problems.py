@@ -48,6 +48,13 @@ def problems() -> None:
     help="The answer is what follows this in its column, as '####' in GSM8K [default: guessed if all rows have it].",
 )
 @click.option(
+    "--calculator-marks",
+    type=click.Choice(["keep", "remove"]),
+    default="keep",
+    show_default=True,
+    help="What stands between << and >> in reference solutions, as in GSM8K.",
+)
+@click.option(
     "--for",
     "use",
     type=click.Choice(["train", "heldout"]),
@@ -107,7 +114,8 @@ def check(
         written = write_clean(report, write)
         console.print(marked("✓", f" {written:,} rows written: problems.{report.use}={write}"))
     elif not report.usable_as_it_is:
-        raise UserError(f"{file}: cannot be used as it is ({_why(report)}); add --write CLEAN.parquet, or mend it")
+        faulty = f"{len(report.faulty_rows):,} of {report.rows:,} rows are faulty"
+        raise UserError(f"{file}: cannot be used as it is ({faulty}); add --write CLEAN.parquet, or mend it")
 
 
 def _token_counter(model: str) -> Callable[[str], int]:
@@ -115,12 +123,6 @@ def _token_counter(model: str) -> Callable[[str], int]:
     from int_verl.generate.model import LocalModel
 
     return ChatCodec(LocalModel(model).folder).length
-
-
-def _why(report: Report) -> str:
-    mark, faulty = report.columns.answer_after, len(report.faulty_rows)
-    reasons = [f"its answers stand after {mark!r}"] if mark is not None else []
-    return " and ".join(reasons + ([f"{faulty:,} of {report.rows:,} rows are faulty"] if faulty else []))
 
 
 def _show_report(console: SafeConsole, report: Report, near: float, show: int) -> None:

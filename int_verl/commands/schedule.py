@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from int_verl.run.run import Run
     from int_verl.run.schedule import Schedule
+    from int_verl.run.stage import Stage
 
 EPILOG = """
 Settings are Hydra's key=value, for example sample.attempts=8 sft.epochs=2. `int-verl settings` lists all of them
@@ -55,6 +57,7 @@ def run_schedule(
 ) -> None:
     """Run a stage and those that it reads from, or show what would be done."""
     from dataclasses import replace
+    from functools import partial
 
     from int_verl.console import marked, standard_output
     from int_verl.run.folder import check_is_run
@@ -64,6 +67,7 @@ def run_schedule(
     from int_verl.settings.fidelity import described
     from int_verl.stages.assemble import report_of, schedule_of
     from int_verl.stages.budget_table import show_budget
+    from int_verl.stages.look_before import look_before, show_checks
 
     console = standard_output()
     if target == "report" and config_file is None and (folder := _folder_of(overrides)):
@@ -77,16 +81,25 @@ def run_schedule(
     if target == "report":
         check_is_run(run.folder.path)
     command = command_line(target or "run", config_file, overrides, run.config)
-    schedule = replace(schedule_of(run, target, force), command=tuple(command))
+    look = partial(look_before, run)
+    schedule = replace(schedule_of(run, target, force), command=tuple(command), look=look)
     if dry_run:
         run.try_parts()
-        console.print(marked(str(run.folder.path), f" on {run.platform}"))
-        show_budget(console, run, _print_tasks(schedule))
+        console.print(marked(str(run.folder.path), f" on {run.platform}{_remark_on_platform(run)}"), soft_wrap=True)
+        pending = _print_tasks(schedule)
+        show_budget(console, run, [stage.name for stage in pending])
+        show_checks(run, pending)
         return
     _execute(schedule)
     if run.problems.shard is not None and target is None:
         shard = run.problems.shard
         console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")
+
+
+def _remark_on_platform(run: Run) -> str:
+    if run.platform == "cpu" and run.settings.platform == "auto":
+        return ", for there is no NVIDIA device here; with platform=gpu the commands are those of a GPU host"
+    return ""
 
 
 def _folder_of(overrides: tuple[str, ...]) -> Path | None:
@@ -116,8 +129,8 @@ def _execute(schedule: Schedule) -> None:
         first.write()  # the manifest is for the run at work to write
 
 
-def _print_tasks(schedule: Schedule) -> list[str]:
-    """What each stage would do; returns the names of those that are not done."""
+def _print_tasks(schedule: Schedule) -> list[Stage]:
+    """What each stage would do; returns those that are not done."""
     from int_verl.console import marked
     from int_verl.settings.generation import UNTIL
 
@@ -131,4 +144,4 @@ def _print_tasks(schedule: Schedule) -> list[str]:
     # One dataflow: what its last stage shows includes what the others would.
     if generated := [task.stage for task in tasks if task.action != "skip" and task.stage.name in UNTIL]:
         generated[-1].preview(console)
-    return [task.stage.name for task in tasks if task.action != "skip"]
+    return [task.stage for task in tasks if task.action != "skip"]

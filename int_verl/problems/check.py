@@ -6,8 +6,8 @@ The file is read row by row; what is kept of a row are its id, its answer, hashe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -17,10 +17,10 @@ import numpy as np
 from int_verl.errors import UserError
 from int_verl.files import text_hash
 from int_verl.grading import BaseGrader, Grader
-from int_verl.problems.columns import Columns, find_columns
+from int_verl.problems.columns import CalculatorMarks, Columns, find_columns, names_in
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.raw_rows import raw_rows
-from int_verl.problems.sets import REQUIRED, Fault, Problem, check_row, surplus_fields
+from int_verl.problems.sets import REQUIRED, Fault, Problem, checked_rows
 from int_verl.records import PROBLEM, write_rows
 
 Use = Literal["train", "heldout"]
@@ -31,6 +31,8 @@ KINDS: dict[Kind, str] = {
     "gold": "the gold answer cannot be used",
     "in_evaluation": "the problem is in the evaluation set",
 }
+FOR_EVALUATION = ("problem", "answer")
+"Our columns that an evaluation set needs."
 GRADER_TIMEOUT = 5.0
 "Seconds a comparison may take; as in a run."
 PERCENTILES = (0, 5, 25, 50, 75, 95, 99, 100)
@@ -86,6 +88,11 @@ class Report:
     lengths: list[Lengths] = field(default_factory=list)
 
     @property
+    def required(self) -> tuple[str, ...]:
+        """Our columns that may not be empty."""
+        return REQUIRED if self.use == "train" else FOR_EVALUATION
+
+    @property
     def faulty_rows(self) -> set[int]:
         return {fault.row for faults in self.faults.values() for fault in faults}
 
@@ -97,7 +104,7 @@ class Report:
     @property
     def usable_as_it_is(self) -> bool:
         """Whether a run takes the file, given the columns' names."""
-        return not self.faulty_rows and self.columns.answer_after is None
+        return not self.faulty_rows
 
     def as_json(self) -> dict[str, Any]:
         found = asdict(self)
@@ -110,6 +117,7 @@ def check_problems(
     *,
     columns: Mapping[str, str] | None = None,
     answer_after: str | None = None,
+    calculator_marks: CalculatorMarks = "keep",
     use: Use | None = None,
     against: str | None = None,
     near: float = 0.2,
@@ -123,6 +131,7 @@ def check_problems(
         file: .parquet, .jsonl or .csv, or a `datasets` name.
         columns: ours -> the file's, where it is not to be guessed.
         answer_after: the answer is what follows this mark.
+        calculator_marks: whether what stands between << and >> stays in reference solutions.
         use: a training set needs reference solutions; by default a file that has them is taken for one.
         against: an evaluation set that must not be in this file.
         near: rows that share at least this much of the shorter one's 13-grams are listed.
@@ -133,7 +142,7 @@ def check_problems(
     Raises:
         UserError: the file cannot be read, or lacks a column.
     """
-    found = locate_columns(file, columns, answer_after)
+    found = replace(locate_columns(file, columns, answer_after), calculator_marks=calculator_marks)
     if use == "train" and "reference_solution" not in found.mapping:
         raise UserError(
             f"{file}: no column of reference solutions, which training needs; "
@@ -143,7 +152,7 @@ def check_problems(
     problems = _ProblemIndex()
     measures: dict[str, Callable[[str], int]] = {"characters": len} | ({"tokens": tokens} if tokens else {})
     lengths: dict[tuple[str, str], list[int]] = defaultdict(list)
-    for number, faults, problem in checked_rows(file, found, report.use):
+    for number, faults, problem in checked_rows(file, found, report.required):
         report.rows = number
         count("rows")
         report.faults["missing"] += faults
@@ -162,7 +171,7 @@ def check_problems(
     if against is not None:
         report.against = against
         evaluation = _ProblemIndex()
-        for number, _, problem in checked_rows(against, locate_columns(against), "heldout"):
+        for number, _, problem in checked_rows(against, locate_columns(against), FOR_EVALUATION):
             if problem is not None:
                 evaluation.add(number, problem)
         report.overlaps = problems.like(evaluation, near)
@@ -188,7 +197,9 @@ def locate_columns(file: str, said: Mapping[str, str] | None = None, answer_afte
     first = next(raw_rows(file), None)
     if first is None:
         raise UserError(f"{file}: no rows; give a set with at least one problem")
-    return find_columns(file, first, raw_rows(file), said, answer_after)
+    return find_columns(
+        file, names_in(first), raw_rows(file), said, answer_after, needed=(*FOR_EVALUATION, *(said or ()))
+    )
 
 
 def write_clean(report: Report, target: Path) -> int:
@@ -202,26 +213,10 @@ def write_clean(report: Report, target: Path) -> int:
         raise UserError(f"{report.file}: no row is left to write to {target}; mend the faults that are listed")
     rows = (
         problem.row()
-        for number, _, problem in checked_rows(report.file, report.columns, report.use)
+        for number, _, problem in checked_rows(report.file, report.columns, report.required)
         if problem is not None and number not in left_out
     )
     return write_rows(target, PROBLEM, rows)
-
-
-def checked_rows(file: str, columns: Columns, use: Use) -> Iterator[tuple[int, list[Fault], Problem | None]]:
-    """Each row's number from 1, what is wrong with it, and the problem if nothing is."""
-    ours = {name: name for name in PROBLEM.names}
-    required = ["problem", "answer", *(["reference_solution"] if use == "train" else [])]
-    for number, row in enumerate(raw_rows(file), 1):
-        arranged = columns.read(row)
-        faults = surplus_fields(number, row)
-        faults += [Fault(number, name, "missing") for name in required if name not in arranged]
-        if not faults and not columns.has_mark(row[columns.mapping["answer"]]):
-            faults = [Fault(number, "answer", f"no {columns.answer_after!r} in it")]
-        if faults:
-            yield number, faults, None
-        else:
-            yield number, *check_row(number, arranged, ours, required)
 
 
 class _Entry(NamedTuple):

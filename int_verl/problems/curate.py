@@ -16,14 +16,14 @@ from typing import Any
 from int_verl.errors import UserError
 from int_verl.files import file_hash
 from int_verl.grading import BaseGrader
-from int_verl.problems.check import KINDS, Report, check_problems, checked_rows
-from int_verl.problems.columns import column_of
+from int_verl.problems.check import KINDS, Report, check_problems
+from int_verl.problems.columns import column_of, names_in, value_in
 from int_verl.problems.drops import Drop
 from int_verl.problems.held_out import is_held_out
 from int_verl.problems.near_duplicates import Grams
 from int_verl.problems.proofs import asks_for_a_proof_alone
 from int_verl.problems.raw_rows import raw_rows
-from int_verl.problems.sets import Problem
+from int_verl.problems.sets import Problem, checked_rows
 from int_verl.records import PROBLEM, RowWriter
 
 SHINGLE, RARE, SHARED = 8, 3, 5
@@ -103,7 +103,7 @@ def curate(
 
 
 def _problems(report: Report) -> Iterator[tuple[int, Problem]]:
-    for number, _, problem in checked_rows(report.file, report.columns, report.use):
+    for number, _, problem in checked_rows(report.file, report.columns, report.required):
         if problem is not None:
             yield number, problem
 
@@ -153,10 +153,10 @@ def _overlaps(
     known, places = Grams(SHINGLE, names="left_out"), list[str]()
     for name in benchmarks:
         for number, row in enumerate(raw_rows(name), 1):
-            column = column_of("problem", row)
+            column = column_of("problem", names_in(row))
             if column is None:
                 raise UserError(f"--benchmark {name}: row {number} has no column of problems; it has {', '.join(row)}")
-            known.add(str(row[column]))
+            known.add(str(value_in(row, column)))
             places.append(f"row {number} of {name}")
     for pair in shingles.pairs(known, RARE):
         if pair.shared >= SHARED or pair.share == 1:

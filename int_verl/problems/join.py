@@ -14,10 +14,10 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
-from int_verl.problems.check import checked_rows, locate_columns
+from int_verl.problems.check import FOR_EVALUATION, locate_columns
 from int_verl.problems.drops import Drop
 from int_verl.problems.held_out import hold_out
-from int_verl.problems.sets import Problem
+from int_verl.problems.sets import Problem, checked_rows
 from int_verl.records import PROBLEM, write_rows
 
 
@@ -90,7 +90,7 @@ def _references(file: str) -> Iterator[tuple[str, str]]:
     if "reference_solution" not in columns.mapping:
         raise UserError(f"--references {file}: no column of reference solutions; it has {', '.join(columns.mapping)}")
     seen = set()
-    for _, _, problem in checked_rows(file, columns, "heldout"):
+    for _, _, problem in checked_rows(file, columns, FOR_EVALUATION):
         if problem is not None and problem.reference_solution and (key := text_hash(problem.problem)) not in seen:
             seen.add(key)
             yield key, problem.reference_solution
@@ -99,7 +99,7 @@ def _references(file: str) -> Iterator[tuple[str, str]]:
 def _problems(found: Joined, known: Mapping[str, str], need_reference: bool) -> Iterator[dict[str, str]]:
     first: dict[str, str] = {}
     for name, of_set in found.sets.items():
-        for number, faults, problem in checked_rows(of_set.file, locate_columns(of_set.file), "heldout"):
+        for number, faults, problem in checked_rows(of_set.file, locate_columns(of_set.file), FOR_EVALUATION):
             of_set.rows = number
             if problem is None:
                 reason = "; ".join(f"{fault.column}: {fault.reason}" for fault in faults)

@@ -1,8 +1,8 @@
 """Problem sets in, checked rows out.
 
 A problem set is a parquet, jsonl or csv file, or the name of a `datasets` set, with columns `problem`, `answer` and
-`reference_solution`, and optionally `id` and `source`. Other column names are mapped. Every problem is checked before
-any sampling; all faults are listed with their row numbers.
+`reference_solution`, and optionally `id` and `source`. Other names are mapped, and those in use guessed (`columns.py`).
+Every problem is checked before any sampling; all faults are listed with their row numbers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, astuple, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from int_verl.errors import UserError
+from int_verl.problems.columns import CalculatorMarks, Columns, find_columns, names_in, value_in
 from int_verl.problems.raw_rows import raw_rows
 from int_verl.records import PROBLEM, read_rows, write_rows
 
@@ -71,20 +72,34 @@ class ProblemSet:
     Args:
         file: path of a .parquet, .jsonl or .csv file, or a name that `datasets.load_dataset` knows
             (``name:split`` for a split other than train).
-        columns: our column name -> the file's, where they differ.
+        columns: our column name -> the file's; the others are found by the names that problem sets use.
         limit: keep the first so many problems.
         need_reference: an evaluation set does without reference solutions.
+        answer_after: the answer is what follows this mark; by default ``####`` where all rows have it.
+        calculator_marks: whether what stands between << and >> stays in reference solutions.
 
     Raises:
         UserError: missing file or column, or any faulty row; the message names the first few.
     """
 
     def __init__(
-        self, file: str, columns: Mapping[str, str] | None = None, limit: int | None = None, need_reference: bool = True
+        self,
+        file: str,
+        columns: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        need_reference: bool = True,
+        answer_after: str | None = None,
+        calculator_marks: CalculatorMarks = "keep",
     ) -> None:
         self.file, self.limit = file, limit
-        self._mapping = {name: name for name in (*REQUIRED, "id", "source")} | dict(columns or {})
         self._required = [name for name in REQUIRED if need_reference or name != "reference_solution"]
+        first = next(raw_rows(file), None)
+        if first is None:
+            raise UserError(f"{file}: no rows; give a set with at least one problem")
+        rows = raw_rows(file)
+        found = find_columns(file, names_in(first), rows, columns, answer_after, "problems.columns.", self._required)
+        mapping = {name: name for name in (*REQUIRED, "id", "source")} | found.mapping  # later rows may have more
+        self.columns = replace(found, mapping=mapping, calculator_marks=calculator_marks)
         self._read_all()
 
     def __iter__(self) -> Iterator[Problem]:
@@ -121,23 +136,13 @@ class ProblemSet:
             more = f"; and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
             remedy = "mend or remove these rows (`int-verl problems check --write` does)"
             raise UserError(f"{self.file}: {shown}{more}; {remedy}")
-        if not texts:
-            raise UserError(f"{self.file}: no rows; give a set with at least one problem")
         self._text_digests_N = np.frombuffer(texts, np.uint64)
         self.digest = content.hexdigest()
         "SHA-256 of all problems in their order."
 
     def _rows(self) -> Iterator[tuple[int, list[Fault], Problem | None]]:
         """Each row's number from 1, what is wrong with it, and the problem if nothing is."""
-        for number, row in islice(enumerate(raw_rows(self.file), 1), self.limit):
-            for name in self._required:
-                if self._mapping[name] not in row:
-                    have = ", ".join(sorted(row)) or "none"
-                    raise UserError(
-                        f"{self.file}: row {number} has no column {self._mapping[name]!r} (it has: {have}); "
-                        f"name yours with problems.columns.{name}=..."
-                    )
-            yield number, *check_row(number, row, self._mapping, self._required)
+        return checked_rows(self.file, self.columns, self._required, self.limit)
 
 
 def _digest(text: str) -> int:
@@ -153,29 +158,59 @@ def _repeats(digests: array[int]) -> list[tuple[int, int]]:
 
 
 def load_problems(
-    file: str, columns: Mapping[str, str] | None = None, limit: int | None = None, need_reference: bool = True
+    file: str,
+    columns: Mapping[str, str] | None = None,
+    limit: int | None = None,
+    need_reference: bool = True,
+    answer_after: str | None = None,
 ) -> list[Problem]:
     """A whole problem set in memory; see `ProblemSet`."""
-    return list(ProblemSet(file, columns, limit, need_reference))
+    return list(ProblemSet(file, columns, limit, need_reference, answer_after))
+
+
+def checked_rows(
+    file: str, columns: Columns, required: Sequence[str], limit: int | None = None
+) -> Iterator[tuple[int, list[Fault], Problem | None]]:
+    """Each row's number from 1, what is wrong with it, and the problem if nothing is.
+
+    Args:
+        required: our columns that may not be empty.
+        limit: read the first so many.
+    """
+    for number, row in islice(enumerate(raw_rows(file), 1), limit):
+        values = columns.read(row)
+        faults = surplus_fields(number, row)
+        faults += [Fault(number, columns.mapping.get(name, name), "missing") for name in required if name not in values]
+        if not faults and not columns.has_mark(value_in(row, columns.mapping["answer"])):
+            faults = [Fault(number, columns.mapping["answer"], f"no {columns.answer_after!r} in it")]
+        if faults:
+            yield number, faults, None
+        else:
+            yield number, *check_row(number, values, columns.mapping, required)
 
 
 def check_row(
-    number: int, row: Mapping[str, Any], mapping: Mapping[str, str], required: Iterable[str]
+    number: int, values: Mapping[str, Any], names: Mapping[str, str], required: Iterable[str]
 ) -> tuple[list[Fault], Problem | None]:
-    """What is wrong with a row, or the problem that it holds."""
-    faults = surplus_fields(number, row)
-    reasons = ((mapping[name], _why_no_text(row[mapping[name]])) for name in required)
-    faults += [Fault(number, column, reason) for column, reason in reasons if reason]
+    """What is wrong with a row, or the problem that it holds.
+
+    Args:
+        values: of our columns.
+        names: ours -> the file's, for the faults.
+        required: our columns that may not be empty.
+    """
+    reasons = ((names.get(name, name), _why_no_text(values[name])) for name in required)
+    faults = [Fault(number, column, reason) for column, reason in reasons if reason]
     if faults:
         return faults, None
-    text = str(row[mapping["problem"]])
-    given_id = row.get(mapping["id"])
+    text = str(values["problem"])
+    given_id = values.get("id")
     return [], Problem(
         id=str(given_id) if given_id not in (None, "") else hashlib.sha256(text.encode()).hexdigest()[:12],
         problem=text,
-        answer=str(row[mapping["answer"]]),
-        reference_solution=str(row.get(mapping["reference_solution"]) or ""),
-        source=str(row.get(mapping["source"]) or NO_SOURCE),
+        answer=str(values["answer"]),
+        reference_solution=str(values.get("reference_solution") or ""),
+        source=str(values.get("source") or NO_SOURCE),
     )
 
 

@@ -118,7 +118,8 @@ class RunReader:
         columns = {k.rpartition(".")[2]: v for k, v in settings.items() if k.startswith("problems.columns.")}
         if Path(file).is_file():
             try:
-                problems = load_problems(file, columns, int(limit) if limit.isdigit() else None, need_reference=False)
+                mark = self._settings.get("problems.answer_after")
+                problems = load_problems(file, columns, int(limit) if limit.isdigit() else None, False, mark)
             except UserError as error:
                 self.remarks.append(str(error))
                 return

@@ -47,7 +47,16 @@ class ProblemSets:
 
     def _open(self, file: str, limit: int | None, need_reference: bool) -> ProblemSet:
         columns = {str(ours): theirs for ours, theirs in self.settings.columns.items()}
-        return ProblemSet(file, columns, limit, need_reference)
+        how = (self.settings.answer_after, self.settings.calculator_marks)
+        return ProblemSet(file, columns, limit, need_reference, *how)
+
+    def readings(self) -> list[str]:
+        """How a file is read whose columns have not our names, a sentence each."""
+        return [
+            f"{one.file}: read with {one.columns}"
+            for one in (self.train, self.heldout)
+            if one.columns.guessed or one.columns.answer_after
+        ]
 
     def are_those_of(self, folder: Path, key: str) -> bool:
         """Whether `problems.train` or `problems.heldout` has the problems that a run's folder holds, from wherever."""

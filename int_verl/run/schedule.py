@@ -7,7 +7,7 @@ inputs have changed since. A changed setting reruns the stages that depend on it
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -56,6 +56,8 @@ class Schedule:
         forced: names of those that run again even if they are done.
         is_same: whether another value of an `IDENTITY` key means what the folder holds.
         command: what was typed, for the manifests (`origin.command_line`).
+        look: called with the stages that are to be done, before the first of them begins; it refuses them with a
+            `UserError`.
     """
 
     folder: RunFolder
@@ -65,6 +67,7 @@ class Schedule:
     forced: frozenset[str] = frozenset()
     is_same: Callable[[str], bool] = lambda _: False
     command: tuple[str, ...] = ()
+    look: Callable[[Sequence[Stage]], None] = lambda _: None
 
     def plan(self) -> list[Task]:
         """What `execute` would do, as far as that can be told before the earlier stages have run."""
@@ -88,6 +91,7 @@ class Schedule:
             UserError: a stage that is to come could only fail on this machine.
         """
         with self.folder.lock():
+            self.look([task.stage for task in self.plan() if task.action != "skip"])
             self.folder.remember(self.config, IDENTITY, self.is_same)
             made: set[str] = set()
             for number, stage in enumerate(self.stages):

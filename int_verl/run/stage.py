@@ -56,6 +56,13 @@ class Stage(ABC):
             UserError: naming the setting.
         """
 
+    def check_problems(self, progress: StageProgress) -> None:  # noqa: B027 - most stages take any
+        """Refuse problems with which it could only fail, before any stage of the schedule begins.
+
+        Raises:
+            UserError: naming the file, or the setting.
+        """
+
     def check_host(self) -> None:  # noqa: B027 - most stages need nothing of this kind
         """Refuse a machine on which it could only fail, before any stage of the schedule begins to work.
 

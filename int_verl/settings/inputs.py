@@ -37,7 +37,12 @@ class ProblemSettings:
     columns: dict[Literal["problem", "answer", "reference_solution", "id", "source"], Name] = field(
         default_factory=dict
     )
-    "Our column name -> the file's, for example {reference_solution: solution}."
+    """Our column name -> the file's, for example {reference_solution: solution}; the others are found by the names that
+    problem sets use, GSM8K's, MATH's and verl's own among them."""
+    answer_after: Name | None = None
+    "The answer is what follows this mark in its column; null: ####, as in GSM8K, where all rows have it."
+    calculator_marks: Literal["keep", "remove"] = "keep"
+    "What stands between << and >> in reference solutions, as in GSM8K: keep it, or remove it."
     train_limit: PositiveInt | None = None
     "Keep the first so many."
     heldout_limit: PositiveInt | None = None

@@ -7,6 +7,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -38,6 +39,7 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import (
     ATTEMPTS,
     CARD,
+    CHECKED_PROBLEMS,
     GENERATOR_METRICS,
     HELDOUT_PROBLEMS,
     PROPOSALS,
@@ -50,7 +52,7 @@ from int_verl.settings.evaluation import GraderSettings
 from int_verl.settings.generation import WITH_HINT, EstimateSettings, GeneratorSettings, Until
 from int_verl.stages.data_card import write_release
 from int_verl.stages.generator_metrics import GeneratorMetrics
-from int_verl.stages.preflight import check_problems
+from int_verl.stages.preflight import ProblemCheck
 from int_verl.stages.preview import show_estimate, show_fit, show_prompts
 from int_verl.trainers.trackers import Trackers
 
@@ -103,6 +105,13 @@ class Dataflow:
         printing = [policy.model for policy in (self.policy, self.proposer) if policy and policy.model.prints_date]
         return {"date": str(printing[0].today)} if printing else {}
 
+    @cached_property
+    def problem_check(self) -> ProblemCheck:
+        """Whether model and grader can use the problems; what has passed is not checked again."""
+        longest, passed = self.settings.sample.sampling.max_tokens, self.folder / CHECKED_PROBLEMS
+        about = (self.problems, self.prompts, self.policy.model, longest, self.grader, self.new_grader, passed)
+        return ProblemCheck(*about)
+
     def given(self) -> Given:
         """What is taken from files instead of being drawn; raises UserError where a file is not fit."""
         return Given.open(self.settings.sample.attempts_from, self.settings.propose.interventions_from)
@@ -115,16 +124,8 @@ class Dataflow:
         """
         for file, problems in ((TRAIN_PROBLEMS, self.problems.train), (HELDOUT_PROBLEMS, self.problems.heldout)):
             write_problems(self.folder / file, problems)
-        check_problems(
-            self.folder,
-            self.problems,
-            self.prompts,
-            self.policy.model,
-            self.settings.sample.sampling.max_tokens,
-            self.grader,
-            self.new_grader,
-            progress,
-        )
+        self.problem_check.look(progress)
+        self.problem_check.remember()
         counts = self.generate(progress)
         self.release(counts)
         self.console.print(funnel_table(counts))
@@ -255,6 +256,9 @@ class GenerationStage(Stage):
 
     def check(self) -> None:
         self.dataflow.given()
+
+    def check_problems(self, progress: StageProgress) -> None:
+        self.dataflow.problem_check.look(progress)
 
     def check_host(self) -> None:
         for nnodes in self._nodes_of_servers():

@@ -1,6 +1,6 @@
 """What `--dry-run` shows of the generator before it asks for anything: the first prompts, and what all will cost.
 
-Nothing here starts an engine or imports transformers: prompts are shown as user messages, before the chat template.
+Nothing here starts an engine: prompts are shown as user messages, before the chat template.
 """
 
 from __future__ import annotations

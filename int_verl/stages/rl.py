@@ -102,6 +102,16 @@ class RLStage(Stage):
     def check(self) -> None:
         self._launch(self.model.folder_in_plan).check_settings()
 
+    def check_problems(self, progress: StageProgress) -> None:  # noqa: ARG002
+        settings, problems = self.settings, len(self.problems.train)
+        twice = "" if not settings.hint_share and settings.prefix == "none" else ", even with all of them twice,"
+        if problems * (2 if twice else 1) < settings.prompts_per_step:
+            raise UserError(
+                f"{self.problems.settings.train}: {problems} problems{twice} are fewer than one batch of "
+                f"rl.prompts_per_step={settings.prompts_per_step}; lower it, to no more than that and a multiple of "
+                "rl.mini_batch"
+            )
+
     def check_host(self) -> None:
         self._launch(self.model.folder_in_plan).check_host()
 

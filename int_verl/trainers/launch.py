@@ -17,6 +17,7 @@ from int_verl.attention import VERLS_OWN, check_sequence_parallel, named_attenti
 from int_verl.doctor import check_flash_attention, has_nvidia
 from int_verl.errors import UserError
 from int_verl.hydra_overrides import hydra_overrides, key_and_value
+from int_verl.settings.environment import as_hydra_reads, resolved
 from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model, merge_adapters
 from int_verl.trainers.composed import composed
@@ -160,8 +161,16 @@ def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -
             if key == legacy or key.startswith(f"{legacy}."):
                 right = today + key[len(legacy) :] if today.startswith("reward.") else today
                 raise UserError(f"{key}: verl 0.9 ignores this key; use {right}")
+        if key == "trainer.logger" and "file" not in _names(override):
+            raise UserError(f"{override}: the report draws its curves from the logger `file`; add it to the list")
         if key in our_settings:
             raise UserError(f"{override}: set {our_settings[key]} instead, so that the stage knows when it is done")
+
+
+def _names(override: str) -> list[str]:
+    """Of the loggers that an override names."""
+    value = as_hydra_reads(resolved(override))
+    return [str(name) for name in value] if isinstance(value, list) else [str(value)]
 
 
 def check_ranks(command: TrainerCommand) -> None:

@@ -15,7 +15,8 @@ from int_verl.problems.columns import gold_answers
 @pytest.mark.parametrize(
     ("rows", "column", "golds"),
     [
-        ([{"Final Answer": 4}, {"Final Answer": "x\n#### 5"}], None, [(1, 4), (2, "5")]),
+        ([{"Final Answer": "y #### 4"}, {"Final Answer": "x\n#### 5"}], None, [(1, "4"), (2, "5")]),
+        ([{"Final Answer": 4}, {"Final Answer": "x\n#### 5"}], None, [(1, 4), (2, "x\n#### 5")]),
         ([{"reward_model": {"ground_truth": ["a", "b"]}, "answer": "c"}], None, [(1, ["a", "b"])]),
         ([{"reward_model": {"ground_truth": "a"}, "answer": "c"}], "answer", [(1, "c")]),
     ],

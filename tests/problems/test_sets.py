@@ -44,7 +44,7 @@ def test_columns_are_mapped_and_ids_made_up(tmp_path: Path) -> None:
 def test_an_evaluation_set_does_without_references(tmp_path: Path) -> None:
     file = write(tmp_path / "p.jsonl", [{"problem": "6 times 7?", "answer": "42"}])
     assert load_problems(file, need_reference=False)[0].reference_solution == ""
-    with pytest.raises(UserError, match=r"row 1 has no column 'reference_solution'.*problems\.columns"):
+    with pytest.raises(UserError, match=r"no column of reference solutions.*say problems\.columns\.ref"):
         load_problems(file)
 
 
@@ -96,6 +96,47 @@ def test_a_set_is_read_anew_at_every_iteration_and_knows_its_content(tmp_path: P
     write(tmp_path / "p.jsonl", [*rows[:9], rows[9] | {"answer": ""}])  # type: ignore[list-item]
     with pytest.raises(UserError, match="row 10 was changed since it was checked"):
         list(problems)
+
+
+def test_gsm8k_is_read_as_it_is(tmp_path: Path) -> None:
+    rows = [
+        {"question": f"What is {n} and {n}?", "answer": f"It is {n}+{n} = <<{n}+{n}={2 * n}>>{2 * n}.\n#### {2 * n}"}
+        for n in (3, 4)
+    ]
+    file = write(tmp_path / "p.jsonl", rows)  # type: ignore[arg-type]
+    first = load_problems(file)[0]
+    assert (first.problem, first.answer) == ("What is 3 and 3?", "6")
+    assert first.reference_solution == "It is 3+3 = <<3+3=6>>6."
+    without = next(iter(ProblemSet(file, calculator_marks="remove")))
+    assert without.reference_solution == "It is 3+3 = 6."
+    assert str(ProblemSet(file).columns).startswith("problem = question, answer = answer after ####")
+
+
+def test_an_answer_without_the_mark_is_a_fault_where_the_mark_is_said(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", [ROW | {"answer": "so => 42"}, ROW | {"problem": "b", "answer": "41"}])
+    with pytest.raises(UserError, match="row 2, column answer: no '=>' in it"):
+        load_problems(file, answer_after="=>")
+
+
+def test_verls_own_rows_are_problems(tmp_path: Path) -> None:
+    row = {
+        "data_source": "openai/gsm8k",
+        "prompt": [{"role": "system", "content": "Think."}, {"role": "user", "content": "6 times 7?"}],
+        "reward_model": {"style": "rule", "ground_truth": "42"},
+        "extra_info": {"index": 0, "answer": "It is 42.\n#### 42"},
+    }
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
+    (problem,) = load_problems(str(tmp_path / "p.parquet"))
+    assert (problem.problem, problem.answer, problem.source) == ("6 times 7?", "42", "openai/gsm8k")
+    assert problem.reference_solution == "It is 42.\n#### 42"
+    row["extra_info"] |= {"question": "What is 6 times 7?"}  # type: ignore[operator]
+    pq.write_table(pa.Table.from_pylist([row]), tmp_path / "p.parquet")
+    assert load_problems(str(tmp_path / "p.parquet"))[0].problem == "What is 6 times 7?"
+
+
+def test_a_column_that_only_later_rows_have_counts(tmp_path: Path) -> None:
+    file = write(tmp_path / "p.jsonl", [ROW, ROW | {"problem": "b", "source": "elsewhere"}])  # type: ignore[list-item]
+    assert [problem.source for problem in load_problems(file)] == ["problems", "elsewhere"]
 
 
 def test_a_row_that_is_also_in_another_set_is_found(tmp_path: Path) -> None:
