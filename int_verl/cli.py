@@ -34,6 +34,8 @@ class _Group(Group):
         "compare": ("int_verl.commands.compare", "compare"),
         "doctor": ("int_verl.commands.doctor", "doctor"),
         "eval": ("int_verl.commands.evaluate", "evaluate"),
+        "init": ("int_verl.commands.init", "init"),
+        "install": ("int_verl.commands.install", "install"),
         "import": ("int_verl.commands.import_set", "import_set"),
         "merge": ("int_verl.commands.merge", "merge"),
         "problems": ("int_verl.commands.problems", "problems"),
@@ -118,6 +120,12 @@ def _guarded(call: Callable[[], Any]) -> int:
         return _complain(str(error), 2)
     except (KeyboardInterrupt, click.Abort):
         return _complain("stopped; run the same command to go on", 130)
+    except ModuleNotFoundError as error:
+        from int_verl.doctor import not_installed
+
+        if (said := not_installed(error.name)) is None or os.environ.get("INT_VERL_TRACEBACK"):
+            raise
+        return _complain(said, 2)
     except OSError as error:
         if error.errno == errno.ENOSPC:
             where = error.filename or "the disk"

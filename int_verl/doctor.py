@@ -19,13 +19,11 @@ from int_verl.ray_cluster import check_cluster, joins_a_cluster, which_ray
 from int_verl.ray_cpus import host_cpus, rl_cpus
 from int_verl.ray_nodes import RayNodes
 
-CPU_INSTALL = (
-    f"{sys.executable} -m pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu && "
-    f"{sys.executable} -m pip install --no-deps -r requirements/cpu.txt"
-)
-GPU_INSTALL = f"{sys.executable} -m pip install 'int-verl[gpu]'"
+CPU_INSTALL = f"{sys.executable} -m int_verl.cli install cpu"
+GPU_INSTALL = f"{sys.executable} -m int_verl.cli install gpu"
 FLASH_ATTENTION = "flash-attn==2.8.3"
 "What verl 0.9.1 asks for in its extra `fsdp`; source only, so it is no part of int-verl[gpu]."
+_PACKAGE = f"{sys.executable} -m pip install int-verl, or in a checkout {sys.executable} -m pip install --no-deps -e ."
 PROBE_SECONDS = 180
 DEFAULT_ATTENTIONS = {"sft": VERLS_OWN, "rl": VERLS_OWN}
 "Stage -> the attention that it trains with, where no settings say otherwise."
@@ -142,6 +140,14 @@ def _install() -> str:
     return GPU_INSTALL if has_nvidia() else CPU_INSTALL
 
 
+def not_installed(module: str | None) -> str | None:
+    """What to say where a module cannot be imported; None where it is none that a run needs besides int_verl."""
+    known = {name: name for name in ("verl", "torch", "transformers", "ray", "vllm", "tensordict")}
+    known |= {"transfer_queue": "TransferQueue", "tokenizers": "transformers", "safetensors": "transformers"}
+    name = known.get((module or "").partition(".")[0])
+    return None if name is None else f"{name} is not installed here, and this needs it; {_install()}"
+
+
 def has_nvidia() -> bool:
     """Whether this machine has an NVIDIA device; asks neither torch nor verl."""
     return Path("/dev/nvidiactl").exists() or shutil.which("nvidia-smi") is not None
@@ -161,7 +167,7 @@ def _entry_points() -> Check:
     ours = {"int_verl", "int_verl_cpu"}
     policy = os.environ.get("VERL_USE_EXTERNAL_PLUGINS", "auto").strip().lower()
     if not ours <= {entry.name for entry in metadata.entry_points(group="verl.plugins")}:
-        return Check("entry points", False, "int_verl is not installed as a package", "pip install -e .")
+        return Check("entry points", False, "int_verl is not installed as a package", _PACKAGE)
     if policy != "auto" and not ours <= {name.strip() for name in policy.split(",")}:
         return Check("entry points", False, f"VERL_USE_EXTERNAL_PLUGINS={policy}", "unset VERL_USE_EXTERNAL_PLUGINS")
     return Check("entry points", True, ", ".join(sorted(ours)))

@@ -91,6 +91,7 @@ def call(*arguments: object, **environment: str) -> str:
 
 def settings(folder: Path) -> list[object]:
     own = ["platform=cpu", "engine.name=scripted", f"engine.script={SCRIPT}:script", "guide.rollouts=2"]
+    own += ["rl.prompts_per_step=4", "rl.mini_batch=4"]
     return ["--config", folder / "recipe.yaml", f"run.dir={folder / 'run'}", *own]
 
 

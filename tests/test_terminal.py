@@ -81,6 +81,7 @@ def settings(tmp_path: Path) -> list[str]:
         f"run.dir={tmp_path / 'run'}",
         *(f"problems.{name}={tmp_path / name}.jsonl" for name in ("train", "heldout")),
         *("platform=cpu", "engine.name=scripted", f"engine.script={SCRIPT}:script", "engine.context_length=2048"),
+        *("rl.prompts_per_step=4", "rl.mini_batch=4"),
     ]
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from int_verl.commands.parquet_option import PARQUET
 from int_verl.errors import UserError
+
+if TYPE_CHECKING:
+    from int_verl.problems.columns import CalculatorMarks
 
 
 @click.command()
@@ -38,6 +41,9 @@ from int_verl.errors import UserError
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="As for check.")
 @click.option("--answer-after", metavar="MARK", help="As for check.")
 @click.option(
+    "--calculator-marks", type=click.Choice(["keep", "remove"]), default="keep", show_default=True, help="As for check."
+)
+@click.option(
     "--manifest",
     type=click.Path(path_type=Path),
     metavar="OUT.json",
@@ -49,6 +55,7 @@ def curate(
     heldout_out: Path | None,
     columns: tuple[str, ...],
     answer_after: str | None,
+    calculator_marks: CalculatorMarks,
     manifest: Path | None,
     **rules: Any,
 ) -> None:
@@ -68,9 +75,8 @@ def curate(
     console = standard_output()
     said = said_columns(columns)
     with StageProgress(console, "curate", lead="rows") as progress:
-        found = write(
-            file, Rules(**rules), out, heldout_out, columns=said, answer_after=answer_after, count=progress.count
-        )
+        how: dict[str, Any] = {"columns": said, "answer_after": answer_after, "calculator_marks": calculator_marks}
+        found = write(file, Rules(**rules), out, heldout_out, count=progress.count, **how)
     manifest = manifest or out.with_suffix(".drops.json")
     write_text(manifest, json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n")
     for kind, number in Counter(drop.kind for drop in found.dropped).items():

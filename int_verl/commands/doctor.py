@@ -38,9 +38,11 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
     else:
         checks = report(DEFAULT_ATTENTIONS)
     width = max(len(check.name) for check in checks)
+    said = set[str]()
     for check in checks:
         console.print(f"{check.mark:<4} {check.name:<{width}}  {check.detail}", soft_wrap=True)
-        if check.remedy and not check.ok:
+        if check.remedy and not check.ok and check.remedy not in said:
+            said.add(check.remedy)
             console.print(f"     {'':<{width}}  -> {check.remedy}", soft_wrap=True)
     failed = [check.name for check in checks if not check.ok]
     console.print("A run will work." if not failed else f"A run would fail: {', '.join(failed)}.", soft_wrap=True)

@@ -58,9 +58,13 @@ class Columns:
 
     def __str__(self) -> str:
         """``problem = question, answer = answer after ####``"""
-        pairs = [f"{ours} = {theirs}" for ours, theirs in self.mapping.items() if ours != theirs or ours == "answer"]
         after = f" after {self.answer_after}" if self.answer_after is not None else ""
-        return ", ".join(pair + (after if pair.startswith("answer = ") else "") for pair in pairs)
+        pairs = [
+            f"{ours} = {theirs}{after if ours == 'answer' else ''}"
+            for ours, theirs in self.mapping.items()
+            if ours != theirs or (ours == "answer" and after)
+        ]
+        return ", ".join(pairs) or "our names"
 
     def has_mark(self, answer: Any) -> bool:
         return self.answer_after is None or (isinstance(answer, str) and self.answer_after in answer)

