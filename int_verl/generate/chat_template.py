@@ -70,19 +70,29 @@ class ChatTemplate:
         Raises:
             UserError: the template fails, or leaves out what a message says.
         """
+        turns = [index for index, one in enumerate(messages) if one["role"] == "assistant"]
+        found = [self._before(messages[:until]) for until in turns]
+        return [*found, (self._before([*messages, *_PROBE])[0], [])]
+
+    def before_next(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids of what stands between the end of the assistant's last turn and its next: what others said since.
+
+        Raises:
+            UserError: the template fails, or leaves out what a message says.
+        """
+        return self._before(messages)[1]
+
+    def _before(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+        """What stands before the assistant's next turn, from the end of its last on, if there was one."""
         place = _repeated(_PLACE, messages)
         hidden = [{**one, "content": place} if one["role"] == "assistant" else dict(one) for one in messages]
-        turns = [index for index, one in enumerate(messages) if one["role"] == "assistant"]
-        found: list[tuple[list[int], list[int]]] = []
-        for turn, until in enumerate([*turns, len(messages)]):
-            ends = until == len(messages)
-            marked, mark = self._marked([*hidden, *_PROBE] if ends else hidden[:until])
-            first, *rest = self._kept(marked).rpartition(place)[2].split(mark)
-            ids = self.tokens.after(first) if turn else self.tokens.as_written(first)
-            ids += [token for piece in rest for token in self.tokens.after(piece)]
-            cut = int(turn > 0 and ids[:1] != [] and ids[0] in self.tokenizer.added_tokens_decoder)
-            found.append((ids[:cut], [] if ends else ids[cut:]))
-        return found
+        begun = any(one["role"] == "assistant" for one in messages)
+        marked, mark = self._marked(hidden)
+        first, *rest = self._kept(marked).rpartition(place)[2].split(mark)
+        ids = self.tokens.after(first) if begun else self.tokens.as_written(first)
+        ids += [token for piece in rest for token in self.tokens.after(piece)]
+        cut = int(begun and ids[:1] != [] and ids[0] in self.tokenizer.added_tokens_decoder)
+        return ids[:cut], ids[cut:]
 
     def _kept(self, messages: Sequence[Message]) -> str:
         """The prompt of a chat, in which every message is to be found."""

@@ -1,0 +1,1 @@
+"""Conversations with an environment: a simulated patient, customer or partner that answers the policy's turns."""
