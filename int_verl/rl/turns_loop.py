@@ -28,6 +28,8 @@ NAME = "int_turns"
 ENDS = ("environment", "max_turns", "turn_tokens", "length", "fault")
 """How a conversation comes to its end: the environment ends it; the policy has had its turns; one of its turns was cut
 off; there is no room for another; the environment failed."""
+_VERSIONS = ("min_global_steps", "max_global_steps")
+"Of the weights that a rollout came from; verl's metrics need them of every rollout."
 
 
 @dataclass(slots=True)
@@ -41,6 +43,14 @@ class _Rollout:
     log_probs: list[float] = field(default_factory=list)
     turns: int = 0
     "Of the policy's."
+    served: dict[str, Any] = field(default_factory=dict)
+    "What the servers say beside the tokens, such as the weights' versions (verl/workers/rollout/llm_server.py)."
+
+    def serve(self, fields: Mapping[str, Any]) -> None:
+        first = self.served.get("min_global_steps")
+        self.served |= fields
+        if first is not None:
+            self.served["min_global_steps"] = first
 
     def add(self, ids: list[int], trained: bool, log_probs: list[float] | None = None) -> None:
         self.ids += ids
@@ -125,6 +135,8 @@ class TurnsAgentLoop(AgentLoopBase):
             num_turns=len(rollout.messages),
             metrics=metrics,
             extra_fields={
+                **{name: max(int(kwargs.get("global_steps") or 0) - 1, 0) for name in _VERSIONS},
+                **rollout.served,
                 "turn_scores": [],
                 "tool_rewards": [],
                 "reward_extra_info": {
@@ -159,6 +171,7 @@ class TurnsAgentLoop(AgentLoopBase):
                     sampling_params={**sampling_params, "max_tokens": limit},
                 )
             metrics["generate_sequences"] = metrics.get("generate_sequences", 0.0) + timing["generate_sequences"]
+            rollout.serve(sampled.extra_fields)
             said = list(sampled.token_ids)[:limit]
             rollout.add(said, trained=True, log_probs=list(sampled.log_probs or [])[:limit])
             if not said or said[-1] not in self._ends:

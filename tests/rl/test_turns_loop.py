@@ -42,7 +42,9 @@ class Speaker:
         self.requests.append(request)
         ids = TextTokens(self.tokenizer).exactly(self.says.pop(0))
         ids += [self.tokenizer.eos_token_id] * self.ends
-        return TokenOutput(token_ids=ids, log_probs=[-0.5] * len(ids))
+        version = len(self.requests) + 4
+        steps = {"min_global_steps": version, "max_global_steps": version}
+        return TokenOutput(token_ids=ids, log_probs=[-0.5] * len(ids), extra_fields=steps)
 
 
 Roll = Callable[..., tuple[Any, Speaker]]
@@ -103,6 +105,7 @@ def test_the_policys_tokens_are_trained_and_the_environments_are_not(roll_out: R
         for request in server.requests
     ]
     assert len({request["request_id"] for request in server.requests}) == 1
+    assert (output.extra_fields["min_global_steps"], output.extra_fields["max_global_steps"]) == (5, 7)
     assert output.reward_score == 1.0
     assert output.extra_fields["reward_extra_info"]["acc"] == 1.0
     assert output.extra_fields["int_turns"]["parts"] == {"found": 1.0, "turns": 3.0}
@@ -155,6 +158,7 @@ def test_an_opening_that_fails(roll_out: Roll) -> None:
     output, server = roll_out([], case={"opening": "Hello."})
     assert "KeyError: 'secret'" in output.extra_fields["int_turns"]["fault"]
     assert (len(output.response_ids), output.response_mask) == (1, [0])
+    assert output.extra_fields["max_global_steps"] == 0
     assert not server.requests
 
 
