@@ -14,7 +14,7 @@ from typing import Any
 from uuid import uuid4
 
 from omegaconf import OmegaConf
-from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopOutput
+from verl.experimental.agent_loop.agent_loop import AgentLoopBase, AgentLoopMetrics, AgentLoopOutput
 from verl.utils.profiler import simple_timer
 
 from int_verl.errors import UserError
@@ -100,10 +100,8 @@ class TurnsAgentLoop(AgentLoopBase):
         self._max_turns, self._turn_tokens, self._success = max_turns, turn_tokens, success
         tokenizer: Any = self.tokenizer
         tokens = TextTokens(tokenizer)
-        variables = OmegaConf.to_container(
-            self.data_config.get("apply_chat_template_kwargs", None) or OmegaConf.create()
-        )
-        self._template = ChatTemplate(tokenizer, tokens, variables=dict(variables))  # type: ignore[call-overload]
+        variables: Any = self.data_config.get("apply_chat_template_kwargs", None) or {}
+        self._template = ChatTemplate(tokenizer, tokens, variables=dict(variables))
         self._ends = _end_ids(str(self.config.actor_rollout_ref.model.path), tokenizer.eos_token_id)
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput:
@@ -133,7 +131,7 @@ class TurnsAgentLoop(AgentLoopBase):
             response_logprobs=rollout.log_probs if sampling_params.get("logprobs") else None,
             reward_score=reward,
             num_turns=len(rollout.messages),
-            metrics=metrics,
+            metrics=AgentLoopMetrics(**metrics),
             extra_fields={
                 **{name: max(int(kwargs.get("global_steps") or 0) - 1, 0) for name in _VERSIONS},
                 **rollout.served,

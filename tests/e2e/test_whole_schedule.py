@@ -44,8 +44,8 @@ REDUCED = (
 
 
 TCP_STORES = {"pt_elastic", "ray::WorkerDict", "ray::Checkpoint", "VLLM::EngineCor"}
-"""Names, as Linux cuts them, of programs with a torch.distributed.TCPStore, which knows no address but all; the last with
-vLLM 0.24, whose engine has its worker in its own process."""
+"""Names, as Linux cuts them, of programs with a torch.distributed.TCPStore, which knows no address but all; the last
+with vLLM 0.24, whose engine has its worker in its own process."""
 
 
 @pytest.fixture(scope="module")

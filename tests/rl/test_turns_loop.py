@@ -201,7 +201,8 @@ def test_what_stands_between_turns_is_what_verl_puts_there(name: str, tmp_path: 
 
 @pytest.mark.timeout(600)
 def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
-    """Two steps; the case whose environment hangs is a fault in each, and everything else goes on."""
+    """Two steps; the case that the environment cannot open is a fault in each, and everything else goes on."""
+    cases = [{**CASE, "secret": "e"}, {"opening": "Hello.", "secret": "a"}, {"opening": "Hi.", "secret": " "}, {}]
     rows = [
         {
             "data_source": "conversations",
@@ -210,9 +211,7 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
             "reward_model": {"style": "rule", "ground_truth": ""},
             "extra_info": {"index": index, "case": json.dumps(case)},
         }
-        for index, case in enumerate(
-            [CASE, {"opening": "Hello.", "secret": "e"}, {"opening": "Hi.", "secret": " "}, {}]
-        )
+        for index, case in enumerate(cases)
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "rl.parquet")
     chosen = {"environment": f"{PARTNERS}:Keeper", "options": {"turns": 2}, "workers": 2, "timeout": 5.0}
@@ -221,7 +220,7 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
         "_target_": "int_verl.rl.turns_loop.TurnsAgentLoop",
         "environment": chosen,
         "max_turns": 3,
-        "turn_tokens": 12,
+        "turn_tokens": 150,
     }
     OmegaConf.save([entry], tmp_path / "agent_loops.yaml")
     agent = "actor_rollout_ref.rollout.agent"
@@ -235,7 +234,7 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
         learning_rate=1e-2,
         total_steps=2,
         max_prompt_length=128,
-        max_response_length=300,
+        max_response_length=400,
         save_freq=2,
         dump_rollouts=True,
         stall_minutes=5,
@@ -246,8 +245,21 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
         ),
     )
     train(cfg.command())
-    metrics = read_metrics(tmp_path / "out")
-    print(metrics[-1])
-    dumps = [json.loads(line) for line in (tmp_path / "out" / "rollouts" / "1.jsonl").read_text().splitlines()]
-    print(dumps[0])
-    raise SystemExit
+    steps = read_metrics(cfg.output_dir)
+    assert len(steps) == 2
+    # Rollout and actor agree on what is trained: an environment's token among it would have log-probability 0.
+    assert max(step["training/rollout_probs_diff_max"] for step in steps) < 1e-4
+    assert max(step["actor/grad_norm"] for step in steps) > 0
+    dumped = [json.loads(line) for line in (tmp_path / "rollouts" / "1.jsonl").read_text().splitlines()]
+    assert len(dumped) == 16
+    for row in dumped:
+        ended_by = {name.removeprefix("ended_by_") for name, value in row.items() if "ended_by_" in name and value}
+        assert len(ended_by) == 1
+        assert row["score"] == row["acc"]
+        if ended_by == {"fault"}:
+            assert (row["score"], row["turns"]) == (0, 0)
+        elif ended_by == {"environment"}:
+            assert row["turns"] == 2
+            assert row["output"].count("<intervention> no") == 1, "the partner's one answer"
+    assert sum(row["ended_by_fault"] for row in dumped) == 4
+    assert 0 < sum(row["score"] for row in dumped) < 12
