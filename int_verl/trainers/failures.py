@@ -28,7 +28,7 @@ FAILURES = {
         "another process holds the GPU's memory: end it, or lower actor_rollout_ref.rollout.gpu_memory_utilization in "
         "rl.overrides"
     ),
-    r"max_model_len \((?P<what>\d+)\) is greater than the derived max_model_len": (
+    r"max_model_len \((?P<what>\d+)\) (is greater than the derived max_model_len|should be less than or equal to)": (
         "the model takes fewer tokens than rl.max_prompt_length + rl.max_response_length: lower one of them"
     ),
     r"ray\.exceptions\.OutOfMemoryError|killed due to (the node running low on memory|memory pressure)|"
@@ -83,7 +83,8 @@ FAILURES = {
     r"The actor died because its node has died|ray\.exceptions\.NodeDiedError": (
         "a node of the Ray cluster is gone: start it again with `ray start --address=HEAD:6379` and run again to resume"
     ),
-    r"Engine core initialization failed|EngineDeadError|ActorDiedError|The actor died unexpectedly|"
+    r"Engine core initialization failed|EngineDeadError|ActorDiedError(?!: The actor died because of an error raised)|"
+    r"The actor died unexpectedly|"
     r"Worker unexpectedly exits": (
         "a process of the trainer died without a word, often for want of memory: look at the end of the log, and at "
         "`dmesg` for the system's out-of-memory killer"

@@ -234,7 +234,7 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
         learning_rate=1e-2,
         total_steps=2,
         max_prompt_length=128,
-        max_response_length=400,
+        max_response_length=380,
         save_freq=2,
         dump_rollouts=True,
         stall_minutes=5,

@@ -89,6 +89,7 @@ WORDS = {
     "(0.6, 47.47 GiB).": r"another process holds the GPU's memory: .*cuda:0 \(11.9/79.11 GiB\)",
     "ValueError: User-specified max_model_len (18432) is greater than the derived max_model_len "
     "(max_position_embeddings=4096 or model_max_length=None in model's config.json).": "takes fewer tokens .*18432",
+    "ValueError: max_model_len (528) should be less than or equal to max_position_embeddings (512)": "fewer .*528",
     "ray.exceptions.OutOfMemoryError: Task was killed due to the node running low on memory.": "rl.prompts_per_step",
     "(raylet) 1 Workers (tasks / actors) killed due to memory pressure (OOM), 0 Workers crashed due to other reasons "
     "at node (ID: 5b1c, IP: 10.0.0.1)": "the machine's memory is full",
@@ -175,6 +176,17 @@ def test_which_of_verls_actors_died(why: str, told: str, tmp_path: Path) -> None
     log = tmp_path / "trainer.log"
     log.write_text(RAYS_WORDS.format(why=why))
     check_line(explain(log), told, log)
+
+
+def test_an_actor_that_could_not_be_made_says_why(tmp_path: Path) -> None:
+    log = tmp_path / "trainer.log"
+    log.write_text(
+        "ray.exceptions.ActorDiedError: The actor died because of an error raised in its creation task, "
+        "\x1b[36mray::vllm_server_0_0:vLLMHttpServer.__init__()\x1b[39m (pid=18710, ip=127.0.0.1)\n"
+        '  File "vllm_async_server.py", line 1108, in _validate_configs\n    raise ValueError(\n'
+        "ValueError: the quantization of 3 bits is none that there is\n"
+    )
+    check_line(explain(log), "^the trainer failed: ValueError: the quantization of 3 bits", log)
 
 
 @pytest.mark.slow
