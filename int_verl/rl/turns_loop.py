@@ -141,9 +141,10 @@ class TurnsAgentLoop(AgentLoopBase):
                     "score": reward,
                     "acc": float(reward >= self._success and not detail),
                     "turns": float(rollout.turns),
-                    **{f"ended_by_{one}": float(one == ended) for one in ENDS},
+                    "ended_by": ended,
+                    "fault": detail,
                 },
-                NAME: {"ended_by": ended, "fault": detail, "parts": parts, "messages": rollout.messages},
+                NAME: {"parts": parts, "messages": rollout.messages},
             },
         )
 
