@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from int_verl import __version__
 
 if TYPE_CHECKING:
     from int_verl.run.stage import Stage
@@ -16,8 +20,9 @@ if TYPE_CHECKING:
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path), metavar="FILE", help="The recipe that is to be run."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print all of it as JSON, for a report of a fault.")
 @click.argument("overrides", nargs=-1, metavar="[KEY=VALUE]...")
-def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
+def doctor(config_file: Path | None, as_json: bool, overrides: tuple[str, ...]) -> None:
     """Say what is installed, what verl will use, and what is missing. Exit code 2 if a run would fail.
 
     With the settings of a run, as `int-verl run` takes them, its model, its problems, and what it needs of disk, memory
@@ -37,6 +42,9 @@ def doctor(config_file: Path | None, overrides: tuple[str, ...]) -> None:
         checks = [*report(_attentions(stages)), *checks_of(run, lambda: stages)]
     else:
         checks = report(DEFAULT_ATTENTIONS)
+    if as_json:
+        click.echo(json.dumps({"int_verl": __version__, "checks": list(map(asdict, checks))}, indent=2))
+        raise SystemExit(0 if all(check.ok for check in checks) else 2)
     width = max(len(check.name) for check in checks)
     said = set[str]()
     for check in checks:

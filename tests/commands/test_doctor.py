@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from int_verl import __version__
 from int_verl.cli import cli
 from int_verl.doctor import Check
 from tests.quickstart_files import QUICKSTART, scripted_run, write_problem_sets
@@ -40,6 +42,15 @@ def test_a_run_that_would_fail_is_named_with_its_remedy(arguments: list[str]) ->
     assert lines[-1] == "A run would fail: context of RL."
     wrong = next(number for number, line in enumerate(lines) if line.startswith("FAIL context of RL"))
     assert lines[wrong + 1].strip() == "-> rl.max_response_length=928"
+
+
+@pytest.mark.verl
+def test_as_json_it_can_be_pasted_into_a_report(arguments: list[str]) -> None:
+    done = CliRunner().invoke(cli, [*arguments, "--json", "rl.max_response_length=2000"])
+    assert done.exit_code == 2
+    said = json.loads(done.output)
+    assert said["int_verl"] == __version__
+    assert [check["name"] for check in said["checks"] if not check["ok"]] == ["context of RL"]
 
 
 def test_without_settings_the_machine_alone_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
