@@ -16,6 +16,7 @@ from int_verl.heartbeat import Heartbeat
 from int_verl.terminal import visible
 
 _SECONDS_BETWEEN_PLAIN_LINES = 10.0
+_SECONDS_BETWEEN_WAITING_LINES = 30.0
 
 
 class StageProgress:
@@ -40,7 +41,7 @@ class StageProgress:
         self.console, self.stage, self.total, self.lead = console, stage, total, lead
         self.counts: Counter[str] = Counter()
         self._position = 0
-        self._note = ""
+        self._note = self._waited_for = ""
         self._started = time.monotonic()
         self._last_line = self._started
         self._last_live = 0.0
@@ -103,6 +104,19 @@ class StageProgress:
     def advance(self, position: int, note: str = "") -> None:
         self._position, self._note = position, note
         self._show()
+
+    def wait_for(self, what: str) -> None:
+        """Say what the stage waits for before its first position, and how long it has; called again and again.
+
+        Where there is no terminal, a line for each thing that is waited for, and another every half a minute.
+        """
+        now, phrase = time.monotonic(), f"waiting for {what}"
+        is_new, self._waited_for, self._note = phrase != self._waited_for, phrase, phrase
+        if self._bar is not None:
+            self._show()
+        elif is_new or now - self._last_line > _SECONDS_BETWEEN_WAITING_LINES:
+            self._last_line = now
+            self.console.print(f"{self.stage}: {now - self._started:.0f} s, {phrase}", soft_wrap=True)
 
     def _show(self) -> None:
         now = time.monotonic()

@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import BaseLoader, ChoiceLoader, FileSystemLoader, Template, TemplateNotFound, TemplateSyntaxError, meta
 
 from int_verl.errors import UserError, first_line
+from int_verl.settings.compose import is_it
 from int_verl.template_sandbox import TemplateSandbox
 
 BUILT_IN_FOLDER = Path(__file__).parent / "prompts"
@@ -150,12 +151,14 @@ def load_prompt(role: str, name: str) -> Prompt:
     if is_path:
         path = Path(name).expanduser()
         if not path.is_file():
-            raise UserError(f"prompts.{role}: no file {name}; give a path to a .jinja file or a built-in name")
+            raise UserError(f"prompts.{role}={name}: no such file; give a path to a .jinja file or a built-in name")
         loader = ChoiceLoader([FileSystemLoader(path.parent), loader])
         entry, short_name = path.name, path.stem
     else:
         if name not in built_in_names():
-            raise UserError(f"prompts.{role}: no template {name}; built-in are {', '.join(built_in_names())}")
+            built_in = built_in_names()
+            known = f"{is_it(name, built_in)}built-in are {', '.join(built_in)}"
+            raise UserError(f"prompts.{role}={name}: no template of this name; {known}")
         entry, short_name = f"{name}.jinja", name
     environment = TemplateSandbox(loader)
     try:

@@ -146,7 +146,7 @@ class RLStage(Stage):
         if best is not None:
             best.look()  # at what a killed run left, before the trainer removes it
         try_to_load(self.settings)
-        model = train(self._launch(base).command(), on_progress)
+        model = train(self._launch(base).command(), on_progress, progress.wait_for)
         steps = self.settings.total_steps
         score = mean_validation_scores(checkpoints).get(steps)
         step, score, model = (best.kept() if best else None) or (steps, score, model)

@@ -90,7 +90,7 @@ class SFTStage(Stage):
         rows = launch.training_rows()
         counts |= {"trained_rows": len(rows), "dropped_as_too_long": rows.dropped}
         command = launch.command(rows)
-        model = train(command, trainer_progress(progress, {"train/loss": "loss"}))
+        model = train(command, trainer_progress(progress, {"train/loss": "loss"}), progress.wait_for)
         write_metrics(self.folder / SFT_CHECKPOINTS, self.folder / SFT_METRICS)
         write_text(self.folder / SFT_MODEL, f"{model.resolve()}\n")
         if not self.settings.keep_optimizer:

@@ -22,8 +22,9 @@ from int_verl.settings.training import RLSettings, SFTSettings
 from int_verl.trainers.checkpoint import check_model, merge_adapters
 from int_verl.trainers.composed import composed
 from int_verl.trainers.hang import Patience
+from int_verl.trainers.phases import SFT_PHASES, Phase
 from int_verl.trainers.pickles import check_pickles
-from int_verl.trainers.process import OnStep, TrainerCommand, run_trainer
+from int_verl.trainers.process import OnStep, OnWait, TrainerCommand, run_trainer
 from int_verl.trainers.verl_folder import checkpointed_ranks, checkpointed_step
 
 THREADS = "OMP_NUM_THREADS"
@@ -59,6 +60,7 @@ class Launch(ABC):
     our_settings: ClassVar[Mapping[str, str]]
     "verl's key -> the setting that must be used instead, see `check_overrides`."
     model_in_checkpoint: ClassVar[str]
+    phases: ClassVar[tuple[Phase, ...]] = SFT_PHASES
     env_of_workers: ClassVar[str | None] = None
     "See `TrainerCommand`."
 
@@ -147,6 +149,7 @@ class Launch(ABC):
             model_in_checkpoint=self.model_in_checkpoint,
             ask_for=None if self.settings.trust_checkpoint else f"{self.section}.trust_checkpoint",
             env_of_workers=self.env_of_workers,
+            phases=self.phases,
             ranks=self.settings.nnodes * self.settings.gpus_per_node,
         )
 
@@ -183,7 +186,7 @@ def check_ranks(command: TrainerCommand) -> None:
         )
 
 
-def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
+def train(command: TrainerCommand, on_step: OnStep | None = None, on_wait: OnWait | None = None) -> Path:
     """Trains, from the last checkpoint on and not at all where it is the last, and returns the finished model's folder.
 
     Raises:
@@ -195,7 +198,7 @@ def train(command: TrainerCommand, on_step: OnStep | None = None) -> Path:
         check_ranks(command)
         if command.ask_for is not None:
             check_pickles(command.output_dir, command.ask_for)
-        run_trainer(command, on_step)
+        run_trainer(command, on_step, on_wait)
     model = command.output_dir / f"global_step_{command.expected_step}" / command.model_in_checkpoint
     merge_adapters(model)
     check_model(model, command.start_model)

@@ -23,6 +23,7 @@ from int_verl.trainers.failures import explain
 from int_verl.trainers.growing_file import GrowingFile
 from int_verl.trainers.hang import HangGuard, Patience
 from int_verl.trainers.not_running import not_running
+from int_verl.trainers.phases import Phase, Waiting
 from int_verl.trainers.trainer_log import TrainerLog
 from int_verl.trainers.verl_folder import (
     METRICS,
@@ -38,6 +39,10 @@ _METRICS_FILE = "VERL_FILE_LOGGER_PATH"
 
 OnStep = Callable[[int, dict[str, Any]], None]
 'Called in this thread after each step that verl logs, with its metrics: ``on_step(3, {"train/loss": 0.4})``.'
+
+
+OnWait = Callable[[str], None]
+"Called in this thread with what the trainer waits for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ class TrainerCommand:
     "The setting without which it does not resume from a checkpoint that holds more than data; None: it may."
     env_of_workers: str | None = None
     "verl's key of the environment of Ray's workers: in a Ray that runs already they have none of this process's."
+    phases: tuple[Phase, ...] = ()
+    "What it waits for before its first step."
     ranks: int | None = None
     "Each has a shard of verl's FSDP checkpoint; None: whatever the checkpoint has."
 
@@ -77,8 +84,11 @@ class TrainerCommand:
         return self.output_dir / METRICS
 
 
-def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
+def run_trainer(command: TrainerCommand, on_step: OnStep | None = None, on_wait: OnWait | None = None) -> None:
     """Runs the command to its end; its log is appended to, its metrics go to a fresh file.
+
+    Args:
+        on_wait: called again and again until the first step, with what is waited for.
 
     Raises:
         TrainerError: the trainer failed, hung, or ended short of `expected_step`; everything it started is gone.
@@ -99,7 +109,7 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None) -> None:
     with log as output:
         trainer = Supervised(argv, output, env)
     try:
-        code = _watch(trainer, command, metrics_path, start, on_step)
+        code = _watch(trainer, command, metrics_path, start, on_step, on_wait)
     except BaseException:
         trainer.stop()
         raise
@@ -121,20 +131,25 @@ def _watch(
     metrics_path: Path,
     log_start: int,
     on_step: OnStep | None,
+    on_wait: OnWait | None,
 ) -> int:
     """Reports steps until the trainer has ended; returns its exit code."""
     metrics_file = GrowingFile(metrics_path)
     guard = HangGuard(command.patience, command.log_path, log_start, time.monotonic())
     last_step = 0
+    waiting = None if on_wait is None else Waiting(command.phases, command.log_path, log_start)
     while True:
         code = trainer.poll()
         metrics_lines = metrics_file.new_lines()
         for step, metrics in parse_metrics(metrics_lines):
+            waiting = None if step else waiting  # step 0 is the validation before the first
             last_step = step
             if on_step is not None:
                 on_step(step, metrics)
         if code is not None:
             return code
+        if waiting is not None and on_wait is not None and (phrase := waiting.look()):
+            on_wait(phrase)
         hung = guard.look(time.monotonic(), bool(metrics_lines))
         if hung is not None:
             idle = "".join(f"; {each}" for each in not_running(descendants([os.getpid()])))

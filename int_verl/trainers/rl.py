@@ -22,6 +22,7 @@ from int_verl.trainers.checkpoint import check_model
 from int_verl.trainers.export import check_export
 from int_verl.trainers.hang import Patience, SettingUp
 from int_verl.trainers.launch import THREADS, Launch, cpu_environment
+from int_verl.trainers.phases import RL_PHASES, Phase
 from int_verl.trainers.process import TrainerCommand
 from int_verl.trainers.reward import check_reward, reward_settings
 from int_verl.trainers.rl_ray import RLRay
@@ -53,6 +54,7 @@ class RLLaunch(Launch):
     primary: ClassVar[str] = "int_grpo"
     cpu_fragment: ClassVar[str] = "cpu_grpo"
     model_in_checkpoint: ClassVar[str] = "actor/huggingface"
+    phases: ClassVar[tuple[Phase, ...]] = RL_PHASES
     env_of_workers: ClassVar[str | None] = "ray_kwargs.ray_init.runtime_env.env_vars"
     model_section: ClassVar[str] = "actor_rollout_ref.model"
     our_settings: ClassVar[dict[str, str]] = {
@@ -83,12 +85,12 @@ class RLLaunch(Launch):
     def check_settings(self) -> None:
         settings = self.settings
         check_export(settings.export, settings.test_freq, settings.save_freq)
+        check_reward(settings)
         self.check_overrides()
         if settings.prompts_per_step % settings.mini_batch:
             raise UserError(
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
             )
-        check_reward(settings)
         if self.platform == "gpu":
             self.queue.check()
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import domain
@@ -128,7 +129,7 @@ def test_a_bad_template_is_a_user_error_that_names_it(tmp_path: Path, source: st
 
 @pytest.mark.parametrize("name", ["math/slove", "/no/such/file.jinja", "", "math", "../prompts/math/solve"])
 def test_a_template_that_is_not_there(name: str) -> None:
-    with pytest.raises(UserError, match=r"prompts\.solve: no "):
+    with pytest.raises(UserError, match=rf"prompts\.solve={re.escape(name)}: no "):
         load_prompts(solve=name)
 
 
