@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyarrow as pa
 
 from int_verl.records import ATTEMPT, GUIDED, GUIDED_SOLUTION, INTERVENTION, PROPOSAL, SFT
@@ -44,6 +46,9 @@ SFT_METRICS = "sft/metrics.jsonl"
 SFT_MODEL = "sft/model.txt"
 "Holds the path of the finished model, in Hugging Face format."
 
+ONLINE = "online"
+"Of an RL stage's folder: what interventions did in it, with `rl.online` and `rl.dump_rollouts`."
+
 ENDING_ANSWERS = "ending/answers.parquet"
 "Answers of the base and of SFT's model to held-out problems."
 
@@ -77,6 +82,15 @@ TABLES: dict[str, dict[str, tuple[str, pa.Schema]]] = {
     },
 }
 """Generator stage -> table -> (file, schema). A table has the name of its field in `ProblemRows`."""
+
+
+def online_dumps(folder: Path) -> list[tuple[str, Path]]:
+    """RL stage and file of what interventions did in each of its steps, in their order."""
+    return [
+        (arm, file)
+        for arm in ("rl", "rl_baseline")
+        for file in sorted((folder / arm / ONLINE).glob("*.jsonl"), key=lambda file: int(file.stem))
+    ]
 
 
 def validation_dump(arm: str, step: int) -> str:

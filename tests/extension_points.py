@@ -96,6 +96,18 @@ def _agent_loop() -> None:
     takes(agent_loop.PrefixAgentLoop.run, "sampling_params")
 
 
+@point("agent loop int_online: the rollouts of a row in one worker, prompt_logprobs of its servers")
+def _online_loop() -> None:
+    from verl.trainer.ppo.v1 import agent_loop_tq
+    from verl.workers.rollout.vllm_rollout import utils
+
+    from int_verl.rl.online.loop import OnlineAgentLoop
+
+    takes(OnlineAgentLoop.run, "sampling_params")
+    says(agent_loop_tq, "session_id=i", "asyncio.create_task", '"agent_name" not in batch')
+    says(utils, 'result_dict["prompt_logprobs"]', "num_prompt_logprobs == 0")
+
+
 @point("agent loops in the trainer: agent_loop_manager_class")
 def _manager() -> None:
     from verl.trainer import main_ppo

@@ -19,6 +19,7 @@ from int_verl.report.costs import Cost, cost_cells, costs
 from int_verl.report.curves import rl_alarms
 from int_verl.report.facts import facts
 from int_verl.report.funnel import Block, funnel_remarks, generation_funnel, manifest_counts
+from int_verl.report.online_rows import online_rows
 from int_verl.report.pass_rates import PassRates, pass_rates
 from int_verl.report.plot import Plot
 from int_verl.report.plots import plots
@@ -103,6 +104,8 @@ def contents(folder: RunReader) -> Contents:
     }
     analyses = _tried(folder, "the analyses", lambda: report_tables(folder)) or {}
     rows, interventions = viewer_rows(folder)
+    of_rl, tried = _tried(folder, "what interventions did in RL", lambda: online_rows(folder)) or ([], 0)
+    rows, interventions = [*rows, *of_rl], interventions + tried
     return Contents(
         name=folder.path.resolve().name,
         headline=headline(summary, conditioning),

@@ -9,7 +9,8 @@ With other primaries than `int_grpo`, `+int=prefix_rollouts` says the same. docs
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from copy import copy
+from typing import Any, cast
 
 from verl.experimental.agent_loop.agent_loop import AgentLoopOutput
 from verl.experimental.agent_loop.single_turn_agent_loop import SingleTurnAgentLoop
@@ -33,21 +34,27 @@ class PrefixAgentLoop(SingleTurnAgentLoop):
         prefix_ids = self._prefix_ids(kwargs.get("extra_info") or {})
         if not prefix_ids:
             return await super().run(sampling_params, **kwargs)
-        room = self.response_length - len(prefix_ids)
-        if room < 1:
+        if len(prefix_ids) >= self.response_length:
             raise UserError(
                 f"extra_info.assistant_prefix_ids: {len(prefix_ids)} tokens leave no room in data.max_response_length="
                 f"{self.response_length}; raise it or leave the row out"
             )
-        # verl makes an agent loop for every rollout, so this one may have a server of its own.
-        server: Any = _ContinuingServer(self.server_manager, prefix_ids)
-        self.server_manager = server
-        output = await super().run({**sampling_params, "max_tokens": room}, **kwargs)
+        output = await self.continued(prefix_ids, sampling_params, **kwargs)
         output.response_ids = [*prefix_ids, *output.response_ids]
         output.response_mask = [0] * len(prefix_ids) + output.response_mask
         if output.response_logprobs is not None:
             output.response_logprobs = [0.0] * len(prefix_ids) + output.response_logprobs
         return output
+
+    async def continued(
+        self, begun_ids: Sequence[int], sampling_params: dict[str, Any], **kwargs: Any
+    ) -> AgentLoopOutput:
+        """verl's single turn of a response that has begun with these tokens, fewer than a response may have; without
+        them in what is returned."""
+        room = self.response_length - len(begun_ids)
+        loop = copy(self)
+        loop.server_manager = cast(Any, _ContinuingServer(self.server_manager, begun_ids))
+        return await SingleTurnAgentLoop.run(loop, {**sampling_params, "max_tokens": room}, **kwargs)
 
     def _prefix_ids(self, extra_info: Mapping[str, Any]) -> list[int]:
         token_ids = extra_info.get("assistant_prefix_ids")

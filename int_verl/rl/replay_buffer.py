@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import transfer_queue as tq
@@ -11,10 +12,13 @@ from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
 from int_verl.attention import check_sequence_parallel
 from int_verl.errors import UserError
 from int_verl.rl.metrics import check_that_some_are_rewarded, group_metrics, verdict_metrics
+from int_verl.rl.online.dump import dump
+from int_verl.rl.online.metrics import online_metrics
+from int_verl.rl.online.record import Record
 
 
 class MeasuredReplayBuffer(ReplayBuffer):
-    """Stock `ReplayBuffer` that adds `group_metrics` and `verdict_metrics` to those of a training step.
+    """Stock `ReplayBuffer` that adds `group_metrics`, `verdict_metrics` and `online_metrics` to a training step's.
 
     verl takes it as `trainer.v1.sampler.custom_sampler` (verl/trainer/ppo/v1/trainer_base.py:139) and logs what
     `sample` returns beside the batch. It is the one place outside the trainer that sees whole groups with their
@@ -23,7 +27,8 @@ class MeasuredReplayBuffer(ReplayBuffer):
     - ``poll_interval``: seconds between two looks for finished rollouts (2.0; verl has no key for it,
       verl/trainer/ppo/v1/replay_buffer.py:144);
     - ``filter_groups``: whether `algorithm.filter_groups` is on;
-    - ``reward_model``: whether rewards come from a model, perhaps only after sampling: then nothing is added.
+    - ``reward_model``: whether rewards come from a model, perhaps only after sampling: then nothing is added;
+    - ``online_dump``: a folder for what `int_online` did in each step.
 
     Raises:
         UserError: group filtering or an asynchronous trainer is asked for, which verl has for its own samplers only;
@@ -41,6 +46,7 @@ class MeasuredReplayBuffer(ReplayBuffer):
         if sampler_kwargs is not None:
             check_sequence_parallel(sampler_kwargs)
         self._measures = not settings.get("reward_model")
+        self._dump = Path(folder) if (folder := settings.get("online_dump")) else None
         interval = float(settings.get("poll_interval", 2.0))
         super().__init__(trainer_mode=trainer_mode, sampler_kwargs=sampler_kwargs, poll_interval=interval, **kwargs)
 
@@ -52,10 +58,16 @@ class MeasuredReplayBuffer(ReplayBuffer):
         if not batch.keys:
             raise UserError("the reward function failed with every rollout of this step; the log has what it raised")
         data = _rollouts(batch)
-        results = [_result(extra) for extra in data.pop("extra_fields").tolist()]
+        extra_fields = data.pop("extra_fields").tolist()
+        results = [_result(extra) for extra in extra_fields]
         check_that_some_are_rewarded(results, data.pop("extra_info").tolist())
         if partition_id == "train":
-            metrics = {**metrics, **group_metrics(_groups(data)), **verdict_metrics(results)}
+            records = [Record.of(extra) for extra in extra_fields]
+            uids, rewards = data.pop("uid").tolist(), [float(tokens.sum()) for tokens in data["rm_scores"].unbind()]
+            metrics = {**metrics, **group_metrics(_groups(uids, data.pop("data_source").tolist(), rewards))}
+            metrics |= {**verdict_metrics(results), **online_metrics(records, rewards, uids)}
+            if self._dump is not None:
+                dump(self._dump, global_steps, records)
         return batch, metrics
 
 
@@ -72,10 +84,9 @@ def _result(extra_fields: Any) -> dict[str, Any]:
     return extra_fields.get("reward_extra_info", {}) if isinstance(extra_fields, dict) else {}
 
 
-def _groups(data: Any) -> Iterable[tuple[str, list[float]]]:
+def _groups(uids: list[str], sources: list[str], rewards: list[float]) -> Iterable[tuple[str, list[float]]]:
     """Data source and rewards of every group."""
     groups: dict[str, tuple[str, list[float]]] = {}
-    rewards = [float(tokens.sum()) for tokens in data["rm_scores"].unbind()]
-    for uid, source, reward in zip(data.pop("uid").tolist(), data.pop("data_source").tolist(), rewards, strict=True):
+    for uid, source, reward in zip(uids, sources, rewards, strict=True):
         groups.setdefault(uid, (source, []))[1].append(reward)
     return groups.values()

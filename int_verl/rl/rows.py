@@ -17,6 +17,12 @@ from int_verl.records import RL, read_rows
 _EXTRA_INFO = [*RL.field("extra_info").type, pa.field("assistant_prefix_ids", pa.list_(pa.int32()))]
 RL_WITH_PREFIX = RL.set(RL.get_field_index("extra_info"), pa.field("extra_info", pa.struct(_EXTRA_INFO)))
 
+
+def with_loop(schema: pa.Schema) -> pa.Schema:
+    """The schema of rows that choose their agent loop themselves."""
+    return schema.append(pa.field("agent_name", pa.string()))
+
+
 _KEY = ["problem_id", "attempt", "proposal"]
 
 
@@ -63,6 +69,13 @@ def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] =
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"index": index, **problem.reward_info, "assistant_prefix_ids": list(prefix_ids)},
     }
+
+
+def with_online_loop(rows: Iterable[dict[str, Any]], share: float) -> Iterator[dict[str, Any]]:
+    """Rows that name their agent loop: `int_online` for this share of the problems, chosen by a hash of their ids."""
+    for row in rows:
+        chosen = share_has(share, f"online {row['extra_info']['id']}")
+        yield {**row, "agent_name": "int_online" if chosen else "int_prefix"}
 
 
 def guided_prefixes(sft: Path, attempts: Path, guided: Path, longest: int) -> dict[str, tuple[int, ...]]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
 from textwrap import wrap
-from typing import Any
+from typing import Any, get_type_hints
 
 from int_verl.errors import UserError
 from int_verl.settings.compose import is_it
 from int_verl.settings.fidelity import PRESETS
+from int_verl.settings.sampling import Sampling
 from int_verl.settings.sections import KINDS, Settings, defaults
 
 _WIDTH = 120
@@ -46,16 +48,25 @@ def _text(section: str, tree: Mapping[str, Any]) -> str:
 
 
 def _lines(tree: Mapping[str, Any], kind: type | None, indent: str = "") -> Iterator[str]:
-    """Of a part of the tree and the class that it is made of; None: a stage's sampling, which `sampling` explains."""
+    """Of a part of the tree and the class that it is made of; None: there is none, or `sampling` explains it."""
     for name, value in tree.items():
         sentence = _sentences(kind).get(name, "") if kind else ""
         for line in wrap(sentence, _WIDTH - len(indent) - 2, break_on_hyphens=False, break_long_words=False):
             yield f"{indent}# {line}"
         if isinstance(value, dict) and value:
             yield f"{indent}{name}:"
-            yield from _lines(value, KINDS[name] if kind is Settings else None, indent + "  ")
+            yield from _lines(value, _kind(kind, name), indent + "  ")
         else:
             yield f"{indent}{name}: {_written(value)}"
+
+
+def _kind(parent: type | None, name: str) -> type | None:
+    """The class of a part of the tree; none of a stage's sampling."""
+    if parent is Settings:
+        kind: type | None = KINDS[name]
+        return kind
+    found = get_type_hints(parent).get(name) if parent else None
+    return found if isinstance(found, type) and is_dataclass(found) and found is not Sampling else None
 
 
 @cache

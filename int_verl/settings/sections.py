@@ -6,7 +6,7 @@ configuration, the checks and `int-verl settings` follow.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields, is_dataclass
 from typing import Any, Literal, get_type_hints
 
 from int_verl.settings.engine import EngineSettings, ProposerSettings
@@ -84,7 +84,8 @@ def defaults() -> dict[str, Any]:
 
 def _default(setting: Field[Any]) -> Any:
     if setting.default_factory is not MISSING:
-        return setting.default_factory()
+        made = setting.default_factory()
+        return {key.name: _default(key) for key in fields(made)} if is_dataclass(made) else made
     if setting.default is SHARED_SAMPLING:
         return {key.name: f"${{sampling.{key.name}}}" for key in fields(Sampling)}
     return "???" if setting.default is MISSING else setting.default

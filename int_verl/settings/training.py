@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from int_verl.settings.online import OnlineSettings
 from int_verl.settings.ranges import (
     Count,
     GroupSize,
@@ -83,6 +84,7 @@ class RLSettings:
     prefix: Literal["none", "intervention"] = "none"
     """intervention: problems with a kept intervention stand in the data a second time, continued from their guided
     prefix."""
+    online: OnlineSettings = field(default_factory=OnlineSettings)
     reward_path: Name = "pkg://int_verl.reward_fns.math_answer"
     "path/to/file.py or pkg://module, the function's name, and more keyword arguments."
     reward_name: Name = "compute_score"

@@ -10,6 +10,7 @@ from int_verl.console import SafeConsole
 from int_verl.errors import UserError
 from int_verl.generate.heldout_answers import HeldoutAnswers
 from int_verl.generate.prompts import Prompt, load_prompt
+from int_verl.rl.online.plan import Plan
 from int_verl.run.folder import RunFolder
 from int_verl.run.run import Run
 from int_verl.run.schedule import Schedule, recorded_settings
@@ -157,9 +158,22 @@ class Stages:
             prompts=run.prompts,
             hint=self._prompt("hint"),
             settings=run.settings.rl,
+            online_plan=self._online_plan(),
             evaluation=run.settings.eval,
             seed=run.settings.run.seed,
             platform=run.platform,
+        )
+
+    def _online_plan(self) -> Plan:
+        settings = self.run.settings
+        return Plan(
+            online=settings.rl.online,
+            propose=settings.propose,
+            steps_by=settings.steps.by,
+            thinking=settings.sample.thinking,
+            prompts=settings.prompts,
+            date=self.run.today.isoformat(),
+            keep_texts=settings.rl.dump_rollouts,
         )
 
     @cached_property

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,18 +13,19 @@ import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
 from int_verl.errors import UserError
-from int_verl.files import file_hash, write_text
+from int_verl.files import file_hash, text_hash, write_text
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
 from int_verl.records import RL, read_rows, write_rows
 from int_verl.rl.alarms import AlarmWatch
-from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows
+from int_verl.rl.online.plan import Plan
+from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows, with_loop, with_online_loop
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
-from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, validation_dump
+from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, ONLINE, validation_dump
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
 from int_verl.stages.sft import sft_model, sft_model_revision
@@ -35,6 +37,7 @@ from int_verl.trainers.rl import RLLaunch
 from int_verl.trainers.verl_folder import mean_validation_scores, read_metrics
 
 SHOWN = {"critic/rewards/mean": "reward", "response_length/mean": "response tokens"}
+AGENT_LOOPS = "agent_loops.yaml"
 FILES = {"train": "train.parquet", "heldout": "heldout.parquet", "hard": "hard.parquet"}
 
 
@@ -52,6 +55,8 @@ class RLStage(Stage):
     prompts: Prompts
     hint: Prompt
     settings: RLSettings
+    online_plan: Plan
+    "Of interventions while RL samples, if `rl.online.enabled`."
     evaluation: EvalSettings
     seed: int
     platform: Literal["cpu", "gpu"]
@@ -89,6 +94,7 @@ class RLStage(Stage):
             **({"interventions": file_hash(kept)} if settings.problems == "with_intervention" else {}),
             **({"hint": self.hint.version} if settings.hint_share else {}),
             **({"prefixes": file_hash(guided)} if settings.prefix == "intervention" else {}),
+            **({"online": self._plan_version()} if settings.online.enabled else {}),
         }
 
     def outputs(self) -> dict[str, str]:
@@ -128,6 +134,8 @@ class RLStage(Stage):
     def execute(self, progress: StageProgress) -> dict[str, dict[str, Any]]:
         require_verl()
         counts = self._write_data()
+        if self.settings.online.enabled:
+            write_text(self.home / AGENT_LOOPS, json.dumps(self.online_plan.registry(), indent=1))
         checkpoints, home = self.home / "checkpoints", self.home
         base = self.model.folder
         best = BestCheckpoint(checkpoints, home / "best", base) if self.settings.export == "best" else None
@@ -159,7 +167,7 @@ class RLStage(Stage):
         return [self._launch(self.model.folder_in_plan).shell()]
 
     def start_over(self) -> None:
-        for leftover in ("checkpoints", "validation", "rollouts", "best", "model"):
+        for leftover in ("checkpoints", "validation", "rollouts", "best", "model", ONLINE):
             shutil.rmtree(self.home / leftover, ignore_errors=True)
 
     def _launch(self, base: Path) -> RLLaunch:
@@ -177,8 +185,30 @@ class RLStage(Stage):
             output_dir=home / "checkpoints",
             validation_dir=home / "validation",
             rollout_dir=home / "rollouts",
+            **(self._online() if self.settings.online.enabled else {}),
             seed=self.seed + 1,
             platform=self.platform,
+        )
+
+    def _online(self) -> dict[str, Any]:
+        """What the launch is told of `rl.online`."""
+        settings, propose = self.settings, self.online_plan.propose
+        solution = (propose.guided_solution_sampling or propose.sampling).max_tokens if propose.two_turns else 0
+        enough = 2 * settings.max_prompt_length + settings.max_response_length + solution + propose.sampling.max_tokens
+        allowed = self.model.context_length_in_plan
+        context = settings.online.context_length or (min(enough, allowed) if allowed else enough)
+        return {
+            "agent_loops": self.home / AGENT_LOOPS,
+            "context_length": context,
+            "online_dir": self.home / ONLINE,
+        }
+
+    def _plan_version(self) -> str:
+        """A hash of the settings and prompts that interventions depend on."""
+        templates = self.online_plan.templates
+        versions = [templates.verify_version, templates.guided_solution_version]
+        return text_hash(
+            json.dumps([replace(self.online_plan, keep_texts=False, date=None).written(), versions], sort_keys=True)
         )
 
     def _write_data(self) -> dict[str, int]:
@@ -190,6 +220,10 @@ class RLStage(Stage):
             "hard": rl_rows(hard, self.prompts.solve),
         }
         schema = RL_WITH_PREFIX if self.settings.prefix == "intervention" else RL
+        if self.settings.online.enabled:
+            schema = with_loop(schema)
+            shares = {"train": self.settings.online.row_share, "heldout": 0.0, "hard": 0.0}
+            sets = {name: with_online_loop(rows, shares[name]) for name, rows in sets.items()}
         counts = {name: write_rows(self.home / FILES[name], schema, rows) for name, rows in sets.items()}
         if not counts["train"]:
             raise UserError(f"rl.problems={self.settings.problems}: there is no such problem; use rl.problems=all")

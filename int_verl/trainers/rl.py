@@ -81,6 +81,12 @@ class RLLaunch(Launch):
     "Where verl writes `{step}.jsonl` with every validation rollout."
     rollout_dir: Path
     "Where verl writes `{step}.jsonl` with every training rollout, if `rl.dump_rollouts`."
+    agent_loops: Path | None = None
+    "A registry of agent loops in the place of the package's; with `rl.online`."
+    context_length: int | None = None
+    "Of the rollout servers; None: a prompt and a response."
+    online_dir: Path | None = None
+    "Where our replay buffer writes what `int_online` did, if `rl.dump_rollouts`."
 
     def check_settings(self) -> None:
         settings = self.settings
@@ -91,6 +97,7 @@ class RLLaunch(Launch):
             raise UserError(
                 f"rl.prompts_per_step={settings.prompts_per_step} is no multiple of rl.mini_batch={settings.mini_batch}"
             )
+        self._check_online()
         if self.platform == "gpu":
             self.queue.check()
         else:
@@ -105,6 +112,23 @@ class RLLaunch(Launch):
             check_model(self.model_path, self.base_model)
         self.ray.check_size(self.queue.cpus, self.queue.needs, self.platform)
         return self.command_until(self.settings.total_steps)
+
+    def _check_online(self) -> None:
+        online, longest = self.settings.online, self.settings.max_prompt_length + self.settings.max_response_length
+        if not online.enabled:
+            return
+        if online.loss_on == "all" and self.settings.temperature != 1:
+            raise UserError(
+                f"rl.online.loss_on=all with rl.temperature={self.settings.temperature:g}: the rollout servers give "
+                "the log-probabilities of interventions at temperature 1 alone; set rl.temperature=1 or "
+                "rl.online.loss_on=own"
+            )
+        if self.context_length is not None and self.context_length <= longest:
+            raise UserError(
+                f"rl.online: {self.context_length} tokens of context (rl.online.context_length, "
+                "engine.context_length or the model's) leave a verification no room beside rl.max_prompt_length + "
+                f"rl.max_response_length={longest}; raise it or lower these"
+            )
 
     def _check_lora(self) -> None:
         """Refuses what `CPUWorkerExtension` cannot do, which verl would wait for."""
@@ -146,6 +170,7 @@ class RLLaunch(Launch):
     def verl_settings(self) -> dict[str, object]:
         settings, evaluation, output_dir = self.settings, self.evaluation, self.output_dir.resolve()
         longest = settings.max_prompt_length + settings.max_response_length
+        context = self.context_length or longest
         actor, rollout = "actor_rollout_ref.actor", "actor_rollout_ref.rollout"
         found: dict[str, object] = {
             "actor_rollout_ref.model.path": self.model_path,
@@ -166,8 +191,8 @@ class RLLaunch(Launch):
             f"{rollout}.n": settings.rollouts,
             f"{rollout}.seed": self.seed,
             f"{rollout}.temperature": settings.temperature,
-            f"{rollout}.max_model_len": longest,
-            f"{rollout}.max_num_batched_tokens": batched_tokens(self.platform, longest),
+            f"{rollout}.max_model_len": context,
+            f"{rollout}.max_num_batched_tokens": batched_tokens(self.platform, context),
             f"{rollout}.tensor_model_parallel_size": settings.tensor_parallel,
             "data.val_batch_size": self.queue.val_batch_size,
             f"{rollout}.val_kwargs.n": settings.val_samples,
@@ -196,6 +221,10 @@ class RLLaunch(Launch):
             found[UNITS] = self.queue.units
         if settings.dump_rollouts:
             found["trainer.rollout_data_dir"] = self.rollout_dir.resolve()
+        if self.agent_loops is not None:
+            found[f"{rollout}.agent.agent_loop_config_path"] = self.agent_loops.resolve()
+        if settings.dump_rollouts and self.online_dir is not None:
+            found["+trainer.v1.sampler.sampler_kwargs.online_dump"] = self.online_dir.resolve()
         if settings.prefix == "intervention":
             found[f"{rollout}.agent.default_agent_loop"] = "int_prefix"
         return found

@@ -56,8 +56,8 @@ def roll_out(make_model: Callable[[bool], Path]) -> Callable[[dict[str, Any]], t
 
     sizes = ("data.max_prompt_length=64", "data.max_response_length=16")
     config = compose("int_grpo", f"actor_rollout_ref.model.path={make_model(True)}", *sizes)
-    (registered,) = OmegaConf.load(config.actor_rollout_ref.rollout.agent.agent_loop_config_path)
-    assert registered.pop("name") == "int_prefix"
+    registry = OmegaConf.load(config.actor_rollout_ref.rollout.agent.agent_loop_config_path)
+    (registered,) = [entry for entry in registry if entry.name == "int_prefix"]
 
     def roll(extra_info: dict[str, Any]) -> tuple[Any, ScriptedServer]:
         async def one() -> tuple[Any, ScriptedServer]:
