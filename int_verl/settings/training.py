@@ -21,9 +21,12 @@ from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 
 @dataclass(frozen=True, slots=True)
 class SFTDataSettings:
-    kind: Literal["interventions", "reference", "self_reflection"] = "interventions"
+    kind: Literal[
+        "interventions", "reference", "self_reflection", "verifications", "interventions_and_verifications"
+    ] = "interventions"
     """interventions (the paper's), reference (the reference solution), self_reflection (the attempt rewritten as a
-    whole)."""
+    whole), verifications (the verification that an intervention came from, so that the model learns to propose), or
+    both, a row each."""
     location_shift: int = 0
     "Cut the attempt so many steps later than at the intervention's location; negative: earlier."
     sampling: Sampling = SHARED_SAMPLING
@@ -33,6 +36,10 @@ class SFTDataSettings:
     def is_made(self) -> bool:
         """Whether SFT trains on something else than `guide/sft.parquet`."""
         return self.kind != "interventions" or self.location_shift != 0
+
+    @property
+    def has_verifications(self) -> bool:
+        return self.kind in ("verifications", "interventions_and_verifications")
 
 
 @dataclass(frozen=True, slots=True)

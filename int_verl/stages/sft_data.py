@@ -22,10 +22,11 @@ from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.run import Policy
 from int_verl.run.stage import Stage
-from int_verl.run_files import ATTEMPTS, BASELINE_ROWS, KEPT
+from int_verl.run_files import ATTEMPTS, BASELINE_ROWS, INTERVENTIONS, KEPT, PROPOSALS
 from int_verl.settings.generation import StepRule
 from int_verl.settings.training import SFTDataSettings
 from int_verl.sft.ablation_rows import reference_row, shifted_row, solution_row
+from int_verl.sft.verification_rows import SFT_WITHOUT_MESSAGES, verification_rows
 
 Row = dict[str, Any]
 
@@ -59,6 +60,7 @@ class SFTDataStage(Stage):
         return {
             "interventions": file_hash(self.folder / KEPT),
             "attempts": file_hash(self.folder / ATTEMPTS),
+            **({"proposals": file_hash(self.folder / PROPOSALS)} if self.settings.has_verifications else {}),
             "problems": self.problems.train.digest,
             "model": self.policy.model.revision,
             "prompt": self.prompt.version,
@@ -73,7 +75,12 @@ class SFTDataStage(Stage):
             raise UserError(
                 "sft.suffix=true: only interventions have one; leave sft_data as it is, or sft.suffix=false"
             )
-        if self.settings.kind == "interventions":
+        schema, verifications = SFT, list[Row]()
+        if self.settings.has_verifications:
+            schema, verifications = SFT_WITHOUT_MESSAGES, list(self._verifications())
+        if self.settings.kind == "verifications":
+            rows = []
+        elif self.settings.kind in ("interventions", "interventions_and_verifications"):
             rows = list(self._shifted(kept))
         elif self.settings.kind == "reference":
             problems, codec = self._problems(kept), self.policy.model.codec
@@ -83,18 +90,25 @@ class SFTDataStage(Stage):
             ]
         else:
             rows = self._self_reflections(kept, progress)
+        rows = [*rows, *verifications]
         if not rows:
             raise UserError(
                 f"{self.folder / KEPT}: none of its {len(kept)} rows gave a row for "
                 f"sft_data.kind={self.settings.kind}, sft_data.location_shift={self.settings.location_shift}; "
                 "more attempts or proposals may help"
             )
-        write_rows(self.folder / BASELINE_ROWS, SFT, rows)
-        return {self.name: {"kept_interventions": len(kept), "rows": len(rows), "left_out": len(kept) - len(rows)}}
+        write_rows(self.folder / BASELINE_ROWS, schema, rows)
+        wanted = len(kept) * (2 if self.settings.kind == "interventions_and_verifications" else 1)
+        return {self.name: {"kept_interventions": len(kept), "rows": len(rows), "left_out": wanted - len(rows)}}
 
     def plan(self) -> list[str]:
         shift = f", location {self.settings.location_shift:+d} steps" if self.settings.location_shift else ""
-        return [f"{self.settings.kind}{shift}: a row in the place of every kept intervention"]
+        each = "two rows" if self.settings.kind == "interventions_and_verifications" else "a row"
+        return [f"{self.settings.kind}{shift}: {each} in the place of every kept intervention"]
+
+    def _verifications(self) -> Iterator[Row]:
+        folder, revision = self.folder, self.policy.model.revision
+        return verification_rows(folder / KEPT, folder / INTERVENTIONS, folder / PROPOSALS, revision)
 
     def _problems(self, kept: Sequence[Row]) -> dict[str, Problem]:
         wanted = {row["problem_id"] for row in kept}

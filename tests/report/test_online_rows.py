@@ -24,7 +24,7 @@ def test_the_spliced_parts_can_be_looked_at(run: Path) -> None:
         ],
     )
     for step in (4, 10):
-        dump(run / "rl" / "online", step, [record])
+        dump(run / "rl" / "online", step, [replace(record, step=step)])
     rows, total = online_rows.online_rows(RunReader(run))
     assert total == len(rows) == 6
     assert [row.status for row in rows[:3]] == ["RL: leak", "RL: not continued", "RL: right"]

@@ -195,3 +195,43 @@ def test_a_run_over_what_another_has_generated(folder: Path, tmp_path: Path) -> 
     rows = [row["problem_id"] for row in read_rows(tmp_path / "run/guide/sft.parquet")]
     assert len(rows) == len(set(rows)) > 0
     assert (folder / "run/guide/sft.parquet").read_bytes() == before
+
+
+def test_the_verifications_that_led_to_a_right_answer(folder: Path, codec: ChatCodec) -> None:
+    kept, rows, counts = made(folder, "sft_data.kind=verifications")
+    assert [key(row) for row in rows] == [key(row) for row in kept]
+    assert counts == {"kept_interventions": len(kept), "rows": len(kept), "left_out": 0}
+    for row in rows:
+        prompt, verification = codec.decode(row["prompt_ids"]), codec.decode(row["intervention_ids"])
+        assert "### Reference solution" in prompt.partition("### Attempt")[0]
+        assert prompt.endswith("<|im_start|>assistant\n")
+        assert f'"content": "{row["content"]}", "location": {row["location"]}' in verification
+        assert verification.endswith("</intervention><|im_end|>")
+        assert row["prefix_ids"] == []
+
+    _, both, counts = made(folder, "sft_data.kind=interventions_and_verifications")
+    assert counts == {"kept_interventions": len(kept), "rows": 2 * len(kept), "left_out": 0}
+    own = [{name: value for name, value in row.items() if name != "messages"} for row in kept]
+    assert both == own + rows
+
+
+def test_verifications_whose_intervention_led_nowhere_teach_nothing(folder: Path) -> None:
+    kept, rows, counts = made(folder, "sft_data.kind=verifications", "select.need_success=false")
+    right = {key(row) for row in read_rows(folder / "run/guide/interventions.parquet") if row["guided_correct"]}
+    assert 0 < len(rows) < len(kept)
+    assert {key(row) for row in rows} == right & {key(row) for row in kept}
+    assert counts["left_out"] == len(kept) - len(rows)
+    made(folder, "sft_data.kind=verifications")  # the other tests' rows again
+
+
+def test_only_a_models_own_verifications_teach_it(folder: Path, tmp_path: Path) -> None:
+    from int_verl.records import PROPOSAL
+    from int_verl.sft.verification_rows import verification_rows
+
+    run = folder / "run"
+    others = tmp_path / "proposals.parquet"
+    write_rows(
+        others, PROPOSAL, ({**row, "model_revision": "x"} for row in read_rows(run / "propose/proposals.parquet"))
+    )
+    with pytest.raises(UserError, match="only a model's own can teach it to propose"):
+        list(verification_rows(run / "guide/sft.parquet", run / "guide/interventions.parquet", others, "y"))
