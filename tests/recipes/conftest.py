@@ -26,6 +26,7 @@ VARIANTS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "base": (BASE, ("baseline.rl=true",), {}),
     "released": (BASE, ("fidelity=released",), {}),
     "multinode": ("int_qwen3_4b/run_qwen3_4b_vllm_multinode.sh", (), {"NNODES": "4"}),
+    "online": (BASE, ("rl.online.enabled=true", "rl.online.context_length=49152", "rl.dump_rollouts=true"), {}),
     "lora": ("int_qwen3_4b/run_qwen3_4b_vllm_lora.sh", (), {}),
 }
 _RECORDER = '#!/bin/sh\n"{python}" -c \'import json, sys; print(json.dumps(sys.argv[1:]))\' "$@" >> "{log}"\n'

@@ -110,6 +110,14 @@ CHANGED: dict[str, dict[str, dict[str, Any]]] = {
         },
     },
     "multinode": {"sft": {}, "rl": {"trainer.nnodes": 4}},
+    "online": {
+        "sft": {},
+        "rl": {
+            "actor_rollout_ref.rollout.max_model_len": 49_152,
+            "actor_rollout_ref.rollout.agent.default_agent_loop": "single_turn_agent",
+            "trainer.v1.sampler.custom_sampler.name": "MeasuredReplayBuffer",
+        },
+    },
     "lora": {
         "sft": {"model.lora_rank": 32, "model.lora_alpha": 64, "optim.lr": 1e-5},
         "rl": {
