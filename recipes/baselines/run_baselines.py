@@ -14,19 +14,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import comparison
+from arm_runs import ArmRuns
 from arms import ARMS, GENERATOR
 from tables import print_tables
-
-from int_verl.run.take_over import take_over
 
 # Two thirds of the RL of the domains: there are six a seed. What SFT does to the end of answers is shown, no more.
 SETTINGS = ("rl.total_steps=20", "sft.max_truncation_rise=1")
@@ -39,8 +35,17 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--only-tables", action="store_true", help="run nothing")
     args = comparison.parse(parser, "baselines")
-    failed = 0 if args.only_tables else asyncio.run(run_all(args))
-    print_tables(args.out, comparison.config(args.domain), range(args.seeds), lambda *arm: settings(args, *arm))
+    config = comparison.config(args.domain)
+    runs = ArmRuns(
+        out=args.out,
+        config=config,
+        stages={name: arm.stages for name, arm in ARMS.items()},
+        generator=GENERATOR,
+        settings=lambda seed, name: settings(args, seed, name),
+        jobs=args.jobs,
+    )
+    failed = 0 if args.only_tables else asyncio.run(runs.run(args.seeds, args.arms))
+    print_tables(args.out, config, range(args.seeds), runs.settings)
     if failed:
         sys.exit(1)
 
@@ -57,50 +62,6 @@ def settings(args: argparse.Namespace, seed: int, name: str) -> list[str]:
         *ARMS[name].overrides,
         *args.overrides,
     ]
-
-
-async def run_all(args: argparse.Namespace) -> int:
-    """Run every arm of every seed, `jobs` at a time; what is done is passed over. Returns how many failed."""
-    places = asyncio.Semaphore(args.jobs)
-    # Whatever else is asked for, there is nothing to compare without the arm that generates.
-    names = tuple(dict.fromkeys((GENERATOR, *args.arms)))
-
-    async def one_arm(seed: int, name: str) -> bool:
-        if name != GENERATOR:
-            take_over(args.out / f"seed-{seed}" / GENERATOR, args.out / f"seed-{seed}" / name)
-        async with places:
-            return all([await run_stage(args, seed, name, stage) for stage in ARMS[name].stages])
-
-    async def one_seed(seed: int) -> int:
-        async with places:
-            if not await run_stage(args, seed, GENERATOR, "guide"):
-                return len(names)
-        return (await asyncio.gather(*(one_arm(seed, name) for name in names))).count(False)
-
-    return sum(await asyncio.gather(*map(one_seed, range(args.seeds))))
-
-
-async def run_stage(args: argparse.Namespace, seed: int, name: str, stage: str) -> bool:
-    """Run an arm up to a stage; a failure is said and does not stop the other arms."""
-    log = args.out / f"seed-{seed}" / f"{name}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    with log.open("a") as stream:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "int_verl.cli", stage, "--config", str(comparison.config(args.domain))),
-            *settings(args, seed, name),
-            env=os.environ | {"COLUMNS": "120"},
-            stdout=stream,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            code = await process.wait()
-        except asyncio.CancelledError:  # Ctrl-C, which the run has been sent as well: it tidies up
-            await process.wait()
-            raise
-    fate = f"failed with exit code {code}, see {log}" if code else "done"
-    print(f"seed {seed}, {name}: {stage} {fate} after {time.monotonic() - started:.0f} s", flush=True)
-    return not code
 
 
 if __name__ == "__main__":
