@@ -93,6 +93,11 @@ def online_dumps(folder: Path) -> list[tuple[str, Path]]:
     ]
 
 
+def round_folder(folder: Path, number: int) -> Path:
+    """Where a round lies: the first in the run's own folder, the others in it."""
+    return folder if number == 1 else folder / f"round-{number}"
+
+
 def validation_dump(arm: str, step: int) -> str:
     """verl's validation rollouts of an RL stage at a step."""
     return f"{arm}/validation/{step}.jsonl"

@@ -59,9 +59,11 @@ def run_schedule(
     from dataclasses import replace
     from functools import partial
 
+    from int_verl.commands.rounds import planned_rounds, run_rounds
     from int_verl.console import marked, standard_output
     from int_verl.run.folder import check_is_run
     from int_verl.run.origin import command_line
+    from int_verl.run.rounds import check_rounds
     from int_verl.run.run import Run
     from int_verl.settings.compose import compose
     from int_verl.settings.fidelity import described
@@ -80,6 +82,9 @@ def run_schedule(
         console.print(line, soft_wrap=True)
     if target == "report":
         check_is_run(run.folder.path)
+    rounds = run.settings.rounds if target is None else 1
+    if rounds > 1:
+        check_rounds(run.settings)
     command = command_line(target or "run", config_file, overrides, run.config)
     look = partial(look_before, run)
     schedule = replace(schedule_of(run, target, force), command=tuple(command), look=look)
@@ -89,8 +94,12 @@ def run_schedule(
         pending = _print_tasks(schedule)
         show_budget(console, run, [stage.name for stage in pending])
         show_checks(run, pending)
+        if rounds > 1:
+            console.print(planned_rounds(run), soft_wrap=True)
         return
     _execute(schedule)
+    if rounds > 1:
+        run_rounds(run, config_file, overrides, force)
     if run.problems.shard is not None and target is None:
         shard = run.problems.shard
         console.print(f"shard {shard} is done; `int-verl merge` joins all {shard.count} for sft and rl")

@@ -23,6 +23,7 @@ from int_verl.report.online_rows import online_rows
 from int_verl.report.pass_rates import PassRates, pass_rates
 from int_verl.report.plot import Plot
 from int_verl.report.plots import plots
+from int_verl.report.rounds import rounds_cells
 from int_verl.report.run_reader import RunReader, StageRecord
 from int_verl.report.seeds import PassAt1, other_seeds, seed_cells
 from int_verl.report.viewer import ViewerRow, viewer_rows
@@ -99,6 +100,7 @@ def contents(folder: RunReader) -> Contents:
         "conditioning": _with_paper(conditioning, "conditions", "condition"),
         "skills": skills and _tried(folder, 'eval/results.json: "skills"', lambda: table_cells(skills)),
         "seeds": seed_cells(seeds),
+        "rounds": _tried(folder, "the rounds", lambda: rounds_cells(folder)),
         "ending": _tried(folder, ENDING_ANSWERS, lambda: _ending(folder)),
         "costs": cost_cells(spent, times) if spent else None,
     }

@@ -25,14 +25,14 @@ PassAt1 = dict[str, float]
 def other_seeds(folder: RunReader) -> dict[str, PassAt1]:
     """Seed -> pass@1 of its models, this run's first; only it where no other run has its settings."""
     ours = folder.settings
-    found = {ours.get("run.seed", "0"): _pass_at_1(folder)}
+    found = {ours.get("run.seed", "0"): pass_at_1(folder)}
     for place in _beside(folder.path):
         try:
             other = RunReader(place)
         except UserError:
             continue
         seed = other.settings.get("run.seed", "0")
-        if seed not in found and _alike(other.settings) == _alike(ours) and (scores := _pass_at_1(other)):
+        if seed not in found and _alike(other.settings) == _alike(ours) and (scores := pass_at_1(other)):
             found[seed] = scores
     return found
 
@@ -56,7 +56,8 @@ def _alike(settings: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _pass_at_1(folder: RunReader) -> PassAt1:
+def pass_at_1(folder: RunReader) -> PassAt1:
+    """Held-out pass@1 of every model that a run has evaluated."""
     shares: dict[str, list[float]] = defaultdict(list)
     for row in folder.rows(SCORES, ["model", "problem_set", "samples", "correct"]):
         if row["problem_set"] == HELDOUT and row["samples"]:

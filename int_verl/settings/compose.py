@@ -242,7 +242,9 @@ def checked(config: DictConfig) -> Settings:
     values = {name: config[name] for name, kind in KINDS.items() if not is_dataclass(kind)}
     for name, value in values.items():
         choices = get_args(KINDS[name])
-        if value not in choices:
+        if not choices and (isinstance(value, bool) or not isinstance(value, KINDS[name]) or value < 1):
+            raise UserError(f"{name}={value}: expected a whole number of 1 or more")
+        if choices and value not in choices:
             raise UserError(f"{name}={value}: expected {', '.join(choices[:-1])} or {choices[-1]}")
     sections = {name: section(config, name, kind) for name, kind in KINDS.items() if name not in values}
     settings = Settings(**values, **sections)

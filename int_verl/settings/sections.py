@@ -21,6 +21,7 @@ from int_verl.settings.generation import (
     StepSettings,
 )
 from int_verl.settings.inputs import ModelSettings, ProblemSettings, PromptSettings, RunSettings
+from int_verl.settings.ranges import PositiveInt
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 from int_verl.settings.training import BaselineSettings, RLSettings, SFTDataSettings, SFTSettings
 
@@ -35,6 +36,9 @@ class Settings:
     fidelity: Fidelity = "paper"
     """paper: what the settings say. released: as the released scripts have it, where they differ from the paper or from
     us; `int-verl settings fidelity` lists what that sets, and any of it can be said otherwise."""
+    rounds: PositiveInt = 1
+    """Of `int-verl run`: so many times the schedule, each from the model that the one before has trained, with its own
+    interventions on the problems that this model does not solve (docs/rounds.md)."""
     platform: Literal["auto", "cpu", "gpu"] = "auto"
     "auto, cpu or gpu. auto: gpu where an NVIDIA device is present."
     model: ModelSettings

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, is_dataclass
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 from int_verl.errors import UserError
 from int_verl.generate.prompts import Prompts, load_prompts
@@ -63,16 +63,25 @@ class Plan:
 
 @lru_cache(maxsize=8)
 def _read(written: str) -> Plan:
-    from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+    from pydantic import TypeAdapter, ValidationError
 
     values = json.loads(written)
-    known = [each.name for each in fields(Plan)]
-    if unknown := sorted(set(values) - set(known)):
-        raise UserError(f"{AGENT}: plan.{unknown[0]}: no such key; it has {', '.join(known)}")
+    _check_keys(values, Plan, "plan")
     try:
-        plan: Plan = TypeAdapter(with_config(ConfigDict(extra="forbid"))(Plan)).validate_python(values)
-        return plan
+        return TypeAdapter(Plan).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(["plan", *map(str, first["loc"])])
         raise UserError(f"{AGENT}: {key}={first.get('input')!r}: {first['msg'].lower()}") from error
+
+
+def _check_keys(values: Mapping[str, Any], kind: Any, prefix: str) -> None:
+    """pydantic passes over what a nested dataclass does not know."""
+    kinds = get_type_hints(kind)
+    for key, value in values.items():
+        if key not in kinds:
+            raise UserError(f"{AGENT}: {prefix}.{key}: no such key; it has {', '.join(kinds)}")
+        choices = (kinds[key], *get_args(kinds[key]))
+        below = next((choice for choice in choices if is_dataclass(choice)), None)
+        if below is not None and isinstance(value, Mapping):
+            _check_keys(value, below, f"{prefix}.{key}")

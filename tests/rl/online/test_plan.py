@@ -43,7 +43,9 @@ def test_it_comes_back_as_it_was(online: OnlineSettings, two_turns: bool, tokens
         ({"onlin": {}}, r"int_online: plan\.onlin: no such key; it has online, propose"),
         ({"online": {"loss_on": "none"}}, r"int_online: plan\.online\.loss_on='none': input should be 'own' or 'all'"),
         ({"online": {"row_share": 0}}, r"int_online: plan\.online\.row_share=0: input should be greater than 0"),
-        ({"online": {"wave": [1]}}, r"int_online: plan\.online\.wave"),
+        ({"online": {"wave": [1]}}, r"int_online: plan\.online\.wave: no such key; it has enabled, loss_on"),
+        ({"propose": {"sampling": {"top": 1}}}, r"int_online: plan\.propose\.sampling\.top: no such key"),
+        ({"propose": {"guided_solution_sampling": {"top": 1}}}, r"plan\.propose\.guided_solution_sampling\.top: no"),
     ],
 )
 def test_what_is_no_setting_is_said(values: dict[str, Any], message: str) -> None:
