@@ -216,6 +216,29 @@ def test_mistakes_in_a_recipe_name_its_file(
     assert len(err.strip().splitlines()) == 1
 
 
+def test_the_files_of_a_recipe_are_made_by_what_it_names(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for recipe, script in (
+        ("quickstart/quickstart.yaml", "quickstart/make_problems.py"),
+        ("int_qwen3_4b/int_qwen3_4b.yaml", "int_qwen3_4b/prepare_data.sh"),
+    ):
+        code, _, err = call(capsys, "run", "--dry-run", "--config", str(QUICKSTART.parent / recipe))
+        assert (code, f"recipes/{script}" in err, len(err.strip().splitlines())) == (2, True, 1)
+        assert (QUICKSTART.parent / script).is_file()
+
+
+def test_settings_of_the_files_rerun_no_training(settings: list[str]) -> None:
+    """Their content is an input; runs of earlier versions have none of these settings."""
+    stages = Stages(Run(compose(QUICKSTART / "quickstart.yaml", settings[2:]), Console()))
+    for name in ("rl", "eval"):
+        kept = recorded_settings(stages[name], stages.run.config)
+        assert "problems.train_limit" in kept
+        assert not {"problems.calculator_marks", "problems.made_by"} & set(kept)
+        assert kept["problems.answer_after"] is None, "as of a run that did not have it"
+
+
 def test_a_recipe_is_named_that_stands_beside(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("run: {seed: 1}")
     folder, typed = (call(capsys, "run", "--config", str(path))[2] for path in (tmp_path, tmp_path / "mien.yaml"))

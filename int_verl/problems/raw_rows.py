@@ -36,6 +36,12 @@ def with_split(file: str, split: str) -> str:
     return file if _is_file(file) or ":" in file else f"{file}:{split}"
 
 
+def is_missing(file: str) -> bool:
+    """Whether a name is that of a file, by its ending, and there is none."""
+    path = Path(file).expanduser()
+    return path.suffix in _READERS and not path.exists()
+
+
 def _is_file(file: str) -> bool:
     path = Path(file).expanduser()
     return path.suffix in _READERS or path.is_file()

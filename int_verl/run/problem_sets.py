@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from int_verl.errors import UserError
+from int_verl.problems.raw_rows import is_missing
 from int_verl.problems.sets import Problem, ProblemSet, written_digest
 from int_verl.records import read_rows
 from int_verl.run.shards import Shard
@@ -46,6 +47,9 @@ class ProblemSets:
         return heldout
 
     def _open(self, file: str, limit: int | None, need_reference: bool) -> ProblemSet:
+        if self.settings.made_by and is_missing(file):
+            own = f"make the recipe's own with `{self.settings.made_by}`"
+            raise UserError(f"{file}: no such file; give a .parquet, .jsonl or .csv file, or {own}")
         columns = {str(ours): theirs for ours, theirs in self.settings.columns.items()}
         how = (self.settings.answer_after, self.settings.calculator_marks)
         return ProblemSet(file, columns, limit, need_reference, *how)

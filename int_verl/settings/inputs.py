@@ -43,6 +43,8 @@ class ProblemSettings:
     "The answer is what follows this mark in its column; null: ####, as in GSM8K, where all rows have it."
     calculator_marks: Literal["keep", "remove"] = "keep"
     "What stands between << and >> in reference solutions, as in GSM8K: keep it, or remove it."
+    made_by: Name | None = None
+    "The command that makes a recipe's own files, said where one is missing."
     train_limit: PositiveInt | None = None
     "Keep the first so many."
     heldout_limit: PositiveInt | None = None

@@ -73,7 +73,7 @@ class EvaluationStage(Stage):
     does = "pass@1, pass@k and the zero-advantage ratio of every model"
     reads = ("rl",)
     depends_on = ("run.seed", "baseline", "eval", "problems")
-    indifferent = ("eval.k_by_source", "eval.max_tokens")
+    indifferent = ("eval.k_by_source", "eval.max_tokens", "problems.calculator_marks", "problems.made_by")
     counts_events = "problems"
 
     def inputs(self) -> dict[str, str]:

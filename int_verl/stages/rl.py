@@ -66,6 +66,7 @@ class RLStage(Stage):
         *("rl.dump_rollouts", "rl.save_freq", "rl.stall_minutes", "rl.start_minutes", "rl.trust_checkpoint"),
         *("rl.reward_workers", "rl.val_samples", "rl.val_before_train", "eval.samples"),
         *("eval.k_by_source", "eval.max_tokens"),
+        *("problems.calculator_marks", "problems.made_by"),  # the inputs have the problems' content
     )
 
     @property
