@@ -34,6 +34,12 @@ def test_files_that_are_named_are_there(page: Path) -> None:
             assert any(True for root in roots for _ in root.glob(name)), name
 
 
+def test_the_navigation_has_every_page() -> None:
+    named = re.findall(r"[\w-]+\.md", (ROOT / "mkdocs.yml").read_text().partition("\nnav:")[2])
+    made = {"settings.md", "commands.md"}  # by the hook .ci/docs_reference.py
+    assert sorted(named) == sorted({page.name for page in (ROOT / "docs").glob("*.md")} | made)
+
+
 def anchors(page: Path) -> set[str]:
     """The anchors of a page's headings, as GitHub and mkdocs make them."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)

@@ -93,9 +93,9 @@ def run_schedule(
         console.print(marked(str(run.folder.path), f" on {run.platform}{_remark_on_platform(run)}"), soft_wrap=True)
         pending = _print_tasks(schedule)
         show_budget(console, run, [stage.name for stage in pending])
-        show_checks(run, pending)
         if rounds > 1:
             console.print(planned_rounds(run), soft_wrap=True)
+        show_checks(run, pending)
         return
     _execute(schedule)
     if rounds > 1:
