@@ -167,7 +167,7 @@ def check_overrides(overrides: Sequence[str], our_settings: Mapping[str, str]) -
         if key == "trainer.logger" and "file" not in _names(override):
             raise UserError(f"{override}: the report draws its curves from the logger `file`; add it to the list")
         if key in our_settings:
-            raise UserError(f"{override}: set {our_settings[key]} instead, so that the stage knows when it is done")
+            raise UserError(f"{override}: set {our_settings[key]} instead, so that the stage knows of it")
 
 
 def _names(override: str) -> list[str]:

@@ -66,6 +66,7 @@ class RLLaunch(Launch):
         "data.max_prompt_length": "rl.max_prompt_length",
         "data.max_response_length": "rl.max_response_length",
         "actor_rollout_ref.rollout.n": "rl.rollouts",
+        "actor_rollout_ref.rollout.tensor_model_parallel_size": "rl.tensor_parallel",
         "actor_rollout_ref.rollout.val_kwargs.n": "rl.val_samples",
         "actor_rollout_ref.actor.ppo_mini_batch_size": "rl.mini_batch",
     }

@@ -168,6 +168,7 @@ def test_ray_stays_on_loopback_unless_the_user_says_otherwise(
         ({"overrides": ("reward_model.enable=true",)}, r"use reward.reward_model.enable$"),
         ({"overrides": ("trainer.total_training_steps=3",)}, "set rl.total_steps instead"),
         ({"overrides": ("actor_rollout_ref.model.path=x",)}, "set model.path instead"),
+        ({"overrides": ("actor_rollout_ref.rollout.tensor_model_parallel_size=2",)}, "set rl.tensor_parallel instead"),
     ],
 )
 def test_rl_refusals(model: Path, changes: dict[str, Any], message: str) -> None:
@@ -184,6 +185,16 @@ def test_servers_of_their_own_never_sample_from_random_weights() -> None:
     settings = EngineSettings(overrides=("actor_rollout_ref.rollout.load_format=dummy",))
     with pytest.raises(UserError, match="random weights"):
         VerlEngine("m", settings, 8, 8, platform="gpu")
+
+
+def test_ranks_of_a_server_are_a_setting() -> None:
+    """On a CPU they need an executor of their own, without which the engine waits for ever for its second rank."""
+    from int_verl.generate.engines.verl import VerlEngine
+    from int_verl.settings.engine import EngineSettings
+
+    settings = EngineSettings(overrides=("actor_rollout_ref.rollout.tensor_model_parallel_size=2",))
+    with pytest.raises(UserError, match=r"set engine.tensor_parallel instead"):
+        VerlEngine("m", settings, 8, 8, platform="cpu")
 
 
 def test_rl_starts_only_from_a_model_that_was_trained(model: Path) -> None:

@@ -86,3 +86,23 @@ def test_three_steps_a_checkpoint_and_two_more(
         assert len(of_start) == 2
         assert min(of_start) >= 8, "a replica that idles"
     export_model(trained, tmp_path / "model", make_model(True), 5)
+
+
+LORA = ("actor_rollout_ref.model.lora_rank=8", "actor_rollout_ref.model.lora.merge=true")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "settings"), [((), {"tensor_parallel": 2}), (LORA, {})], ids=["one server on both ranks", "LoRA"]
+)
+def test_updates_reach_the_rollout(
+    two_ranks: Callable[..., RLLaunch],
+    make_model: Callable[[bool], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: tuple[str, ...],
+    settings: dict[str, int],
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    trained = train(two_ranks(2, *overrides, **settings).command())
+    assert_rollout_and_actor_agree(tmp_path / "out", 2)
+    export_model(trained, tmp_path / "model", make_model(True), 2)

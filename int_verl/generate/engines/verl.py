@@ -72,6 +72,8 @@ class VerlEngine:
                 raise UserError(
                     f"{override} in engine.overrides: the servers would sample from random weights; drop it"
                 )
+            if key.endswith("rollout.tensor_model_parallel_size"):
+                raise UserError(f"{override} in engine.overrides: set engine.tensor_parallel instead")
         gpus = settings.nnodes * settings.gpus_per_node
         if not gpus or gpus % settings.tensor_parallel:
             raise UserError(
