@@ -88,21 +88,32 @@ def test_three_steps_a_checkpoint_and_two_more(
     export_model(trained, tmp_path / "model", make_model(True), 5)
 
 
-LORA = ("actor_rollout_ref.model.lora_rank=8", "actor_rollout_ref.model.lora.merge=true")
-
-
-@pytest.mark.parametrize(
-    ("overrides", "settings"), [((), {"tensor_parallel": 2}), (LORA, {})], ids=["one server on both ranks", "LoRA"]
-)
-def test_updates_reach_the_rollout(
+def test_two_ranks_of_one_server(
     two_ranks: Callable[..., RLLaunch],
     make_model: Callable[[bool], Path],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    overrides: tuple[str, ...],
-    settings: dict[str, int],
 ) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "local")
-    trained = train(two_ranks(2, *overrides, **settings).command())
+    trained = train(two_ranks(2, tensor_parallel=2).command())
     assert_rollout_and_actor_agree(tmp_path / "out", 2)
+    export_model(trained, tmp_path / "model", make_model(True), 2)
+
+
+def test_lora(
+    two_ranks: Callable[..., RLLaunch],
+    make_model: Callable[[bool], Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """verl sends merged weights in bfloat16 (verl/workers/engine/fsdp/transformer_impl.py:1082), whatever the type.
+
+    So rollout and actor differ by its rounding already before the first update, and by no more after it.
+    """
+    lora = ("actor_rollout_ref.model.lora_rank=8", "actor_rollout_ref.model.lora.merge=true")
+    monkeypatch.setenv("RAY_ADDRESS", "local")
+    trained = train(two_ranks(2, *lora, learning_rate=1e-2).command())
+    before, after = (row["training/rollout_probs_diff_mean"] for row in read_metrics(tmp_path / "out"))
+    assert 1e-5 < before < 1e-3
+    assert after < 2 * before
     export_model(trained, tmp_path / "model", make_model(True), 2)
