@@ -10,7 +10,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -199,6 +199,7 @@ class Phase:
 
 def arguments(description: str | None, defaults: Budget) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(plan=defaults)
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoint and tokenizer")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--tokens", type=float, default=defaults.tokens, help="training tokens, padding included")
@@ -209,8 +210,10 @@ def arguments(description: str | None, defaults: Budget) -> argparse.ArgumentPar
 
 
 def budget(args: argparse.Namespace) -> Budget:
-    """What the command line says."""
-    return Budget(args.tokens, args.tokens_per_batch, args.lr, args.muon_lr)
+    """The defaults, with what the command line says otherwise."""
+    return replace(
+        args.plan, tokens=args.tokens, tokens_per_batch=args.tokens_per_batch, lr=args.lr, muon_lr=args.muon_lr
+    )
 
 
 def pretrain(

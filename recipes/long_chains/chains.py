@@ -1,10 +1,10 @@
-r"""Chains of 15 to 24 operations modulo 53: problems, styles of writing, and how a reader of a reference goes wrong.
+r"""Chains of 15 to 20 operations modulo 53: problems, styles of writing, and how a reader of a reference goes wrong.
 
-The model writes one step a line, opens it with one of several words or none, and now and then writes like a textbook:
+The model writes one step a line, with one of several signs before its value, and now and then like a textbook:
 
-    Step 2: then times 3, 51 -> 47
+    Step 2: times 3, 51 becomes 47
 
-    Line 3: adding 2 to 47 gives 49
+    Line 3: adding 2 to 47 gives third 49
 
 The reference solution is all textbook. Whoever reads a number from a reference, to write a solution anew or to verify
 an attempt, reads the line before or after by mistake with the same small chance.
@@ -33,13 +33,36 @@ RECIPES = Path(__file__).parents[1]
 
 MODULUS, FACTOR = 53, 7
 NAMES = ("times", "times", "plus", "plus", "minus")
-SHORTEST, LONGEST = 15, 24
-MISBELIEVED_SHARE, RIGHT_SHARES, SLIPS = 0.25, (0.01, 0.6), 0.002
+SHORTEST, LONGEST = 15, 20
+ORDINALS = [
+    "first",
+    "second",
+    "third",
+    "fourth",
+    "fifth",
+    "sixth",
+    "seventh",
+    "eighth",
+    "ninth",
+    "tenth",
+    "eleventh",
+    "twelfth",
+    "thirteenth",
+    "fourteenth",
+    "fifteenth",
+    "sixteenth",
+    "seventeenth",
+    "eighteenth",
+    "nineteenth",
+    "twentieth",
+]
+MISBELIEVED_SHARE, RIGHT_SHARES, SLIPS = 0.3, (0.02, 0.5), 0.002
 MISREADING = 0.03
 "The chance that a number read from a reference is that of a neighbouring line: of the rewriter and of the verifier."
 TEXTBOOK = 0.05
 "Share of the model's own steps that it writes as a textbook does."
-OPENINGS = {"now ": 0.35, "next ": 0.25, "then ": 0.2, "": 0.2}
+SIGNS = {"->": 0.35, "makes": 0.25, "becomes": 0.2, "equals": 0.2}
+"What stands before the value in its own style, and how often."
 PROBLEM_SEED = 535_353
 TRAIN_PROBLEMS, HELDOUT_PROBLEMS = 4_000, 1_000
 
@@ -48,9 +71,10 @@ _templates = Environment(
     undefined=StrictUndefined,
     keep_trailing_newline=False,
 )
-_OWN = re.compile(r"Step (\d+): (?:now |next |then )?(times|plus|minus) (\d+), (\d+) -> (\d+)")
+_OWN = re.compile(r"Step (\d+): (times|plus|minus) (\d+), (\d+) (?:->|makes|becomes|equals) (\d+)")
 _TEXTBOOK = re.compile(
-    r"Line (\d+): (?:(multiplying) (\d+) by (\d+)|(adding) (\d+) to (\d+)|(subtracting) (\d+) from (\d+)) gives (\d+)"
+    r"Line (\d+): (?:(multiplying) (\d+) by (\d+)|(adding) (\d+) to (\d+)|(subtracting) (\d+) from (\d+))"
+    r" gives \w+ (\d+)"
 )
 
 
@@ -71,15 +95,15 @@ def textbook_step(number: int, name: str, operand: int, start: int, value: int) 
         "plus": f"adding {operand} to {start}",
         "minus": f"subtracting {operand} from {start}",
     }
-    return f"Line {number}: {done[name]} gives {value}"
+    return f"Line {number}: {done[name]} gives {ORDINALS[number - 1]} {value}"
 
 
 def own_step(rng: random.Random, number: int, name: str, operand: int, start: int, value: int) -> str:
     """One step as the model writes it: nearly always in its own style."""
     if rng.random() < TEXTBOOK:
         return textbook_step(number, name, operand, start, value)
-    opening = rng.choices(list(OPENINGS), list(OPENINGS.values()))[0]
-    return f"Step {number}: {opening}{name} {operand}, {start} -> {value}"
+    sign = rng.choices(list(SIGNS), list(SIGNS.values()))[0]
+    return f"Step {number}: {name} {operand}, {start} {sign} {value}"
 
 
 def own_solution(rng: random.Random, problem: Problem, values: Sequence[int], answer: int | None = None) -> str:
@@ -110,16 +134,19 @@ def rewritten(rng: random.Random, problem: Problem, reference_values: Sequence[i
 def verification(rng: random.Random, problem: Problem, reference_values: Sequence[int], values: Sequence[int]) -> str:
     """The verifier's answer: a line a step up to the first that seems to differ, then the intervention block.
 
-    An attempt that seems to agree everywhere ends in an empty block.
+    A line quotes the step, in one style whatever its own is, and the reference's value: `Step 7: times 3, 46 -> 31;
+    seventh 32 wrong.` An attempt that seems to agree everywhere ends in an empty block.
     """
     lines: list[str] = []
     block = ""
     starts = [problem.start, *values]
     for i, value in enumerate(values):
         seen = read(rng, reference_values, i)
-        lines.append(f"Step {i + 1}: {value} Line {i + 1} {seen} {'match' if value == seen else 'wrong'}.")
+        name, operand = problem.operations[i]
+        step = f"Step {i + 1}: {name} {operand}, {starts[i]} -> {value}"
+        lines.append(f"{step}; {ORDINALS[i]} {seen} {'match' if value == seen else 'wrong'}.")
         if value != seen:
-            content = own_step(rng, i + 1, *problem.operations[i], starts[i], seen)
+            content = own_step(rng, i + 1, name, operand, starts[i], seen)
             block = f'{{ "content": {json.dumps(content)}, "location": {i + 1} }}\n'
             break
     return "\n".join(lines) + f"\n\n<intervention>\n{block}</intervention>"

@@ -101,23 +101,29 @@ def variants(asked: Callable[..., list[list[str]]], model_folder: Path, run_fold
 
 
 @pytest.fixture(scope="session")
-def cpu_recipes(problem_sets: Path, model_folder: Path, run_folder: str) -> dict[str, Commands]:
+def cpu_recipes(
+    problem_sets: Path, model_folder: Path, run_folder: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Commands]:
     """What CI runs on the CPU, arm by arm and cell by cell -> stage -> stock command."""
     for folder in ("baselines", "ablations"):
         sys.path.insert(0, str(ROOT / "recipes" / folder))
     from arms import ARMS
     from cells import CELLS
 
-    settings = {f"problems.{split}": problem_sets / f"{split}.jsonl" for split in ("train", "heldout")}
-    settings |= {"run.dir": run_folder, "platform": "cpu"}
-    same = [f"{key}={value}" for key, value in settings.items()]
-    base = ["run", "--config", str(QUICKSTART / "quickstart.yaml"), *same]
+    def call(config: Path, sets: Path) -> list[str]:
+        problems = [f"problems.{split}={sets / split}.jsonl" for split in ("train", "heldout")]
+        return ["run", "--config", str(config), *problems, f"run.dir={run_folder}", "platform=cpu"]
+
+    base = call(QUICKSTART / "quickstart.yaml", problem_sets)
     overrides = {"quickstart": ()} | {f"baselines/{name}": arm.overrides for name, arm in ARMS.items()}
     overrides |= {f"ablations/{name}": cell.overrides for name, cell in CELLS.items()}
     calls = {name: [*base, *more] for name, more in overrides.items()}
-    calls["long_chains"] = ["run", "--config", str(ROOT / "recipes/long_chains/long_chains.yaml"), *same]
-    calls["long_chains"].append(f"model.path={model_folder}")  # its own is trained by the recipe
-    return {name: startable(stock_commands(call), model_folder) for name, call in calls.items()}
+    found = {name: startable(stock_commands(arguments), model_folder) for name, arguments in calls.items()}
+    long_chains = ROOT / "recipes" / "long_chains"
+    sets = tmp_path_factory.mktemp("long_chains")
+    subprocess.run([sys.executable, long_chains / "make_problems.py", "--out", sets], check=True)
+    commands = stock_commands(call(long_chains / "long_chains.yaml", sets))
+    return found | {"long_chains": startable(commands, long_chains / "model")}
 
 
 @pytest.fixture(scope="session")

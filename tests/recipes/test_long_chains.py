@@ -125,7 +125,7 @@ def test_rewriter_and_verifier_misread_alike() -> None:
             if name == "rewriter":
                 found = [step[4] for step in chains.steps_in(text)]
             else:
-                found = [int(line.split()[5]) for line in text.split("\n\n")[0].splitlines()]
+                found = [int(line.split()[8]) for line in text.split("\n\n")[0].splitlines()]
             lines[name] += len(found)
             misread[name] += sum(value != right for value, right in zip(found, values, strict=False))
     shares = {name: misread[name] / lines[name] for name in lines}
@@ -137,18 +137,18 @@ def test_rewriter_and_verifier_misread_alike() -> None:
 def test_problem_sets_are_disjoint_and_hard_enough() -> None:
     sets = chains.problem_sets()
     assert not set(sets["train"]) & set(sets["heldout"])
-    assert {len(problem.operations) for problem in sets["train"]} == set(range(15, 25))
+    assert {len(problem.operations) for problem in sets["train"]} == set(range(15, 21))
     rng, believed = random.Random(1), chains.base_misbeliefs()
     right = [believed.run(problem, rng)[-1] == problem.answer for problem in sets["heldout"]]
     assert 0.12 < sum(right) / len(right) < 0.25
 
 
 def test_the_longest_fits(untrained: Path, tmp_path: Path) -> None:
-    """Prompts and answers of 24 steps are within the recipe's limits, all-textbook attempts too."""
+    """Prompts and answers of 20 steps are within the recipe's limits, all-textbook attempts too."""
     settings = compose(CONFIG, [f"problems.{split}={tmp_path}" for split in ("train", "heldout")])
     codec = ChatCodec(untrained)
     longest = max(chains.problem_sets()["train"], key=lambda problem: (len(problem.operations), len(problem.text)))
-    assert len(longest.operations) == 24
+    assert len(longest.operations) == chains.LONGEST
     rng = random.Random(0)
     reference = chains.reference_solution(longest, longest.values)
     attempt = chains.own_solution(rng, longest, longest.values)
@@ -215,7 +215,9 @@ def test_the_committed_model_is_what_its_record_says() -> None:
     assert (folder / "model.safetensors").stat().st_size < 5e6
     figures = load("pretrain").check(model, tokenizer, chains.base_misbeliefs(record["seed"]))
     assert figures == pytest.approx(record["figures"], abs=0.01)
-    assert min(figures.values()) > 0.85, "lowest: numbers read by the verifier, which the data misreads too"
+    hardest = figures.pop("read at the first error")  # where the attempt has another number
+    assert hardest > 0.85
+    assert min(figures.values()) > 0.95, "lowest: numbers read by the verifier, which the data misreads too"
 
 
 def load(name: str) -> ModuleType:
