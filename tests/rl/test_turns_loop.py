@@ -204,7 +204,8 @@ def test_what_stands_between_turns_is_what_verl_puts_there(name: str, tmp_path: 
 @pytest.mark.timeout(600)
 def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model: Callable[[bool], Path]) -> None:
     """Two steps; the case that the environment cannot open is a fault in each, and everything else goes on."""
-    cases = [{**CASE, "secret": "e"}, {"opening": "Hello.", "secret": "a"}, {"opening": "Hi.", "secret": " "}, {}]
+    # Right is whoever ends a turn at all: the model, which speaks at random, does so nearly every other time.
+    cases = [*({"opening": opening, "secret": ""} for opening in ("Hello.", "Hi.", "I slept badly.")), {}]
     rows = [
         {
             "data_source": "conversations",
