@@ -125,6 +125,7 @@ def test_interventions_that_are_not_trained_on_within_a_budget(tmp_path: Path) -
     assert (tmp_path / "validation" / "1.jsonl").read_text().count("\n") == 2 * PROMPTS, "and none in validation"
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(1200)
 def test_killed_between_steps_it_goes_on(tmp_path: Path) -> None:
     """With loss on the interventions, wherever an attempt is wrong."""
