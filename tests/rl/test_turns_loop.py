@@ -249,7 +249,7 @@ def test_the_stock_trainer_learns_from_conversations(tmp_path: Path, make_model:
     )
     train(cfg.command())
     before, *steps = read_metrics(cfg.output_dir)
-    assert before["val-aux/conversations/turns/mean@4"] > 0
+    assert {"val-aux/conversations/turns/mean@4", "val-core/conversations/acc/mean@4"} <= set(before)
     assert len(steps) == 2
     # Rollout and actor agree on what is trained: an environment's token among it would have log-probability 0.
     assert max(step["training/rollout_probs_diff_max"] for step in steps) < 1e-4
