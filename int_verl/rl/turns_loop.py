@@ -99,9 +99,10 @@ class TurnsAgentLoop(AgentLoopBase):
         self._environment = _pool(json.dumps(chosen, sort_keys=True))
         self._max_turns, self._turn_tokens, self._success = max_turns, turn_tokens, success
         tokenizer: Any = self.tokenizer
-        tokens = TextTokens(tokenizer)
         variables: Any = self.data_config.get("apply_chat_template_kwargs", None) or {}
-        self._template = ChatTemplate(tokenizer, tokens, variables=dict(variables))
+        if OmegaConf.is_config(variables):
+            variables = OmegaConf.to_container(variables)
+        self._template = _template(tokenizer, json.dumps(variables, sort_keys=True))
         self._ends = _end_ids(str(self.config.actor_rollout_ref.model.path), tokenizer.eos_token_id)
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput:
@@ -110,7 +111,7 @@ class TurnsAgentLoop(AgentLoopBase):
         rollout = _Rollout([dict(message) for message in kwargs["raw_prompt"]])
         metrics: dict[str, Any] = {}
         detail, parts, reward = "", {}, 0.0
-        prompt_ids = self._template.prompt_ids(rollout.messages)
+        prompt_ids: list[int] = []
         try:
             opened, rollout.state = await self._environment.open(case)
             rollout.messages += opened
@@ -122,6 +123,7 @@ class TurnsAgentLoop(AgentLoopBase):
         except EnvironmentFault as fault:
             ended, detail = "fault", str(fault)
             rollout.mask = [0] * len(rollout.mask)
+        prompt_ids = prompt_ids or self._template.prompt_ids(rollout.messages)
         if not rollout.ids:
             rollout.add([min(self._ends)], trained=False)
         return AgentLoopOutput(
@@ -196,6 +198,12 @@ class TurnsAgentLoop(AgentLoopBase):
                 f"{NAME}: a conversation opens with {len(prompt_ids)} tokens, more than data.max_prompt_length={most}; "
                 "raise it or shorten what the case opens with"
             )
+
+
+@lru_cache(maxsize=4)
+def _template(tokenizer: Any, variables: str) -> ChatTemplate:
+    """As `_pool`; what the template writes of its own is found once."""
+    return ChatTemplate(tokenizer, TextTokens(tokenizer), variables=json.loads(variables))
 
 
 @lru_cache(maxsize=4)
