@@ -27,7 +27,8 @@ ROWS: list[tuple[str, str, float, str]] = [
     (r"2\sqrt2", r"so \boxed{\sqrt{9}}", 0.0, "incorrect"),
     ("5", "nothing", 0.0, "no_answer"),
     ("5", r"\boxed{9^{9^{9^9}}}", 0.0, "too_large"),
-    ("5", r"\boxed{\int_0^{\infty} \frac{\sin(x^2) e^{-x^3}}{1+x^7} dx}", 0.0, "timeout"),
+    # A minute and more of work: no result however late the deadline is looked at.
+    ("5", r"\boxed{\sum_{k=1}^{\infty} \frac{\sin(k^2)}{k^{1.1}}}", 0.0, "timeout"),
     (r"\frac{n(n+1)}{2}", r"\boxed{\sum_{k=1}^n k}", 1.0, "correct"),
 ]
 
