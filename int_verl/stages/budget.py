@@ -19,6 +19,7 @@ from int_verl.settings.generation import UNTIL, EstimateSettings
 from int_verl.stages.assemble import Stages
 from int_verl.stages.estimate import PAPER_TOKENS, Known, Line, estimate, known_from
 from int_verl.stages.footprint import GIB, Footprint, rl_footprint, servers_footprint, sft_footprint
+from int_verl.stages.online_estimate import online_tokens
 from int_verl.trainers.precision import Precision
 
 WAITING = 2.0
@@ -190,7 +191,8 @@ class _Work:
         if name == "sft_data":
             return self.rows * self.mean if settings.sft_data.kind == "self_reflection" else 0.0
         if name in ("rl", "rl_baseline"):
-            return (WAITING * self.rollouts + self._validated) * self.mean
+            drawn = self.rollouts * self.mean + online_tokens(settings.rl, settings.propose, self.known, self.mean)
+            return WAITING * drawn + self._validated * self.mean
         if name == "ending":
             problems = min(settings.sft.ending_problems, len(self.run.problems.heldout))
             return 2 * problems * settings.sft.ending_samples * self.mean

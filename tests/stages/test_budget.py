@@ -113,3 +113,24 @@ def test_a_model_that_is_not_here_has_hours_alone(overrides: list[str]) -> None:
     show_budget(console, Run(compose(RECIPE, said), SafeConsole()), NAMES)
     assert "nobody/no-such-model-4B is not on this machine" in console.export_text()
     assert found.gpu_memory == 80 * GIB
+
+
+def test_interventions_while_rl_samples_are_counted(overrides: list[str]) -> None:
+    def extra(*online: str) -> float:
+        """Tokens beyond those of plain RL."""
+        runs = ([*overrides, *said] for said in ((), ("rl.online.enabled=true", *online)))
+        without, found = (next(stage.generated for stage in budget(*run).stages if stage.name == "rl") for run in runs)
+        return (found - without) / 2  # a step waits for its longest: twice the tokens' time
+
+    problems, wrong, proposed = 400 * 32, 0.95358, 0.91204
+    each = 7_000 * (1 + proposed / 2)  # a verification, and half an attempt after it
+    one_turn = extra("propose.two_turns=false")
+    assert one_turn == pytest.approx(problems * 8 * wrong * each, rel=1e-3)
+    assert extra("propose.two_turns=true") == pytest.approx(one_turn + problems * wrong * 7_000, rel=1e-3)
+    assert extra("propose.two_turns=false", "rl.online.group_share=0.3") == pytest.approx(one_turn * 3 / 8)
+    assert extra("propose.two_turns=false", "rl.online.row_share=0.25") == pytest.approx(one_turn / 4)
+    assert extra("propose.two_turns=false", "rl.online.from_step=201") == pytest.approx(one_turn / 2)
+    success = proposed * 20_170 / 472_320
+    waves = extra("propose.two_turns=false", "rl.online.waves=[1,2]")
+    assert waves == pytest.approx(one_turn * (1 + 2 * (1 - success)), rel=1e-3)
+    assert extra("rl.online.tokens_per_step=1000") == pytest.approx(400 * 1000)
