@@ -98,8 +98,8 @@ def test_adversarial(
     start = time.monotonic()
     grader.grade_response(response, gold)
     elapsed = time.monotonic() - start
-    # A second of grace on top of the 0.2 s that hold on an idle machine.
-    assert elapsed < LIMIT + 1.2
+    # 0.2 s more than the limit on an idle machine; on a busy one a worker is given up to ten times the limit for waiting.
+    assert elapsed < 11 * LIMIT + 1.2
     assert grader.grade(rf"\sqrt{{8}}+{id(response)}", rf"{id(response)}+2\sqrt2").correct
     assert list(tmp_path.iterdir()) == []
 

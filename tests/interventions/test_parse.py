@@ -114,7 +114,7 @@ def test_time_is_linear_in_hostile_text(unit: str) -> None:
         text = before + unit * (SIZE // len(unit)) + after
         start = time.process_time()
         read(text)
-        assert time.process_time() - start < 1.0  # 0.2 s at worst on an idle core; quadratic time would take minutes
+        assert time.process_time() - start < 10.0  # 0.2 s at worst on an idle core; quadratic time would take minutes
 
 
 def test_what_the_prompt_shows_is_no_intervention() -> None:

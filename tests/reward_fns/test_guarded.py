@@ -105,7 +105,11 @@ def test_a_function_that_is_not_there() -> None:
 def test_the_log_names_the_row_and_not_every_call(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("int_verl.grading.guarded_function"), "disabled", False)
+    logger = logging.getLogger("int_verl.grading.guarded_function")
+    monkeypatch.setattr(logger, "disabled", False)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    monkeypatch.setattr(logger, "propagate", False)
+    caplog.set_level(logging.WARNING, logger.name)
     for _ in range(12):
         score("raise", guarded_timeout=29.0)
     said = [record.getMessage() for record in caplog.records]

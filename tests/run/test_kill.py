@@ -78,18 +78,19 @@ def wait_for_journal(run_dir: Path, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.05)
 
 
-def test_killed_fifty_times_at_random_it_ends_byte_for_byte_the_same(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kills", ["12", pytest.param("50", marks=[pytest.mark.e2e, pytest.mark.nightly])])
+def test_killed_many_times_at_random_it_ends_byte_for_byte_the_same(kills: str, tmp_path: Path) -> None:
     write_problem_sets(tmp_path, train=12, heldout=3)
     arguments = [argument for argument in command(tmp_path, tmp_path)[3:] if not argument.startswith("run.dir=")]
     killer = Path(__file__).with_name("kill_at_random.py")
     done = subprocess.run(
-        [sys.executable, str(killer), "50", str(tmp_path / "expected"), str(tmp_path / "run"), *arguments],
+        [sys.executable, str(killer), kills, str(tmp_path / "expected"), str(tmp_path / "run"), *arguments],
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr.splitlines()[-1].startswith("50 kills, ")
+    assert done.stderr.splitlines()[-1].startswith(f"{kills} kills, ")
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(
