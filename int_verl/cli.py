@@ -15,6 +15,7 @@ from int_verl.commands.group import Group
 from int_verl.commands.schedule import schedule_command
 from int_verl.errors import EngineError, TrainerError, UserError
 from int_verl.interruption import PREEMPTED, Preempted, preemptible
+from int_verl.ray_cluster import workers_in_this_environment
 from int_verl.terminal import guard_output, visible_line
 
 _OF_PATHS = (
@@ -104,6 +105,7 @@ def settings(section: str | None) -> None:
 def main(arguments: list[str] | None = None) -> None:
     """The console script. Exit codes: 0 done, 1 failed, 2 the user can mend it, 75 preempted, 130 stopped."""
     guard_output()
+    workers_in_this_environment()
     sys.exit(_guarded(lambda: cli.main(arguments, prog_name="int-verl", standalone_mode=False)))
 
 

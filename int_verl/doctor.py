@@ -15,6 +15,7 @@ from typing import Any
 
 from int_verl.attention import VERLS_OWN
 from int_verl.errors import UserError
+from int_verl.installer import installer
 from int_verl.ray_cluster import check_cluster, joins_a_cluster, which_ray
 from int_verl.ray_cpus import host_cpus, rl_cpus
 from int_verl.ray_nodes import RayNodes
@@ -23,7 +24,8 @@ CPU_INSTALL = f"{sys.executable} -m int_verl.cli install cpu"
 GPU_INSTALL = f"{sys.executable} -m int_verl.cli install gpu"
 FLASH_ATTENTION = "flash-attn==2.8.3"
 "What verl 0.9.1 asks for in its extra `fsdp`; source only, so it is no part of int-verl[gpu]."
-_PACKAGE = f"{sys.executable} -m pip install int-verl, or in a checkout {sys.executable} -m pip install --no-deps -e ."
+_INSTALL = " ".join(installer())
+_PACKAGE = f"{_INSTALL} int-verl, or in a checkout {_INSTALL} --no-deps -e ."
 PROBE_SECONDS = 180
 DEFAULT_ATTENTIONS = {"sft": VERLS_OWN, "rl": VERLS_OWN}
 "Stage -> the attention that it trains with, where no settings say otherwise."
@@ -189,7 +191,7 @@ def check_flash_attention(error: str | None, attentions: Mapping[str, str]) -> C
         "attention",
         False,
         f"flash-attn {error}, and {' and '.join(asking)} would train with it",
-        f"{sys.executable} -m pip install --no-build-isolation {FLASH_ATTENTION}; or, for short sequences, run with "
+        f"{_INSTALL} --no-build-isolation {FLASH_ATTENTION}; or, for short sequences, run with "
         f"\"sft.overrides=['+model.{other}']\" \"rl.overrides=['+actor_rollout_ref.model.{other}']\", and give these "
         "settings to `int-verl doctor`, too",
     )

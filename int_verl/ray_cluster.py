@@ -14,6 +14,10 @@ LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 """Ray's switch (ray/_private/ray_constants.py): 0, and all of its sockets, and verl's, which ask Ray for the node's
 address, are on 127.0.0.1. Ray reads it once, when it is imported."""
 
+_BY_UV = "RAY_ENABLE_UV_RUN_RUNTIME_ENV"
+"""Ray's switch (ray/_private/worker.py): unless it is 0, a driver below `uv run` uploads its working folder and starts
+each worker there with `uv run`, which makes an environment anew."""
+
 OWN = "starts one of its own"
 "See `which_ray`."
 
@@ -28,6 +32,14 @@ def joins_a_cluster() -> bool:
     if address:
         return address != "local"
     return os.access(_address_file(), os.F_OK)
+
+
+def workers_in_this_environment() -> None:
+    """Let Ray's workers run in this Python's environment under `uv run`, too, here and in children.
+
+    To be called before Ray is imported. Where the user has set Ray's switch, it stays.
+    """
+    os.environ.setdefault(_BY_UV, "0")
 
 
 def loopback_environment(nnodes: int) -> dict[str, str]:

@@ -51,7 +51,15 @@ def test_the_sdist_has_what_builds_and_tests_it(built: Path) -> None:
     (sdist,) = built.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"pyproject.toml", "Makefile", "README.md", "LICENSE", "CHANGELOG.md", "mkdocs.yml"} <= names
+    assert {
+        "pyproject.toml",
+        "Makefile",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "mkdocs.yml",
+        "docker/Dockerfile.cpu",
+    } <= names
     assert {"int_verl/reward_fns/math_answer.py", "int_verl/config/pins/gpu.txt", "requirements/cpu.txt"} <= names
     assert {name.split("/")[0] for name in names} >= {"int_verl", "recipes", "tests", "docs", "benchmarks"}
 

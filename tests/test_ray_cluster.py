@@ -182,3 +182,15 @@ def test_a_head_that_is_killed_leaves_a_stale_file(home: Path) -> None:
     assert wait_for(lambda: not _answers(address))
     with pytest.raises(UserError, match="ray_current_cluster: no Ray answers at"):
         check_cluster()
+
+
+@pytest.mark.parametrize(("said", "by_uv"), [(None, "False"), ("1", "True")])
+def test_rays_workers_run_in_the_commands_own_environment(said: str | None, by_uv: str) -> None:
+    """Also below `uv run`, of which Ray would start every worker anew; unless the user wants it so."""
+    code = "import contextlib; from int_verl.cli import main\n"
+    code += "with contextlib.suppress(SystemExit): main(['--version'])\n"
+    code += "from ray._private.ray_constants import RAY_ENABLE_UV_RUN_RUNTIME_ENV as by_uv; print(by_uv)"
+    env = {key: value for key, value in os.environ.items() if key != "RAY_ENABLE_UV_RUN_RUNTIME_ENV"}
+    env |= {"RAY_ENABLE_UV_RUN_RUNTIME_ENV": said} if said else {}
+    done = subprocess.run([sys.executable, "-c", code], env=env, check=True, capture_output=True, text=True)
+    assert done.stdout.split()[-1] == by_uv

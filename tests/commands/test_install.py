@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -41,3 +42,21 @@ def test_a_look_at_the_commands_changes_nothing() -> None:
     assert done.exit_code == 0, done.output
     assert [line.split()[:4] for line in done.output.splitlines()] == [["+", sys.executable, "-m", "pip"]] * 2
     assert metadata.version("int-verl")
+
+
+def test_an_environment_without_pip_is_served_by_uv(tmp_path: Path) -> None:
+    """As `uv sync` makes one: `int-verl install` and the doctor's remedies name uv, if there is one."""
+    code = "import sys; sys.path = [p for p in sys.path if 'site-packages' not in p]; sys.path.insert(0, sys.argv[1])\n"
+    code += "from int_verl.installer import installer; print(*installer())"
+    env = {"PATH": str(tmp_path), "UV": ""}
+    ask = [sys.executable, "-S", "-c", code, str(ROOT)]
+    pip = f"{sys.executable} -m pip install"
+    assert subprocess.run(ask, env=env, check=True, capture_output=True, text=True).stdout.strip() == pip
+    uv = tmp_path / "uv"
+    uv.touch(mode=0o755)
+    by_uv = f"{uv} pip install --python {sys.executable}"
+    assert subprocess.run(ask, env=env, check=True, capture_output=True, text=True).stdout.strip() == by_uv
+    env = {"PATH": "", "UV": str(uv)}
+    assert subprocess.run(ask, env=env, check=True, capture_output=True, text=True).stdout.strip() == by_uv
+    here = [sys.executable, "-c", "from int_verl.installer import installer; print(*installer())"]
+    assert subprocess.run(here, env=env, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip() == pip
