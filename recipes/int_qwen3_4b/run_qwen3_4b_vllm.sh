@@ -39,7 +39,7 @@ MACHINE=(
 
 ########################### launch ##############################
 
-int-verl "$STAGE" --config "$RECIPE/int_qwen3_4b.yaml" ${DRY_RUN:+--dry-run} \
+exec int-verl "$STAGE" --config "$RECIPE/int_qwen3_4b.yaml" ${DRY_RUN:+--dry-run} \
     "${DATA[@]}" \
     "${MODEL[@]}" \
     "${MACHINE[@]}" \

@@ -43,7 +43,8 @@ def test_the_second_round(environment: Mapping[str, str], tmp_path: Path) -> Non
         text=True,
     )
     assert ran.returncode == 0, ran.stderr[-3000:]
-    calls = [shlex.split(line.removeprefix("+ ")) for line in ran.stderr.splitlines() if line.startswith("+ int-verl ")]
+    lines = [line.removeprefix("+ ").removeprefix("exec ") for line in ran.stderr.splitlines() if line.startswith("+ ")]
+    calls = [shlex.split(line) for line in lines if line.startswith("int-verl ")]
     assert [call[1] for call in calls] == ["run", "sample", "problems", "run"]
     one, samples, _, two = calls
     assert f"run.dir={first}" in one
