@@ -17,6 +17,8 @@ from int_verl.files import open_new
 
 _TOKENS = pa.list_(pa.int32())
 _MESSAGES = pa.list_(pa.struct([pa.field("role", pa.string()), pa.field("content", pa.string())]))
+_MASK = pa.list_(pa.int8())
+_MASKED_MESSAGES = pa.list_(pa.struct([*_MESSAGES.value_type, pa.field("loss_mask", pa.int8())]))
 _PROPOSAL = [pa.field("problem_id", pa.string()), pa.field("attempt", pa.int32()), pa.field("proposal", pa.int32())]
 _ROWS_AT_A_TIME = 50
 
@@ -151,6 +153,26 @@ SFT = pa.schema(
         pa.field("model", pa.string()),
         pa.field("model_revision", pa.string()),
         pa.field("prompt_version", pa.string()),
+    ]
+)
+
+# What the rows of conversations have besides: `messages`, all that was said from the first on; `response_mask`, 1 for
+# those of `token_ids` that are the policy's; `ended_by` (see `int_verl.generate.conversations.talk`); the environment's
+# score and what it is made of, as JSON; null where it failed. `text` is what was said since the policy's first turn.
+TURNS = [
+    pa.field("messages", _MESSAGES),
+    pa.field("response_mask", _MASK),
+    pa.field("ended_by", pa.string()),
+    pa.field("reward", pa.float64()),
+    pa.field("score_parts", pa.string()),
+]
+ATTEMPT_OF_TURNS = pa.schema([*ATTEMPT, *TURNS])
+GUIDED_OF_TURNS = pa.schema([*GUIDED, *TURNS])
+# `prefix_mask`: 1 for the policy's own tokens of the prefix. `intervention_ids` end with the end of the turn.
+SFT_OF_TURNS = pa.schema(
+    [
+        *(pa.field("messages", _MASKED_MESSAGES) if one.name == "messages" else one for one in SFT),
+        pa.field("prefix_mask", _MASK),
     ]
 )
 

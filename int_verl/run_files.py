@@ -6,7 +6,17 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from int_verl.records import ATTEMPT, GUIDED, GUIDED_SOLUTION, INTERVENTION, PROPOSAL, SFT
+from int_verl.records import (
+    ATTEMPT,
+    ATTEMPT_OF_TURNS,
+    GUIDED,
+    GUIDED_OF_TURNS,
+    GUIDED_SOLUTION,
+    INTERVENTION,
+    PROPOSAL,
+    SFT,
+    SFT_OF_TURNS,
+)
 
 CONFIG = "config.yaml"
 JOURNAL = "journal.sqlite"
@@ -69,7 +79,9 @@ PASS_AT_K = "pass_at_k.png"
 EVALUATED_MODEL = "model"
 "The model, where the checkpoint was none that an engine reads."
 
-TABLES: dict[str, dict[str, tuple[str, pa.Schema]]] = {
+Tables = dict[str, dict[str, tuple[str, pa.Schema]]]
+
+TABLES: Tables = {
     "sample": {"attempts": (ATTEMPTS, ATTEMPT)},
     "propose": {
         "guided_solutions": (GUIDED_SOLUTIONS, GUIDED_SOLUTION),
@@ -82,6 +94,17 @@ TABLES: dict[str, dict[str, tuple[str, pa.Schema]]] = {
     },
 }
 """Generator stage -> table -> (file, schema). A table has the name of its field in `ProblemRows`."""
+_OF_TURNS = {"attempts": ATTEMPT_OF_TURNS, "guided": GUIDED_OF_TURNS, "sft": SFT_OF_TURNS}
+
+
+def tables_of(conversations: bool) -> Tables:
+    """`TABLES`, with the columns that only conversations have where attempts are such."""
+    if not conversations:
+        return TABLES
+    return {
+        stage: {table: (file, _OF_TURNS.get(table, schema)) for table, (file, schema) in tables.items()}
+        for stage, tables in TABLES.items()
+    }
 
 
 def online_dumps(folder: Path) -> list[tuple[str, Path]]:

@@ -40,7 +40,7 @@ class Acceptance:
             return draw.no_answer, None, ""
         try:
             intervention = parse_intervention(answer)
-            if is_example(intervention, prompt):
+            if is_example(intervention, prompt) or self._is_quoted(intervention, attempt):
                 raise InterventionParseError("empty_content")
         except InterventionParseError as error:
             return "truncated" if draw.cut_off else error.reason, None, ""
@@ -58,7 +58,7 @@ class Acceptance:
         misplaced = check_location(intervention, len(attempt.steps), log) or ""
         if misplaced == "location_out_of_range" or (misplaced and settings.after_first_error == "drop"):
             return misplaced, intervention, misplaced
-        if self._leaks(intervention.content):
+        if self._leaks(intervention, attempt):
             return "leak", intervention, misplaced
         try:
             content_ids = self.codec.encode(intervention.content)
@@ -68,5 +68,10 @@ class Acceptance:
             return "too_long", intervention, misplaced
         return "proposed", intervention, misplaced
 
-    def _leaks(self, content: str) -> bool:
+    def _is_quoted(self, intervention: Intervention, attempt: Attempt) -> bool:  # noqa: ARG002 - of conversations
+        """Whether an intervention is somebody else's, who speaks in the attempt."""
+        return False
+
+    def _leaks(self, intervention: Intervention, attempt: Attempt) -> bool:  # noqa: ARG002 - of conversations
+        content = intervention.content
         return self.answer in content if self.settings.leak_test == "substring" else leaks_answer(content, self.answer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cached_property
 from pathlib import Path
@@ -88,6 +88,28 @@ class ChatCodec:
             UserError: the chat template fails, or leaves out what a message says.
         """
         return tuple(self._template.prompt_ids(chat_messages(contents)))
+
+    def opening_ids(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """Token ids of what is said before the assistant's first turn, whoever says it.
+
+        Raises:
+            UserError: as `prompt_ids`.
+        """
+        return tuple(self._template.prompt_ids(messages))
+
+    def before_next(self, messages: Sequence[Mapping[str, str]]) -> tuple[int, ...]:
+        """Token ids between the end of the assistant's last turn and its next; see `ChatTemplate.before_next`.
+
+        Raises:
+            UserError: as `prompt_ids`.
+        """
+        return tuple(self._template.before_next(messages))
+
+    @cached_property
+    def end_of_turn(self) -> tuple[int, ...]:
+        """The token with which the template ends what the assistant says; that which ends a text where it has none."""
+        end = self._template.around(chat_messages(".."))[-1][0]
+        return tuple(end) or (self.tokenizer.eos_token_id,)
 
     def rendered(self, *contents: str) -> str:
         """The text of such a chat, as a server renders it; of an even number the last message is only begun.

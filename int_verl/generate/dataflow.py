@@ -1,7 +1,7 @@
 """From problems to interventions: one coroutine a problem, no barrier between stages.
 
 No problem waits for another, so the engine has work from every stage at once and never drains at a stage's end. What
-becomes of one problem is in `int_verl.generate.one_problem`.
+becomes of one problem is in `int_verl.generate.one_problem`, and of a case in `int_verl.generate.conversations`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import asyncio
 import gc
 from collections.abc import Iterable
 
-from int_verl.generate.one_problem import OneProblem, Parts
+from int_verl.generate.conversations.one_conversation import OneConversation
+from int_verl.generate.one_problem import OneProblem
+from int_verl.generate.parts import Parts
 from int_verl.generate.problem_rows import ProblemRows
 from int_verl.generate.spool import Spool
 from int_verl.problems.sets import Problem
@@ -51,6 +53,8 @@ class Generator(Parts):
 
     async def solve(self, problem: Problem, until: Until, number: int = 0) -> ProblemRows:
         """All rows of one problem; the engine prefers those of smaller numbers."""
+        if self.conversing is not None:
+            return await OneConversation(self, self.conversing, problem, number).solve(until)
         return await OneProblem(self, problem, number).solve(until)
 
 

@@ -100,9 +100,12 @@ class Journal:
             self._execute("COMMIT")
         elif version != _FORMAT:
             raise UserError(f"{self.path}: journal format {version}, this version reads {_FORMAT}; use another run.dir")
-        # Losses came later than the format.
+        # Losses and replies came later than the format.
         self._execute(
             "CREATE TABLE IF NOT EXISTS losses (key BLOB PRIMARY KEY, words TEXT NOT NULL, runs INTEGER NOT NULL)"
+        )
+        self._execute(
+            "CREATE TABLE IF NOT EXISTS replies (key BLOB PRIMARY KEY, said BLOB NOT NULL, checksum INTEGER NOT NULL)"
         )
 
     def get(self, key: bytes) -> Completion | None:
@@ -134,12 +137,30 @@ class Journal:
         """Keep that a request was given up."""
         self._execute("INSERT OR REPLACE INTO losses VALUES (?, ?, ?)", (key, words, runs))
 
+    def reply(self, key: bytes) -> str | None:
+        """What an environment came to, or None if there is nothing that is whole."""
+        rows = self._execute("SELECT said, checksum FROM replies WHERE key = ?", (key,))
+        if not rows:
+            return None
+        said, checksum = rows[0]
+        if not isinstance(said, bytes) or checksum != zlib.crc32(said, zlib.crc32(key)):
+            self.damaged += 1
+            return None
+        return zlib.decompress(said).decode("utf-8", "surrogatepass")
+
+    def put_reply(self, key: bytes, reply: str) -> None:
+        """Keep what an environment came to; when this returns, a kill does not lose it."""
+        said = zlib.compress(reply.encode("utf-8", "surrogatepass"), 1)
+        checksum = zlib.crc32(said, zlib.crc32(key))
+        self._execute("INSERT OR REPLACE INTO replies VALUES (?, ?, ?)", (key, said, checksum))
+
     def absorb(self, other: Path) -> None:
         """Take in what another journal holds; what is here already stays."""
         Journal(other).close()  # is it one, and free?
         self._execute("ATTACH ? AS other", (str(other),))
         self._execute("INSERT OR IGNORE INTO completions SELECT * FROM other.completions ORDER BY rowid")
-        self._execute("INSERT OR IGNORE INTO losses SELECT * FROM other.losses ORDER BY rowid")
+        for table in ("losses", "replies"):
+            self._execute(f"INSERT OR IGNORE INTO {table} SELECT * FROM other.{table} ORDER BY rowid")
         self._execute("DETACH other")
 
     def __len__(self) -> int:

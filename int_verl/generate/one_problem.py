@@ -10,62 +10,35 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, get_args
+from typing import get_args
 
 from int_verl.generate.acceptance import Acceptance, Verdict
-from int_verl.generate.advice import EarlyWarning, Kind
+from int_verl.generate.advice import Kind
 from int_verl.generate.candidates import Attempt, Candidate
 from int_verl.generate.engines.base import Request
-from int_verl.generate.given import GIVEN, NOTHING, Given
+from int_verl.generate.given import GIVEN
 from int_verl.generate.hints import hint
 from int_verl.generate.judged import judged
+from int_verl.generate.parts import Parts
 from int_verl.generate.problem_rows import ProblemRows, Row
-from int_verl.generate.prompts import Prompts
 from int_verl.generate.sampler import Draw, Sampler
 from int_verl.generate.seeds import request_seed, share_has
 from int_verl.generate.thinking import steps_begin
-from int_verl.grading import BaseGrader
+from int_verl.interventions import Intervention
 from int_verl.problems.sets import Problem
 from int_verl.records import PROVENANCE
-from int_verl.settings.generation import OF_PROBLEM, WITH_HINT, Condition, GeneratorSettings, Until
+from int_verl.settings.generation import OF_PROBLEM, WITH_HINT, Condition, Until
 from int_verl.settings.sampling import Sampling
 from int_verl.steps import cut_steps, prefix_tokens
 
 # The second part of `Request.order`: of one problem the deeper stages go first.
-_GUIDE, _VERIFY, _GUIDED_SOLUTION, _SAMPLE = range(4)
+GUIDE, VERIFY, GUIDED_SOLUTION, SAMPLE = range(4)
 _STAGES: tuple[Until, ...] = ("guide", "propose", "propose", "sample")
 _CONDITIONS = get_args(Condition)
 _NOT_ASKED: Row = dict.fromkeys(field.name for field in PROVENANCE) | {"model": GIVEN, "finish_reason": GIVEN}
 
 Proposed = tuple[Row, Candidate | None]
 """A row of `proposals`, and the candidate if it was accepted."""
-
-
-class Watcher(Protocol):
-    """Told of every row's fate as it happens, for progress display."""
-
-    def count(self, what: str) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the way of a problem is made of."""
-
-    policy: Sampler
-    "The model that attempts."
-    prompts: Prompts
-    grader: BaseGrader
-    "Judges attempts and guided rollouts."
-    settings: GeneratorSettings
-    watcher: Watcher
-    proposer: Sampler | None = None
-    """Another model that writes the guided solutions and verifications; None: the same one. Only text goes from one to
-    the other."""
-    early: EarlyWarning | None = None
-    "Told what became of every completion."
-    given: Given = NOTHING
-    "Attempts and interventions that need not be drawn."
 
 
 class OneProblem:
@@ -92,16 +65,9 @@ class OneProblem:
         self._select(candidates)
         return self.rows
 
-    # Sample
-
     async def _sample(self) -> list[Attempt]:
         """Draw or take the attempts and grade them; return those to ask interventions for."""
-        given = self.given.attempts_of(self.problem.id)
-        if given:
-            draws = [self.policy.take(row["text"] or "", self.prompt_ids) for row in given]
-        else:
-            draws = await asyncio.gather(*map(self._draw_attempt, range(self.settings.sample.attempts)))
-        drawn = await asyncio.gather(*map(self._attempt, range(len(draws)), draws))
+        drawn = await self._attempts()
         solved = any(row["correct"] for row, _ in drawn)
         chosen: list[Attempt] = []
         for row, attempt in drawn:
@@ -112,30 +78,44 @@ class OneProblem:
             self.rows.attempts.append(row)
         return chosen
 
+    async def _attempts(self) -> Sequence[tuple[Row, Attempt]]:
+        """All attempts with their rows, `skipped` aside."""
+        given = self.given.attempts_of(self.problem.id)
+        if given:
+            draws = [self.policy.take(row["text"] or "", self.prompt_ids) for row in given]
+        else:
+            draws = await asyncio.gather(*map(self._draw_attempt, range(self.settings.sample.attempts)))
+        return await asyncio.gather(*map(self._attempt, range(len(draws)), draws))
+
     async def _draw_attempt(self, index: int) -> Draw:
         sampling, purpose = self.settings.sample.sampling, ("sample", self.problem.id, index)
-        request = self._request(self.prompt_ids, (self.question,), sampling, purpose, (_SAMPLE, index))
+        request = self._request(self.prompt_ids, (self.question,), sampling, purpose, (SAMPLE, index))
         return await self._draw(self.policy, request, self.prompts.solve_version)
 
     async def _attempt(self, index: int, draw: Draw) -> tuple[Row, Attempt]:
         outcome, answer = await judged(draw, self.problem, self.grader)
-        self._ended("attempts", outcome)
-        self.watcher.count("attempts")
         text = draw.text or ""
         begin = steps_begin(text, draw.opened_thinking, self.settings.sample.thinking)
         attempt = Attempt(index, draw.token_ids, cut_steps(text, self.settings.steps.by, begin))
-        row = {
+        return self._attempt_row(attempt, draw.text, outcome, answer, draw.provenance, begin), attempt
+
+    def _attempt_row(
+        self, attempt: Attempt, text: str | None, outcome: str, answer: str | None, more: Row, begin: int = 0
+    ) -> Row:
+        """`more`: provenance, and whatever else the table has."""
+        self._ended("attempts", outcome)
+        self.watcher.count("attempts")
+        return {
             "problem_id": self.problem.id,
-            "attempt": index,
-            "text": draw.text,
+            "attempt": attempt.index,
+            "text": text,
             "answer": answer,
             "outcome": outcome,
             "correct": outcome == "correct",
             "steps": len(attempt.steps),
             "steps_begin": begin,
-            **draw.provenance,
+            **more,
         }
-        return row, attempt
 
     def _why_skipped(self, row: Row, attempt: Attempt, solved: bool, chosen: Sequence[Attempt]) -> str:
         settings = self.settings.propose
@@ -180,8 +160,8 @@ class OneProblem:
 
     async def _verifications(self, attempts: Sequence[Attempt]) -> list[Proposed]:
         turns = await self._guided_solution() if self.settings.propose.two_turns else ()
-        indices = range(self.settings.propose.proposals)
-        return await asyncio.gather(*(self._verify(attempt, turns, k) for attempt in attempts for k in indices))
+        every = range(self.settings.propose.proposals)
+        return await asyncio.gather(*(self._verify(attempt, turns, k) for attempt in attempts for k in every))
 
     async def _guided_solution(self) -> tuple[str, str] | None:
         """The first turn, written once a problem and shared by all its attempts: (user's prompt, model's answer).
@@ -195,7 +175,7 @@ class OneProblem:
             (content,),
             settings.guided_solution_sampling or settings.sampling,
             ("guided_solution", self.problem.id),
-            (_GUIDED_SOLUTION,),
+            (GUIDED_SOLUTION,),
         )
         draw = await self._draw(self.proposer, request, self.prompts.guided_solution_version)
         answered = draw.answer()
@@ -214,17 +194,20 @@ class OneProblem:
         content, said = "", turns or ()
         if turns is not None:
             first_answer = turns[1] if turns else None
-            content = self.prompts.verify(
-                self.problem.problem, self.problem.reference_solution, attempt.steps.texts, first_answer
-            )
+            content = self._verification(attempt, first_answer)
             prompt_ids = self.proposer.codec.prompt_ids(*turns, content)
-        purpose, order = ("propose", self.problem.id, attempt.index, index), (_VERIFY, attempt.index, index)
+        purpose, order = ("propose", self.problem.id, attempt.index, index), (VERIFY, attempt.index, index)
         request = self._request(prompt_ids, (*said, content), self.settings.propose.sampling, purpose, order)
         draw = await self._draw(self.proposer, request, self.prompts.verify_version, send=turns is not None)
         verdict = self.acceptance.of_draw(draw, attempt, content)
         if turns is None:
             verdict = "no_guided_solution", None, ""
         return self._proposed(attempt, index, draw.text, verdict, draw.provenance)
+
+    def _verification(self, attempt: Attempt, guided_solution: str | None) -> str:
+        """The prompt that asks for an intervention."""
+        problem = self.problem
+        return self.prompts.verify(problem.problem, problem.reference_solution, attempt.steps.texts, guided_solution)
 
     def _take(self, attempt: Attempt, index: int, given: Row) -> Proposed:
         """A given intervention instead of a verification that is asked for."""
@@ -246,8 +229,11 @@ class OneProblem:
         }
         if status != "proposed" or intervention is None:
             return row, None
+        return row, self._candidate(attempt, index, intervention)
+
+    def _candidate(self, attempt: Attempt, index: int, intervention: Intervention) -> Candidate:
         prefix = prefix_tokens(self.policy.codec, attempt.token_ids, attempt.steps.start(intervention.location))
-        return row, Candidate(attempt, index, intervention, prefix)
+        return Candidate(attempt, index, intervention, prefix)
 
     # Guide
 
@@ -293,51 +279,65 @@ class OneProblem:
         settings = self.settings.guide
         question, prompt_ids, version = self.question, self.prompt_ids, self.prompts.solve_version
         if condition in WITH_HINT:
-            if not (beginning := self._hint()):
+            problem = self.problem
+            if not (beginning := hint(problem.reference_solution, problem.answer, settings.hint_fraction)):
                 return []
-            question = self.prompts.hint(self.problem.problem, beginning)
+            question = self.prompts.hint(problem.problem, beginning)
             prompt_ids, version = self.policy.codec.prompt_ids(question), self.prompts.hint_prompt.version
         begun_ids: tuple[int, ...] = ()
-        begun, attempt, proposal = "", None, None
+        begun = ""
         if candidate is not None:
             begun_ids, begun = candidate.beginning(
                 condition, self.policy.codec, self.settings.steps.by, settings.separator
             )
-            attempt, proposal = candidate.attempt.index, candidate.proposal
         context_ids = prompt_ids + begun_ids
         turns = (question, begun) if begun else (question,)
-        place = () if attempt is None or proposal is None else (attempt, proposal)
 
         async def rollout(index: int) -> Row:
-            purpose = ("guide", condition, self.problem.id, *place, index)
-            order = (_GUIDE, *(place or (0, 0)), _CONDITIONS.index(condition), index)
+            purpose, order = self._guided_place(candidate, condition, index)
             request = self._request(context_ids, turns, settings.sampling, purpose, order)
             draw = await self._draw(self.policy, request, version)
             outcome, answer = await judged(draw, self.problem, self.grader, begun)
-            if condition == "intervention":
-                self._ended("guided", outcome)
-            self.watcher.count("guided" if condition == "intervention" else "control")
-            if outcome == "correct" and condition == "intervention":
-                self.watcher.count("guided_correct")
-            return {
-                "problem_id": self.problem.id,
-                "attempt": attempt,
-                "proposal": proposal,
-                "condition": condition,
-                "rollout": index,
-                "text": draw.text,
-                "answer": answer,
-                "outcome": outcome,
-                "correct": outcome == "correct",
-                **draw.provenance,
-            }
+            return self._guided_row(candidate, condition, index, draw.text, outcome, answer, draw.provenance)
 
         return await asyncio.gather(*map(rollout, indices))
 
-    def _hint(self) -> str:
-        return hint(self.problem.reference_solution, self.problem.answer, self.settings.guide.hint_fraction)
+    def _guided_place(
+        self, candidate: Candidate | None, condition: Condition, index: int
+    ) -> tuple[tuple[str | int, ...], tuple[int, ...]]:
+        """What a guided rollout's request is for, and its order."""
+        place = (candidate.attempt.index, candidate.proposal) if candidate else ()
+        purpose = ("guide", condition, self.problem.id, *place, index)
+        return purpose, (GUIDE, *(place or (0, 0)), _CONDITIONS.index(condition), index)
 
-    # Select
+    def _guided_row(
+        self,
+        candidate: Candidate | None,
+        condition: Condition,
+        index: int,
+        text: str | None,
+        outcome: str,
+        answer: str | None,
+        more: Row,
+    ) -> Row:
+        """`more`: provenance, and whatever else the table has."""
+        if condition == "intervention":
+            self._ended("guided", outcome)
+        self.watcher.count("guided" if condition == "intervention" else "control")
+        if outcome == "correct" and condition == "intervention":
+            self.watcher.count("guided_correct")
+        return {
+            "problem_id": self.problem.id,
+            "attempt": candidate.attempt.index if candidate else None,
+            "proposal": candidate.proposal if candidate else None,
+            "condition": condition,
+            "rollout": index,
+            "text": text,
+            "answer": answer,
+            "outcome": outcome,
+            "correct": outcome == "correct",
+            **more,
+        }
 
     def _select(self, candidates: Sequence[Candidate]) -> None:
         """Decide which interventions SFT trains on."""

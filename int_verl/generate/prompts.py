@@ -1,9 +1,10 @@
 """The prompts of the generator: Jinja templates, checked when loaded, with a version that goes into every row.
 
 Built-in names are ``math/solve``, ``math/guided_solution``, ``math/verify``, ``math/verify_one_turn`` and the same
-four of ``science`` and ``code``, and ``math/bare``, the problem alone; the baselines have ``baselines/hint`` and
-``baselines/self_reflection``. A path that ends in ``.jinja`` is a template of the user's own; it may extend a built-in
-one (``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
+four of ``science`` and ``code``, and ``math/bare``, the problem alone; conversations have ``turns/act``,
+``turns/guided_plan`` and ``turns/verify``, and the baselines ``baselines/hint`` and ``baselines/self_reflection``. A
+path that ends in ``.jinja`` is a template of the user's own; it may extend a built-in one
+(``{% extends "math/verify.jinja" %}``). See docs/prompts.md.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ BUILT_IN_FOLDER = Path(__file__).parent / "prompts"
 VARIABLES = {
     "solve": frozenset(("problem",)),
     "guided_solution": frozenset(("problem", "reference_solution")),
-    "verify": frozenset(("problem", "reference_solution", "steps", "guided_solution")),
+    "verify": frozenset(("problem", "reference_solution", "steps", "guided_solution", "heard")),
     "hint": frozenset(("problem", "hint")),
     "self_reflection": frozenset(("problem", "reference_solution", "attempt")),
 }
@@ -57,6 +58,9 @@ class Prompt:
     version: str
     """Name and the first digits of the SHA-256 of its source and of all it extends or includes: ``verify-0b1f2c3d``."""
 
+    uses: frozenset[str]
+    "The variables that they use."
+
     def render(self, **variables: object) -> str:
         """The user message.
 
@@ -89,18 +93,27 @@ class Prompts:
         return self.guided_solution_prompt.render(problem=problem, reference_solution=reference_solution)
 
     def verify(
-        self, problem: str, reference_solution: str, attempt_steps: Sequence[str], guided_solution: str | None
+        self,
+        problem: str,
+        reference_solution: str,
+        attempt_steps: Sequence[str],
+        guided_solution: str | None,
+        heard: Sequence[Sequence[str]] = (),
     ) -> str:
         """Turn 2, or the only turn if `guided_solution` is None.
 
         The built-in templates repeat problem and reference only where turn 1 has not shown them. Each step stands
         in the prompt verbatim, after its number: ``**Substep 3:** ...``.
+
+        Args:
+            heard: of a conversation, what the partner said before each of the steps, and in the end.
         """
         return self.verify_prompt.render(
             problem=problem,
             reference_solution=reference_solution,
             steps=list(attempt_steps),
             guided_solution=guided_solution,
+            heard=[list(said) for said in heard],
         )
 
     def hint(self, problem: str, hint: str) -> str:
@@ -162,7 +175,7 @@ def load_prompt(role: str, name: str) -> Prompt:
         entry, short_name = f"{name}.jinja", name
     environment = TemplateSandbox(loader)
     try:
-        sources = _sources(environment, entry, role, name)
+        sources, uses = _sources(environment, entry, role, name)
         template = environment.get_template(entry)
     except TemplateNotFound as error:
         raise UserError(f"prompt template {name} refers to {error.name}, which does not exist beside it") from None
@@ -174,11 +187,11 @@ def load_prompt(role: str, name: str) -> Prompt:
     except RecursionError:
         raise UserError(f"prompt template {name}: nested too deeply; write it simpler") from None
     digest = hashlib.sha256("\0".join(sources).encode()).hexdigest()
-    return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}")
+    return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}", uses)
 
 
-def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> list[str]:
-    """The template's source and those that it extends or includes, each once; their variables checked."""
+def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> tuple[list[str], frozenset[str]]:
+    """The template's source and those that it extends or includes, each once; their variables, which are checked."""
     assert environment.loader is not None
     allowed = VARIABLES[role]
     used: set[str] = set()
@@ -200,7 +213,7 @@ def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> 
         waiting += [other for other in meta.find_referenced_templates(tree) if other]
     if missing := NEEDED[role] - used:
         raise UserError(f"prompt template {name}: never says {{{{ {min(missing)} }}}}, which prompts.{role} has to")
-    return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()]
+    return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()], frozenset(used)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -74,7 +74,19 @@ class Sampler:
         if completion and self.sameness:
             self.sameness.see(request, completion)
         token_ids = self.codec.without_end(completion.token_ids) if completion else ()
-        provenance = {
+        provenance = self.provenance(request, prompt_version) | {
+            "token_ids": array("i", completion.token_ids) if completion else None,
+            "completion_tokens": len(completion.token_ids) if completion else 0,
+            "finish_reason": completion.finish_reason if completion else None,
+            "fault": fault,
+        }
+        text = self.codec.decode(token_ids) if completion else None
+        return Draw(token_ids, text, self.codec.opened_thinking, provenance)
+
+    def provenance(self, request: Request, prompt_version: str) -> Row:
+        """The columns `PROVENANCE` as far as they say what is asked; nothing has come of it."""
+        sampling = request.sampling
+        return dict.fromkeys(field.name for field in PROVENANCE) | {
             "model": self.model.label,
             "model_revision": self.model.revision,
             "prompt_version": prompt_version,
@@ -84,15 +96,10 @@ class Sampler:
             "max_tokens": sampling.max_tokens,
             "seed": request.seed,
             # Rows wait until their problem is done: one tuple for all rollouts of a prefix, and 4 bytes a token.
-            "prompt_ids": prompt_ids,
-            "token_ids": array("i", completion.token_ids) if completion else None,
-            "prompt_tokens": len(prompt_ids),
-            "completion_tokens": len(completion.token_ids) if completion else 0,
-            "finish_reason": completion.finish_reason if completion else None,
-            "fault": fault,
+            "prompt_ids": request.prompt_ids,
+            "prompt_tokens": len(request.prompt_ids),
+            "completion_tokens": 0,
         }
-        text = self.codec.decode(token_ids) if completion else None
-        return Draw(token_ids, text, self.codec.opened_thinking, provenance)
 
     def take(self, text: str, prompt_ids: tuple[int, ...]) -> Draw:
         """A completion that is given as text, in the tokens of this model; one that has none of its own is lost."""

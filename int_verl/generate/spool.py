@@ -14,11 +14,13 @@ import pyarrow as pa
 
 from int_verl.errors import UserError
 from int_verl.generate.problem_rows import ProblemRows, Row
-from int_verl.run_files import TABLES
+from int_verl.run_files import TABLES, Tables
 
-_SCHEMAS = {table: schema for stage in TABLES.values() for table, (_, schema) in stage.items()}
-_PROBLEM = pa.schema([pa.field(table, pa.list_(pa.struct(list(schema)))) for table, schema in _SCHEMAS.items()])
-"A row a problem, a column a table: what is read back is data of these types and nothing else."
+
+def _schema_of(tables: Tables) -> pa.Schema:
+    """A row a problem, a column a table: what is read back is data of these types and nothing else."""
+    schemas = {table: schema for stage in tables.values() for table, (_, schema) in stage.items()}
+    return pa.schema([pa.field(table, pa.list_(pa.struct(list(schema)))) for table, schema in schemas.items()])
 
 
 class Spool:
@@ -26,10 +28,13 @@ class Spool:
 
     It makes the order of the rows independent of the order in which problems finish, in constant memory. A result is an
     Arrow record batch of one row, compressed with zstd.
+
+    Args:
+        tables: that a result has (`run_files.tables_of`).
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tables: Tables = TABLES) -> None:
+        self.path, self._schema = path, _schema_of(tables)
 
     def __enter__(self) -> Spool:
         self.path.unlink(missing_ok=True)
@@ -46,8 +51,8 @@ class Spool:
         Raises:
             UserError: the disk is full.
         """
-        tables = {table: list(map(_with_whole_arrays, getattr(result, table))) for table in _SCHEMAS}
-        batch = pa.RecordBatch.from_pylist([tables], schema=_PROBLEM).serialize()
+        tables = {table: list(map(_with_whole_arrays, getattr(result, table))) for table in self._schema.names}
+        batch = pa.RecordBatch.from_pylist([tables], schema=self._schema).serialize()
         payload = pa.compress(batch, codec="zstd", asbytes=True)
         with self._full_disk_is_said():
             self._db.execute("INSERT INTO results VALUES (?, ?, ?)", (number, batch.size, payload))
@@ -66,7 +71,7 @@ class Spool:
             UserError: the file was changed or damaged since.
         """
         numbers = self._db.execute("SELECT number FROM results ORDER BY number").fetchall()
-        return _results(self._db, self.path, (number for (number,) in numbers))
+        return _results(self._db, self.path, (number for (number,) in numbers), self._schema)
 
     def __exit__(self, exc_type: type[BaseException] | None, *_: object) -> None:
         """A run that was stopped leaves the file for `finished`."""
@@ -80,12 +85,15 @@ class FinishedProblems:
 
     A run at work is not held up: the file is free between two results. May be gone through more than once.
 
+    Args:
+        tables: as `Spool`.
+
     Raises:
         UserError: there is no such file, or it is damaged.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tables: Tables = TABLES) -> None:
+        self.path, self._schema = path, _schema_of(tables)
 
     def __enter__(self) -> FinishedProblems:
         with self._missing_is_said():
@@ -100,7 +108,7 @@ class FinishedProblems:
     def __iter__(self) -> Iterator[ProblemRows]:
         """Their rows, by their numbers."""
         with self._missing_is_said():
-            yield from _results(self._db, self.path, self.numbers)
+            yield from _results(self._db, self.path, self.numbers, self._schema)
 
     @contextmanager
     def _missing_is_said(self) -> Iterator[None]:
@@ -115,11 +123,11 @@ def _with_whole_arrays(row: Row) -> Row:
     return {name: np.asarray(value) if isinstance(value, array) else value for name, value in row.items()}
 
 
-def _results(db: sqlite3.Connection, path: Path, numbers: Iterable[int]) -> Iterator[ProblemRows]:
+def _results(db: sqlite3.Connection, path: Path, numbers: Iterable[int], schema: pa.Schema) -> Iterator[ProblemRows]:
     for number in numbers:
         size, payload = db.execute("SELECT size, payload FROM results WHERE number = ?", (number,)).fetchone()
         try:
-            batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), _PROBLEM)
+            batch = pa.ipc.read_record_batch(pa.decompress(payload, size, codec="zstd"), schema)
             batch.validate(full=True)
         except (OSError, pa.ArrowInvalid) as error:
             raise UserError(

@@ -11,12 +11,12 @@ from int_verl.generate.funnel import Funnel
 from int_verl.generate.problem_rows import ProblemRows
 from int_verl.progress import StageProgress
 from int_verl.records import RowWriter
-from int_verl.run_files import TABLES
+from int_verl.run_files import TABLES, Tables
 from int_verl.settings.generation import UNTIL, Until
 
 
 def write_tables(
-    folder: Path, results: Iterable[ProblemRows], until: Until, progress: StageProgress
+    folder: Path, results: Iterable[ProblemRows], until: Until, progress: StageProgress, tables: Tables = TABLES
 ) -> dict[str, dict[str, Any]]:
     """Stream results into parquet, in the order of the problems, and return the counts of each stage."""
     funnel = Funnel()
@@ -24,7 +24,7 @@ def write_tables(
         writers = {
             table: files.enter_context(RowWriter(folder / file, schema))
             for stage in stages_up_to(until)
-            for table, (file, schema) in TABLES[stage].items()
+            for table, (file, schema) in tables[stage].items()
         }
         for rows in results:
             funnel.add(rows)

@@ -24,10 +24,10 @@ NAMES = {
     ),
     "answer": (
         *("reward_model.ground_truth", "answer", "final_answer", "short_answer", "gold", "ground_truth"),
-        *("expected_answer", "target"),
+        *("expected_answer", "target", "case"),
     ),
     "reference_solution": (
-        *("reference_solution", "solution", "reference", "rationale", "explanation"),
+        *("reference_solution", "solution", "reference", "rationale", "explanation", "guidance"),
         *("extra_info.reference_solution", "extra_info.solution", "extra_info.answer"),
     ),
     "id": ("id", "problem_id", "question_id", "unique_id", "uuid", "extra_info.id"),

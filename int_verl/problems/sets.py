@@ -77,6 +77,7 @@ class ProblemSet:
         need_reference: an evaluation set does without reference solutions.
         answer_after: the answer is what follows this mark; by default ``####`` where all rows have it.
         calculator_marks: whether what stands between << and >> stays in reference solutions.
+        cases: whether answers are cases, which tell problems of one text apart.
 
     Raises:
         UserError: missing file or column, or any faulty row; the message names the first few.
@@ -90,8 +91,9 @@ class ProblemSet:
         need_reference: bool = True,
         answer_after: str | None = None,
         calculator_marks: CalculatorMarks = "keep",
+        cases: bool = False,
     ) -> None:
-        self.file, self.limit = file, limit
+        self.file, self.limit, self._cases = file, limit, cases
         self._required = [name for name in REQUIRED if need_reference or name != "reference_solution"]
         first = next(raw_rows(file), None)
         if first is None:
@@ -126,7 +128,7 @@ class ProblemSet:
                 break
             if problem is not None and not faults:
                 ids.append(_digest(problem.id))
-                texts.append(_digest(problem.problem))
+                texts.append(_digest(f"{problem.problem}\0{problem.answer}" if self._cases else problem.problem))
                 content.update(repr(astuple(problem)).encode())
         if not faults:
             faults += [Fault(row, "id", f"the same as that of row {first}") for row, first in _repeats(ids)]

@@ -26,10 +26,12 @@ class ProblemSets:
 
     Args:
         shard: the share of the training problems that the generator takes; None: all of them.
+        cases: whether they are cases of an environment; see `ProblemSet`.
     """
 
     settings: ProblemSettings
     shard: Shard | None = None
+    cases: bool = False
 
     @cached_property
     def train(self) -> ProblemSet:
@@ -51,7 +53,7 @@ class ProblemSets:
             own = f"make the recipe's own with `{self.settings.made_by}`"
             raise UserError(f"{file}: no such file; give a .parquet, .jsonl or .csv file, or {own}")
         columns = {str(ours): theirs for ours, theirs in self.settings.columns.items()}
-        how = (self.settings.answer_after, self.settings.calculator_marks)
+        how = (self.settings.answer_after, self.settings.calculator_marks, self.cases)
         return ProblemSet(file, columns, limit, need_reference, *how)
 
     def readings(self) -> list[str]:

@@ -90,7 +90,7 @@ class Run:
         assert isinstance(dated, DictConfig)
         self.config = dated
         shard = None if settings.shard is None else Shard.parse(settings.shard)
-        self.problems = ProblemSets(self.settings.problems, shard)
+        self.problems = ProblemSets(self.settings.problems, shard, self.settings.turns.environment is not None)
 
     @cached_property
     def platform(self) -> Platform:

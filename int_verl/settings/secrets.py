@@ -12,7 +12,7 @@ from int_verl.redaction import hide, hide_credentials
 from int_verl.settings.environment import as_hydra_reads, resolved, variables
 
 FREE_FORM = (
-    *("grader.reward_kwargs", "rl.reward_kwargs"),
+    *("grader.reward_kwargs", "rl.reward_kwargs", "turns.options"),
     *("engine.overrides", "proposer.engine.overrides", "sft.overrides", "rl.overrides"),
 )
 "Settings with keys of the user's own, whose values are handed on as they are."

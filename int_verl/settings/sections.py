@@ -24,6 +24,7 @@ from int_verl.settings.inputs import ModelSettings, ProblemSettings, PromptSetti
 from int_verl.settings.ranges import PositiveInt
 from int_verl.settings.sampling import SHARED_SAMPLING, Sampling
 from int_verl.settings.training import BaselineSettings, RLSettings, SFTDataSettings, SFTSettings
+from int_verl.settings.turns import TurnsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class Settings:
     sampling: Sampling = SHARED_SAMPLING
     "Used by every generator stage unless the stage says otherwise."
     steps: StepSettings
+    turns: TurnsSettings
+    "Conversations with an environment in the place of problems and solutions."
     sample: SampleSettings
     propose: ProposeSettings
     guide: GuideSettings

@@ -18,9 +18,10 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import BASELINE_ROWS, CONFIG, KEPT
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
+from int_verl.stages.dataflow import Dataflow
 from int_verl.stages.ending import EndingStage
 from int_verl.stages.evaluate import EvaluationStage
-from int_verl.stages.generate import Dataflow, GuideStage, ProposeStage, SampleStage
+from int_verl.stages.generate import GuideStage, ProposeStage, SampleStage
 from int_verl.stages.report import ReportStage
 from int_verl.stages.rl import RLStage
 from int_verl.stages.sft import SFTStage
@@ -72,6 +73,7 @@ class Stages:
             ),
             estimate=settings.estimate,
             until=self.until,
+            turns=settings.turns,
             trackers=trackers_of(settings.sft.overrides, settings.rl.overrides),
             heldout=self.heldout_answers if self.looks_at_endings else None,
             recorded=recorded,

@@ -14,7 +14,7 @@ from int_verl.problems.sets import write_problems
 from int_verl.progress import StageProgress
 from int_verl.run.run import Run
 from int_verl.run.schedule import IDENTITY
-from int_verl.run_files import HELDOUT_PROBLEMS, TRAIN_PROBLEMS
+from int_verl.run_files import HELDOUT_PROBLEMS, TRAIN_PROBLEMS, tables_of
 from int_verl.settings.generation import Until
 from int_verl.stages.assemble import Stages, schedule_of
 
@@ -53,7 +53,8 @@ def complete(
         Stage -> counts.
     """
     with progress:
-        counts = write_tables(run.folder.path, rows, until, progress)
+        tables = tables_of(run.settings.turns.environment is not None)
+        counts = write_tables(run.folder.path, rows, until, progress, tables)
     if requests is not None:
         counts[until]["requests"] = requests
     dataflow = Stages(run, until).dataflow

@@ -130,7 +130,7 @@ def assumed(mean: float, most: int) -> Lengths:
 def _fixed(problem: Problem, prompts: Prompts, two_turns: bool, count: Callable[[str], int]) -> int:
     """Tokens of a verification's prompt without attempt and guided solution."""
     reference = problem.reference_solution
-    verify = prompts.verify(problem.problem, reference, [], "" if two_turns else None)
+    verify = prompts.verify(problem.problem, reference, [], "" if two_turns else None, [[]])
     first = prompts.guided_solution(problem.problem, reference) if two_turns else ""
     return count(first) + count(verify)
 

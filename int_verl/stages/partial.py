@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from copy import deepcopy
 from pathlib import Path
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from int_verl.console import SafeConsole
 from int_verl.errors import UserError
@@ -17,7 +17,7 @@ from int_verl.progress import StageProgress
 from int_verl.records import PROBLEM, write_rows
 from int_verl.run.folder import check_is_run
 from int_verl.run.run import Run
-from int_verl.run_files import CONFIG, HELDOUT_PROBLEMS, SPOOL, TRAIN_PROBLEMS
+from int_verl.run_files import CONFIG, HELDOUT_PROBLEMS, SPOOL, TRAIN_PROBLEMS, tables_of
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, Until
 from int_verl.stages.finished_run import begin, complete, run_with
@@ -43,10 +43,11 @@ def take_finished(folder: Path, into: Path, console: SafeConsole) -> tuple[int, 
         raise UserError(f"--into {into}: something is there already; choose another folder")
     if not (folder / SPOOL).is_file():
         raise UserError(f"{folder}: its generator is not at work; what it finished is in its tables, if it ran at all")
-    with FinishedProblems(folder / SPOOL) as finished:
+    config = load_yaml(folder / CONFIG)
+    of_conversations = OmegaConf.select(config, "turns.environment") is not None
+    with FinishedProblems(folder / SPOOL, tables_of(of_conversations)) as finished:
         if not finished.numbers:
             raise UserError(f"{folder}: no problem is finished yet; try again later")
-        config = load_yaml(folder / CONFIG)
         share = Run(config, console).problems.share(read_problems(folder / TRAIN_PROBLEMS))
         numbers = set(finished.numbers)
         into.mkdir(parents=True, exist_ok=True)

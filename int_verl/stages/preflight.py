@@ -10,16 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash, write_text
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
-from int_verl.grading import BaseGrader
 from int_verl.problems.sets import Fault, Problem
 from int_verl.progress import StageProgress
 from int_verl.run.problem_sets import ProblemSets
-from int_verl.settings.evaluation import GraderSettings
 
 _CHUNK = 1_000
 _FAULTS_SHOWN = 5
@@ -28,11 +27,22 @@ Numbered = tuple[int, Problem]
 """A row's number from 1, and its problem."""
 
 
+class GoldCheck(Protocol):
+    """Finds the golds that cannot be used; see `BaseGrader.unusable_golds`."""
+
+    def __enter__(self) -> GoldCheck: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def unusable_golds(self, golds: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any, str]]: ...
+
+
 @dataclass
 class ProblemCheck:
     """The training problems of the run's share, and the held-out ones, against model and grader.
 
     Args:
+        new_grader: what tells of golds that cannot be used; a grader, or `CaseCheck` where they are cases.
         max_tokens: of an attempt; its prompt has what the model allows beside them.
         passed: the file of the run's folder in which it is remembered what has passed.
     """
@@ -41,8 +51,9 @@ class ProblemCheck:
     prompts: Prompts
     model: LocalModel
     max_tokens: int
-    grader_settings: GraderSettings
-    new_grader: Callable[[], BaseGrader]
+    conditions: str
+    "What else it depends on: the settings of the grader."
+    new_grader: Callable[[], GoldCheck]
     passed: Path
     _known: str = field(default="", init=False)
 
@@ -71,7 +82,7 @@ class ProblemCheck:
         """A hash of all that it depends on."""
         sets, room = self.sets, room_for_prompts(self.model, "sample", self.max_tokens)
         about = (sets.train.digest, sets.heldout.digest, str(sets.shard), self.prompts.solve_version)
-        return text_hash(json.dumps([*about, self.model.revision, room, repr(self.grader_settings)]))
+        return text_hash(json.dumps([*about, self.model.revision, room, self.conditions]))
 
     def _that_fit(self, problems: Iterable[Numbered]) -> Iterator[Numbered]:
         name, room = self.sets.settings.train, room_for_prompts(self.model, "sample", self.max_tokens)
@@ -107,7 +118,7 @@ def room_for_prompts(model: LocalModel, section: str, max_tokens: int) -> int:
     )
 
 
-def check_golds(name: str, problems: Iterable[Numbered], grader: BaseGrader, progress: StageProgress) -> None:
+def check_golds(name: str, problems: Iterable[Numbered], grader: GoldCheck, progress: StageProgress) -> None:
     """Check that every gold answer can be graded against.
 
     Args:

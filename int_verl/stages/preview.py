@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 from rich.rule import Rule
 from rich.text import Text
 
 from int_verl.console import SafeConsole
+from int_verl.generate.conversations.talk import heard_between
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
 from int_verl.generate.thinking import answer_in
@@ -28,6 +30,8 @@ from int_verl.steps import cut_steps
 from int_verl.terminal import visible
 
 PLACEHOLDER_STEPS = ["[the first step of an attempt]", "[the second step]", "[and so on]"]
+PLACEHOLDER_HEARD = [["[what the partner said before it]"] for _ in PLACEHOLDER_STEPS] + [["[what came last]"]]
+"Of a conversation."
 PLACEHOLDER_SOLUTION = "[the model's own solution, written with the reference in view]"
 
 
@@ -107,11 +111,19 @@ def first_prompts(
     yield f"solve ({prompts.solve_version}), problem {first.id}", prompts.solve(first.problem)
     if until == "sample":
         return
-    attempt = _first_row(folder / ATTEMPTS, ["problem_id", "text", "steps_begin"], "skipped", "")
+    table, said = folder / ATTEMPTS, list[str]()
+    if table.is_file():
+        said = [name for name in ("messages",) if name in pq.read_schema(table).names]
+    attempt = _first_row(table, ["problem_id", "text", "steps_begin", *said], "skipped", "")
     problem = _problem(problems, attempt["problem_id"]) if attempt else None
-    steps, of = PLACEHOLDER_STEPS, "a placeholder for the attempt"
+    steps, heard, of = PLACEHOLDER_STEPS, PLACEHOLDER_HEARD, "a placeholder for the attempt"
     if attempt and problem:
-        steps, of = cut_steps(attempt["text"], by, attempt["steps_begin"]).texts, "a recorded attempt"
+        of = "a recorded attempt"
+        if said:
+            steps = [one["content"] for one in attempt["messages"] if one["role"] == "assistant"]
+            heard = heard_between(attempt["messages"])
+        else:
+            steps = cut_steps(attempt["text"], by, attempt["steps_begin"]).texts
     problem = problem or first
     guided_solution, turn = None, ""
     if two_turns:
@@ -120,7 +132,7 @@ def first_prompts(
         written = _first_row(folder / GUIDED_SOLUTIONS, ["text"], "problem_id", problem.id)
         guided_solution = answer_in(written["text"] or "", "") if written else None
         guided_solution, turn = guided_solution or PLACEHOLDER_SOLUTION, ", the turn after that"
-    text = prompts.verify(problem.problem, problem.reference_solution, steps, guided_solution)
+    text = prompts.verify(problem.problem, problem.reference_solution, steps, guided_solution, heard)
     yield f"verify ({prompts.verify_version}){turn}, problem {problem.id}, with {of}", text
 
 

@@ -1,0 +1,1 @@
+"""Attempts and guided rollouts that are conversations with an environment."""
