@@ -169,10 +169,12 @@ TURNS = [
 ATTEMPT_OF_TURNS = pa.schema([*ATTEMPT, *TURNS])
 GUIDED_OF_TURNS = pa.schema([*GUIDED, *TURNS])
 # `prefix_mask`: 1 for the policy's own tokens of the prefix. `intervention_ids` end with the end of the turn.
+# `begun`: the conversation after the partner's answer to the intervention, as JSON; empty where it ended with that.
 SFT_OF_TURNS = pa.schema(
     [
         *(pa.field("messages", _MASKED_MESSAGES) if one.name == "messages" else one for one in SFT),
         pa.field("prefix_mask", _MASK),
+        pa.field("begun", pa.string()),
     ]
 )
 
@@ -192,6 +194,11 @@ RL = pa.schema(
         pa.field("extra_info", _EXTRA_INFO),
     ]
 )
+
+# Of conversations: `case` is what the environment is given, as JSON; `begun`, the conversation that a rollout takes up
+# (`int_verl.generate.conversations.talk`), or empty.
+_OF_CASE = [pa.field("case", pa.string()), pa.field("begun", pa.string())]
+RL_OF_TURNS = RL.set(RL.get_field_index("extra_info"), pa.field("extra_info", pa.struct([*_EXTRA_INFO, *_OF_CASE])))
 
 # How often each problem was solved by each evaluated model. `problem_set`: for example heldout, hard.
 SCORE = pa.schema(

@@ -138,23 +138,30 @@ def load_prompts(
     guided_solution: str = "math/guided_solution",
     verify: str = "math/verify",
     hint: str = "baselines/hint",
+    cases: bool = False,
 ) -> Prompts:
     """Load and check the templates, each a built-in name or a path that ends in ``.jinja``.
+
+    Args:
+        cases: whether problems are cases, in which the policy may always be told the same.
 
     Raises:
         UserError: a template that does not exist, has a syntax error, uses a variable that its role does not have or
             lacks one without which it makes no sense.
     """
     return Prompts(
-        load_prompt("solve", solve),
+        load_prompt("solve", solve, alike=cases),
         load_prompt("guided_solution", guided_solution),
         load_prompt("verify", verify),
         load_prompt("hint", hint),
     )
 
 
-def load_prompt(role: str, name: str) -> Prompt:
+def load_prompt(role: str, name: str, alike: bool = False) -> Prompt:
     """One template by its role; its variables are checked against those that the role has.
+
+    Args:
+        alike: whether it may say the same of every problem.
 
     Raises:
         UserError: as `load_prompts`.
@@ -175,7 +182,7 @@ def load_prompt(role: str, name: str) -> Prompt:
         entry, short_name = f"{name}.jinja", name
     environment = TemplateSandbox(loader)
     try:
-        sources, uses = _sources(environment, entry, role, name)
+        sources, uses = _sources(environment, entry, role, name, frozenset() if alike else NEEDED[role])
         template = environment.get_template(entry)
     except TemplateNotFound as error:
         raise UserError(f"prompt template {name} refers to {error.name}, which does not exist beside it") from None
@@ -190,7 +197,9 @@ def load_prompt(role: str, name: str) -> Prompt:
     return Prompt(name, template, f"{short_name}-{digest[:VERSION_DIGITS]}", uses)
 
 
-def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> tuple[list[str], frozenset[str]]:
+def _sources(
+    environment: TemplateSandbox, entry: str, role: str, name: str, needed: frozenset[str]
+) -> tuple[list[str], frozenset[str]]:
     """The template's source and those that it extends or includes, each once; their variables, which are checked."""
     assert environment.loader is not None
     allowed = VARIABLES[role]
@@ -211,7 +220,7 @@ def _sources(environment: TemplateSandbox, entry: str, role: str, name: str) -> 
                 f"prompt template {name}{within}: unknown variable {_listed(unknown)}; it may use {_listed(allowed)}"
             )
         waiting += [other for other in meta.find_referenced_templates(tree) if other]
-    if missing := NEEDED[role] - used:
+    if missing := needed - used:
         raise UserError(f"prompt template {name}: never says {{{{ {min(missing)} }}}}, which prompts.{role} has to")
     return [f"{key}\0{source}" if key != entry else source for key, source in sources.items()], frozenset(used)
 

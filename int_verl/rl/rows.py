@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,40 @@ def _row(problem: Problem, content: str, index: int, prefix_ids: Sequence[int] =
         "reward_model": {"style": "rule", "ground_truth": problem.answer},
         "extra_info": {"index": index, **problem.reward_info, "assistant_prefix_ids": list(prefix_ids)},
     }
+
+
+def case_rows(
+    cases: Iterable[Problem], solve: Callable[[str], str], told_as: str, begun: Mapping[str, str] | None = None
+) -> Iterator[dict[str, Any]]:
+    """Every case as a row of the agent loop `int_turns`, and after it the same case from a conversation that has begun.
+
+    Args:
+        solve: problem text -> what the policy is told, as in the attempts.
+        told_as: whose message that is.
+        begun: id of the case -> the conversation as JSON, of those that have one.
+    """
+    index = 0
+    for case in cases:
+        for start in ("", *filter(None, [(begun or {}).get(case.id)])):
+            row = _row(case, solve(case.problem), index)
+            told = [{"role": told_as, "content": row["prompt"][0]["content"]}]
+            more = {"case": case.answer, "begun": start}
+            yield {**row, "prompt": told, "ability": "conversation", "extra_info": row["extra_info"] | more}
+            index += 1
+
+
+def begun_conversations(sft: Path, longest: int) -> dict[str, str]:
+    """Of every case with a kept intervention the first one's conversation after it, as JSON, where that goes on.
+
+    Args:
+        sft: the kept interventions.
+        longest: tokens of what was said so far at most; longer ones are left out.
+    """
+    found: dict[str, str] = {}
+    for row in read_rows(sft, ["problem_id", "begun"]):
+        if row["begun"] and len(json.loads(row["begun"])["ids"]) <= longest:
+            found.setdefault(row["problem_id"], row["begun"])
+    return found
 
 
 def with_online_loop(rows: Iterable[dict[str, Any]], share: float) -> Iterator[dict[str, Any]]:

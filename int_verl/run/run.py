@@ -154,7 +154,8 @@ class Run:
         from int_verl.generate.prompts import load_prompts
 
         named = self.settings.prompts
-        return load_prompts(named.solve, named.guided_solution, named.verify, named.hint)
+        cases = self.settings.turns.environment is not None
+        return load_prompts(named.solve, named.guided_solution, named.verify, named.hint, cases)
 
     def grader(self) -> BaseGrader:
         """A new grader with the run's settings, to be closed by the caller; a reward function where one is named."""

@@ -30,6 +30,7 @@ TEXTS = (
     "prompts.hint",
     "prompts.self_reflection",
     "proposer.path",
+    "turns.environment",
     "grader.reward_path",
     "grader.reward_name",
     "rl.reward_path",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from int_verl.run.stage import Stage
 from int_verl.run_files import BASELINE_ROWS, CONFIG, KEPT
 from int_verl.settings.compose import load_yaml
 from int_verl.settings.generation import UNTIL, GeneratorSettings, Until
+from int_verl.stages.conversations import check_schedule
 from int_verl.stages.dataflow import Dataflow
 from int_verl.stages.ending import EndingStage
 from int_verl.stages.evaluate import EvaluationStage
@@ -53,6 +55,8 @@ class Stages:
         run, settings, recorded = self.run, self.run.settings, dict[str, Any]()
         for stage in (SampleStage, ProposeStage, GuideStage):
             recorded |= recorded_settings(stage, run.config)
+        if settings.turns.environment is not None:
+            recorded |= {f"turns.{key}": value for key, value in asdict(settings.turns).items() if key != "options"}
         return Dataflow(
             folder=run.folder,
             console=run.console,
@@ -213,6 +217,8 @@ def schedule_of(run: Run, target: str | None, force: bool = False) -> Schedule:
         UserError: a shard is asked for a stage that needs all problems, or a stage refuses its settings.
     """
     stages = stages_of(run, target)
+    if run.settings.turns.environment is not None:
+        check_schedule(run.settings, [stage.name for stage in stages])
     for stage in stages:
         stage.check()
     forced = frozenset(NAMES if target is None else [target]) if force else frozenset[str]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from int_verl.errors import UserError
@@ -13,6 +13,7 @@ from int_verl.generate.conversations.partner import Partner, environment_version
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
 from int_verl.settings.generation import WITH_HINT, GeneratorSettings
+from int_verl.settings.sections import Settings
 from int_verl.settings.turns import TurnsSettings
 
 
@@ -58,4 +59,26 @@ def check_conversations(turns: TurnsSettings, settings: GeneratorSettings, promp
             f"prompts.verify={prompts.verify_prompt.name}: never says {{{{ heard }}}}, what the partner said; with "
             f"{with_environment} set prompts.verify=turns/verify, prompts.guided_solution=turns/guided_plan and "
             "prompts.solve=turns/act, or templates of your own"
+        )
+
+
+_NOT_YET = ("ending", "rl", "rl_baseline", "eval")
+"Stages that ask for answers in one piece."
+
+
+def check_schedule(settings: Settings, stages: Sequence[str]) -> None:
+    """Refuse stages, and settings of theirs, that mean nothing for conversations.
+
+    Raises:
+        UserError: naming the setting, or the stage.
+    """
+    with_environment = f"turns.environment={settings.turns.environment}"
+    if "sft" in stages and settings.sft.suffix:
+        raise UserError(f"sft.suffix=true with {with_environment}: a conversation's rows have no suffix; set it false")
+    if settings.sft_data.is_made and "sft_data" in stages:
+        raise UserError(f"sft_data with {with_environment}: conversations are trained on as they are; leave it out")
+    if found := [stage for stage in stages if stage in _NOT_YET]:
+        raise UserError(
+            f"{with_environment}: {found[0]} is not there for conversations; run sft, and RL by verl's own command "
+            "with the agent loop int_turns (docs/turns.md)"
         )

@@ -20,8 +20,8 @@ from int_verl.files import file_hash, write_text
 from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompts
 from int_verl.problems.sets import Problem
-from int_verl.records import RL, write_rows
-from int_verl.rl.rows import rl_rows
+from int_verl.records import RL, RL_OF_TURNS, write_rows
+from int_verl.rl.rows import case_rows, rl_rows
 from int_verl.run.folder import RunFolder, installed_versions
 from int_verl.run_files import CARD, GUIDED_ROLLOUTS, INTERVENTIONS, KEPT, RL_ROWS
 from int_verl.settings.published import public_name, published
@@ -56,6 +56,7 @@ def write_release(
     two_turns: bool,
     counts: Mapping[str, Mapping[str, Any]],
     settings: Mapping[str, Any],
+    told_as: str | None = None,
 ) -> None:
     """Write `RL_ROWS` and `CARD`; the guide stage's tables are in place.
 
@@ -66,8 +67,12 @@ def write_release(
         two_turns: whether a guided solution was written first.
         counts: stage -> what came through it and what did not, as manifests hold them.
         settings: dotted key -> value, of all settings that the rows depend on; those that may be published are.
+        told_as: of cases, `turns.told_as`; None: they are problems.
     """
-    write_rows(folder / RL_ROWS, RL, rl_rows(problems, prompts.solve))
+    if told_as is None:
+        write_rows(folder / RL_ROWS, RL, rl_rows(problems, prompts.solve))
+    else:
+        write_rows(folder / RL_ROWS, RL_OF_TURNS, case_rows(problems, prompts.solve, told_as))
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

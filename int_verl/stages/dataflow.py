@@ -220,4 +220,5 @@ class Dataflow:
                 self.settings.propose.two_turns,
                 counts,
                 self.recorded,
+                self.turns.told_as if self.turns.environment is not None else None,
             )

@@ -21,6 +21,7 @@ PROMPTS = Path(domain.__file__).parent / "prompts"
 def test_the_built_in_templates() -> None:
     kinds = ("solve", "guided_solution", "verify", "verify_one_turn")
     names = [f"{field}/{kind}" for field in ("math", "science", "code") for kind in kinds]
+    names += ["turns/act", "turns/guided_plan", "turns/verify"]
     assert built_in_names() == sorted([*names, "math/bare", "baselines/hint", "baselines/self_reflection"])
 
 

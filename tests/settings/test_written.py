@@ -135,7 +135,7 @@ def test_what_is_published_is_known_to_be_safe() -> None:
     assert left_out == {
         *("engine.base_urls", "engine.model", "engine.api_key_env", "engine.script", "engine.overrides", "run.dir"),
         *("proposer.engine", "grader.reward_kwargs", "problems.columns", "problems.answer_after", "problems.made_by"),
-        "guide.separator",
+        *("guide.separator", "turns.options", "turns.hidden"),
         *("rl.reward_kwargs", "rl.reward_keys", "sample.attempts_from", "propose.interventions_from"),
         *("sft.overrides", "rl.overrides", "eval.k_by_source"),
     }

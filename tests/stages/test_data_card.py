@@ -17,7 +17,7 @@ import yaml
 from int_verl.cli import main
 from int_verl.commands.push import release_files
 from int_verl.errors import UserError
-from int_verl.records import PROVENANCE, RL, SCORE, read_rows
+from int_verl.records import PROVENANCE, RL, SCORE, TURNS, read_rows
 from int_verl.stages.data_card import CARD, FILES
 from tests.hub import Hub
 from tests.quickstart_files import QUICKSTART, ROOT, SCRIPT, write_problem_sets
@@ -136,6 +136,7 @@ def test_the_docs_explain_every_file_and_column(run: Path) -> None:
     provenance = [field.name for field in PROVENANCE]
     assert explained.pop("Provenance") == provenance
     assert explained.pop("eval/scores.parquet") == SCORE.names
+    assert explained.pop("Conversations") == [field.name for field in TURNS]
     tables = {str(table.relative_to(run)): pq.read_schema(table).names for table in run.rglob("*.parquet")}
     assert tables.pop("problems/heldout.parquet") == tables["problems/train.parquet"]
     own = {

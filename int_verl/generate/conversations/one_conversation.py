@@ -33,6 +33,8 @@ class ConversationCandidate(Candidate):
 
     talk: Talk = field(kw_only=True)
     "The conversation before that turn."
+    begun: Talk | None = field(default=None, kw_only=True)
+    "The conversation after the environment's answer to it, once that was asked for."
 
     @property
     def before(self) -> str:
@@ -97,11 +99,15 @@ class OneConversation(OneProblem):
         before = attempt.talk.before(location)
         if condition == "prefix":
             return before
-        return await self.conversing.said(before, self.case, candidate.intervention.content, self.codec)
+        assert isinstance(candidate, ConversationCandidate)
+        if candidate.begun is None:
+            content = candidate.intervention.content
+            candidate.begun = await self.conversing.said(before, self.case, content, self.codec)
+        return candidate.begun
 
     def _sft_row(self, candidate: Candidate) -> Row:
         assert isinstance(candidate, ConversationCandidate)
-        talk, content = candidate.talk, candidate.intervention.content
+        talk, content, begun = candidate.talk, candidate.intervention.content, candidate.begun
         own = [*talk.messages, {"role": "assistant", "content": content}]
         return {
             "problem_id": self.problem.id,
@@ -113,6 +119,7 @@ class OneConversation(OneProblem):
             "prefix_ids": list(talk.ids),
             "prefix_mask": list(talk.mask),
             "prefix_rest": "",
+            "begun": begun.as_json() if begun and not begun.ended_by else "",
             "intervention_ids": [*self.codec.encode(content), *self.codec.end_of_turn],
             "messages": [{**one, "loss_mask": int(one["role"] == "assistant")} for one in own],
             "model": self.policy.model.label,

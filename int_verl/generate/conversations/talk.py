@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -90,6 +91,12 @@ class Talk:
             end = begin + len(text)
             bounds.append((begin, end))
         return Steps(BETWEEN.join(texts), tuple(bounds))
+
+    def as_json(self) -> str:
+        """What a rollout of `int_turns` takes the conversation up from."""
+        said = [dict(one) for one in self.messages[1:]]
+        begun = {"ids": list(self.ids), "messages": said, "state": self.state, "turns": len(self.turns)}
+        return json.dumps(begun | {"opened": self.opened - 1})
 
     def said_before(self, location: int) -> list[Message]:
         """What anybody but the policy said before turn `location`."""
