@@ -8,13 +8,13 @@ free utterance in other words is rated too low. `skill_judge.py` rates those.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from dear_man import FULL, SKILLS
+from dear_man import CONTENT, FULL, SKILLS
 from situations import FEELINGS, Situation
 
 HEARD = 3
-"Sentences of an utterance that the partner listens to."
+"Sentences of an utterance that the partner listens to, and skills of what is said that it takes in at a time."
 HEDGES = ("maybe", "perhaps", "if it is no trouble", "i was wondering", "i guess", "i do not know if", "sort of")
 APOLOGIES = ("i am sorry", "sorry", "it is my fault", "forgive me")
 PLEAS = ("do it for me", "i beg you")
@@ -73,14 +73,10 @@ def rate(situation: Situation, utterance: str, want_said: bool) -> dict[str, int
     sentences = heard(utterance)
     if not sentences:
         return dict.fromkeys(SKILLS, 0)
+    content = _taken_in([_content(situation, sentence, want_said) for sentence in sentences])
     yielded = any(gives_in(situation, sentence) for sentence in sentences)
-    content = {
-        "describe": max(_describes(situation, sentence) for sentence in sentences),
-        "express": max(_expresses(situation, sentence) for sentence in sentences),
-        "assert": 0 if yielded else max(_asserts(situation, sentence) for sentence in sentences),
-        "reinforce": max(_reinforces(situation, sentence, want_said) for sentence in sentences),
-        "negotiate": 0 if yielded else max(_negotiates(situation, sentence) for sentence in sentences),
-    }
+    if yielded:
+        content |= {"assert": 0, "negotiate": 0}
     said = "".join(sentences)
     hears = _has(said, HEARS)
     hedges = sum(said.count(f" {hedge} ") for hedge in HEDGES)
@@ -93,6 +89,28 @@ def rate(situation: Situation, utterance: str, want_said: bool) -> dict[str, int
         mindful = FULL if (hears or content["assert"]) and not _has(said, DEMANDS) else 1
     confident = 0 if small else FULL if on_matter and not hedges and not pleads else 1
     return {**content, "mindful": mindful, "confident": confident}
+
+
+def _content(situation: Situation, sentence: str, want_said: bool) -> dict[str, int]:
+    """The ratings of one sentence in the skills of what is said."""
+    return {
+        "describe": _describes(situation, sentence),
+        "express": _expresses(situation, sentence),
+        "assert": _asserts(situation, sentence),
+        "reinforce": _reinforces(situation, sentence, want_said),
+        "negotiate": _negotiates(situation, sentence),
+    }
+
+
+def _taken_in(ratings: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """The best of every skill, of the first so many skills that there are: a sentence without an end is no way to say
+    everything at once."""
+    taken: dict[str, int] = {}
+    for sentence in ratings:
+        for skill, rating in sentence.items():
+            if rating and (skill in taken or len(taken) < HEARD):
+                taken[skill] = max(rating, taken.get(skill, 0))
+    return dict.fromkeys(CONTENT, 0) | taken
 
 
 def gives_in(situation: Situation, sentence: str) -> bool:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from dear_man import CALLS_FOR, SKILLS, is_weak, weak_turn
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from situations import Situation
-from speakers import good_utterance
+from speakers import good_utterance, state_after
 
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "prompts"),
@@ -74,3 +77,14 @@ def verify_prompt(situation: Situation, messages: Sequence[Mapping[str, str]]) -
     return _templates.get_template("verify.jinja").render(
         problem=situation.told, reference_solution=guidance(situation), steps=steps, heard=heard
     )
+
+
+def first_error(problem: Mapping[str, str], attempt_steps: Sequence[str]) -> int | None:
+    """The first weak turn of a conversation with the partner by rule, from 1; None if there is none. See
+    `int-verl analyse`: the conversation is held once more, with the partner's own seeds.
+
+    Args:
+        problem: as `make_cases.py` writes it.
+        attempt_steps: the policy's turns.
+    """
+    return weak_turn(state_after(json.loads(problem["answer"]), attempt_steps)["turns"])

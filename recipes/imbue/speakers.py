@@ -10,6 +10,7 @@ import math
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from dear_man import CALLS_FOR, FULL, called_for
 from rule_partner import Message, RulePartner, State
@@ -96,6 +97,17 @@ class Habits:
         if rng.random() < (right_share if quality is None else quality):
             return called_utterance(state, rng)
         return filled(rng.choice(BAD[obstacle][habit]), situation)
+
+
+def state_after(case: Mapping[str, Any], said: Sequence[str]) -> State:
+    """The state of the partner by rule after these utterances, or where it ended the conversation before."""
+    partner = RulePartner()
+    _, state = partner.open(case, seed_of(case, 0, ""))
+    for turn, utterance in enumerate(said, 1):
+        replied, state = partner.reply(state, utterance, seed_of(case, turn, utterance))
+        if replied is None:
+            break
+    return state
 
 
 def good_utterance(situation: Situation, called: Mapping[str, int], rng: random.Random) -> str:

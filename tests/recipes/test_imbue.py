@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from int_verl.interventions import parse_intervention
 from int_verl.interventions.verification_log import first_error
+from int_verl.named_function import load_function
 from int_verl.turns.environment import seed_of
 from int_verl.turns.pool import EnvironmentFault, EnvironmentPool, EnvironmentSettings
 from tests.quickstart_files import ROOT
@@ -209,6 +210,17 @@ def test_the_partner_listens_to_three_sentences() -> None:
     assert rate(MUSIC, said.removeprefix("Well. "), False)["describe"] == 2
 
 
+@given(
+    SITUATIONS, st.permutations(("describe", "express", "assert", "reinforce", "negotiate")), st.sampled_from(",;- ")
+)
+def test_nobody_says_everything_at_once(situation: situations.Situation, order: list[str], mark: str) -> None:
+    """Not in one sentence without an end either."""
+    forms = [speakers.GOOD[f"assert {situation.kind}" if skill == "assert" else skill][0] for skill in order]
+    said = f" {mark} ".join(speakers.filled(form, situation).rstrip(".") for form in forms)
+    found = rate(situation, said, want_said=True)
+    assert sum(found[skill] > 0 for skill in skills.CONTENT) == 3
+
+
 @given(SITUATIONS, st.text(), st.booleans())
 def test_any_text_has_ratings(situation: situations.Situation, said: str, want_said: bool) -> None:
     found = rate(situation, said, want_said)
@@ -391,6 +403,19 @@ def test_a_verification_names_the_weak_turn_and_mends_it(
     _, state = talk(situation, [*own[: weak - 1], intervention.content])
     assert skills.weak_turn(state["turns"]) is None
     assert f"Step {weak}: {own[weak - 1]}" in reviews.verify_prompt(situation, held.messages[1:])
+
+
+def test_the_first_weak_turn_is_known_to_int_verl() -> None:
+    """As `int-verl analyse interventions --first-errors` asks for it."""
+    known = load_function("first_errors", f"{IMBUE}/reviews.py:first_error")
+    found, rng = [], random.Random(3)
+    for situation in SETS["train"][:40]:
+        held = speakers.conversation(situation, speakers.Habits(), rng, 0.7)
+        own = [one["content"] for one in held.messages if one["role"] == "assistant"]
+        weak = known({"id": "1", "problem": situation.told, "answer": json.dumps(situation.as_json())}, own)
+        assert weak == skills.weak_turn(held.state["turns"])
+        found.append(weak)
+    assert {None, 1, 2} <= set(found)
 
 
 def test_the_language_is_small() -> None:
