@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from importlib.util import find_spec
+from importlib.metadata import distributions
 
 
 def installer() -> list[str]:
@@ -17,6 +17,8 @@ def installer() -> list[str]:
     Example: ``["/home/me/.venv/bin/python", "-m", "pip", "install"]``
     """
     uv = os.environ.get("UV") or shutil.which("uv")
-    if find_spec("pip") is None and uv:
+    # Not find_spec("pip"): setuptools' hook takes it for pip at work, and then leaves distutils to Python, so that importing
+    # setuptools, which vLLM does, fails (_distutils_hack/__init__.py, `spec_for_pip`).
+    if uv and not any(distributions(name="pip")):
         return [uv, "pip", "install", "--python", sys.executable]
     return [sys.executable, "-m", "pip", "install"]

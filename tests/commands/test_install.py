@@ -60,3 +60,10 @@ def test_an_environment_without_pip_is_served_by_uv(tmp_path: Path) -> None:
     assert subprocess.run(ask, env=env, check=True, capture_output=True, text=True).stdout.strip() == by_uv
     here = [sys.executable, "-c", "from int_verl.installer import installer; print(*installer())"]
     assert subprocess.run(here, env=env, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip() == pip
+
+
+def test_looking_for_pip_leaves_setuptools_alone() -> None:
+    """vLLM imports it later in the same process."""
+    code = "import int_verl.doctor, setuptools; print(setuptools.__version__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{metadata.version('setuptools')}\n"), done.stderr
