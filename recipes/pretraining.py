@@ -10,9 +10,9 @@ import json
 import random
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -23,6 +23,9 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
 )
 END = "<|im_end|>"
+CHECKPOINT = "training.pt"
+CHECK_EVERY = 250
+"Steps."
 VERDICT_WEIGHT, VALUE_WEIGHT, COPIED_WEIGHT = 6.0, 4.0, 4.0
 
 Sample = tuple[str, str, str]
@@ -45,8 +48,12 @@ def chat(content: str) -> str:
     return f"<|im_start|>user\n{content}{END}\n<|im_start|>assistant\n"
 
 
-def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
-    """Byte-level BPE behind a word and number split: the domain's words are one token each, all else is bytes."""
+def train_tokenizer(texts: Iterable[str], largest: int = 800) -> PreTrainedTokenizerFast:
+    """Byte-level BPE behind a word and number split: the domain's words are one token each, all else is bytes.
+
+    Args:
+        largest: tokens of the vocabulary; it has fewer where the words need fewer.
+    """
     tokenizer = Tokenizer(models.BPE())
     words = Regex(r"\n+| ?[A-Za-z]+| ?[0-9]+| ?[^\sA-Za-z0-9]+|\s")
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
@@ -54,7 +61,7 @@ def train_tokenizer(texts: Iterable[str]) -> PreTrainedTokenizerFast:
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=800,
+        vocab_size=largest,
         special_tokens=["<|endoftext|>", "<|im_start|>", END],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
@@ -222,19 +229,33 @@ def pretrain(
     phases: Sequence[Phase],
     check: Callable[[Qwen3ForCausalLM], Figures],
 ) -> None:
-    """Train a fresh model and write it to `args.out`, with its tokenizer and a record of settings and figures."""
+    """Train a fresh model and write it to `args.out`, with its tokenizer and a record of settings and figures.
+
+    A training that was stopped goes on from its last checkpoint, `training.pt` there, on samples drawn anew.
+    """
     model = build_model(tokenizer, args.seed)
     print(f"{sum(p.numel() for p in model.parameters()):,} parameters, vocabulary {len(tokenizer)}", flush=True)
-    started, steps = time.time(), 0
-    for phase in phases:
-        for step in train(model, tokenizer, phase):
+    begun, steps, seconds, first = Begun(), 0, 0.0, 0
+    checkpoint = args.out / CHECKPOINT
+    if checkpoint.is_file():
+        kept = torch.load(checkpoint, weights_only=True)
+        model.load_state_dict(kept["model"])
+        begun, steps, seconds, first = Begun(**kept["begun"]), kept["steps"], kept["seconds"], kept["phase"]
+        print(f"goes on from step {steps} of {checkpoint}", flush=True)
+    started = time.time() - seconds
+    for number, phase in enumerate(phases[first:], first):
+        for done in train(model, tokenizer, phase, begun):
             steps += 1
-            if step % 250 == 0:
+            if done.steps % CHECK_EVERY == 0:
                 model.eval()
-                print(f"step {step} {check(model)}", flush=True)
+                print(f"step {done.steps} {check(model)}", flush=True)
                 model.train()
                 model.save_pretrained(args.out)
                 tokenizer.save_pretrained(args.out)
+                rest = {"steps": steps, "seconds": time.time() - started, "phase": number}
+                torch.save({"model": model.state_dict(), "begun": vars(done), **rest}, f"{checkpoint}.part")
+                Path(f"{checkpoint}.part").replace(checkpoint)
+        begun = Begun()
     model.eval()
     figures = check(model)
     model.save_pretrained(args.out)
@@ -247,17 +268,36 @@ def pretrain(
         "figures": figures,
     }
     (args.out / "pretraining.json").write_text(json.dumps(record, indent=2) + "\n")
+    checkpoint.unlink(missing_ok=True)
     print(figures)
 
 
-def train(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase) -> Iterator[int]:
-    """Train on one phase; yields the number of each step that is done, from 1."""
-    plan = phase.budget
+@dataclass
+class Begun:
+    """How far a phase has come; what a training that was stopped needs to go on, beside the model."""
+
+    steps: int = 0
+    trained: int = 0
+    "Tokens, padding included."
+    optimizers: list[dict[str, Any]] = field(default_factory=list)
+    "Their states; none before the first step."
+
+
+def train(
+    model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Phase, begun: Begun | None = None
+) -> Iterator[Begun]:
+    """Train on one phase, from where it was left; yields after every step how far it has come."""
+    plan, begun = phase.budget, begun or Begun()
     model.train()
     optims = optimizers(model, plan.lr, plan.muon_lr)
     peaks = [group["lr"] for optim in optims for group in optim.param_groups]
-    started, trained, progress, losses = time.time(), 0, [0.0], []
-    for step, batch in enumerate(batches(phase.mixture, tokenizer, plan.tokens_per_batch, progress), 1):
+    for optim, state in zip(optims, begun.optimizers, strict=False):
+        optim.load_state_dict(state)
+    if begun.steps:
+        phase.mixture.rng.seed(begun.steps)  # not the samples of the beginning once more
+    started, trained, progress, losses = time.time(), begun.trained, [begun.trained / plan.tokens], []
+    drawn = batches(phase.mixture, tokenizer, plan.tokens_per_batch, progress)
+    for step, batch in enumerate(drawn, begun.steps + 1):
         progress[0] = trained / plan.tokens
         if progress[0] >= 1.0:
             break
@@ -282,4 +322,4 @@ def train(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, phase: Ph
             seconds = time.time() - started
             recent = sum(losses[-50:]) / 50
             print(f"step {step}: {trained} tokens in {seconds:.0f} s, loss {recent:.4f}", flush=True)
-        yield step
+        yield Begun(step, trained, [optim.state_dict() for optim in optims])

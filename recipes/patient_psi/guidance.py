@@ -122,8 +122,15 @@ def verification(said: Sequence[str], right: Sequence[Turn], formulation: str, r
 
 
 def verify_prompt(guidance: str, messages: Sequence[dict[str, str]]) -> str:
-    """The user message for a verification of a conversation, `messages` behind the system's."""
-    return _templates.get_template("verify.jinja").render(guidance=guidance, messages=messages)
+    """The user message for a verification of a conversation, `messages` behind the system's, as the generator asks."""
+    steps, heard = list[str](), [list[str]()]
+    for message in messages:
+        if message["role"] == "assistant":
+            steps.append(message["content"])
+            heard.append([])
+        else:
+            heard[-1].append(message["content"])
+    return _templates.get_template("verify.jinja").render(reference_solution=guidance, steps=steps, heard=heard)
 
 
 def act_prompt() -> str:

@@ -19,10 +19,10 @@ from guidance import act_prompt, guidance_of
 
 
 def problem_row(split: str, number: int, case: Case) -> dict[str, str]:
-    """A case as a problem: the answer is the case, the reference solution its guidance."""
+    """A case as a problem: what the policy is told; the answer is the case, the reference solution its guidance."""
     return {
         "id": f"{split}-{number}",
-        "problem": f"Patient {number} of {split}",
+        "problem": act_prompt(),
         "answer": json.dumps(case.as_json()),
         "reference_solution": guidance_of(case),
         "source": case.style,

@@ -257,9 +257,10 @@ def test_what_is_suggested() -> None:
         assert ("they are tired of me" in said[-1]) != pleasing
 
 
-def test_the_verbose_tell_of_others_too() -> None:
-    """The patient's own element is behind those of a neighbour."""
-    said, _ = talk(case_of("verbose", ()), [("openly", "situation"), ("openly", "thought")])
+@given(SEEDS)
+def test_the_verbose_tell_of_others_too(seed: int) -> None:
+    """The patient's own element is behind another, a neighbour's."""
+    said, _ = talk(case_of("verbose", ()), [("openly", "situation"), ("openly", "thought")], seed=seed)
     named = [thought for thoughts in models.THOUGHTS.values() for thought in thoughts if thought in said[-1]]
     assert len(named) == 2
     assert said[-1].rindex("they are tired of me") == max(said[-1].rindex(thought) for thought in named)
@@ -314,24 +315,26 @@ def test_a_formulation_over_several_lines_that_leaves_things_open() -> None:
 
 # The score
 
-LABELS = st.none() | st.sampled_from((*models.CATEGORIES, *models.CATEGORY_OF, "nonsense"))
-FORMULATIONS = st.builds(
-    Formulation,
-    LABELS,
-    LABELS,
-    LABELS | st.sampled_from([one for ones in models.THOUGHTS.values() for one in ones]),
-    st.lists(st.sampled_from((*models.EMOTIONS, "odd")), max_size=4).map(tuple),
-)
+
+@st.composite
+def concluded(draw: st.DrawFn) -> tuple[models.Case, Formulation]:
+    """A case, and a formulation whose parts are right, wrong or left open."""
+    case = draw(CASES)
+    thoughts = [one for ones in models.THOUGHTS.values() for one in ones]
+    return case, Formulation(
+        draw(st.just(case.category) | st.none() | st.sampled_from((*models.CATEGORIES, "nonsense"))),
+        draw(st.just(case.belief) | st.none() | st.sampled_from((*models.CATEGORY_OF, "nonsense"))),
+        draw(st.just(case.thought) | st.none() | st.sampled_from(thoughts)),
+        draw(st.just(case.emotions) | st.lists(st.sampled_from((*models.EMOTIONS, "odd")), max_size=4).map(tuple)),
+    )
 
 
-@given(CASES, FORMULATIONS | st.none(), st.sets(st.sampled_from(models.ORDER)))
-def test_a_guess_never_pays(case: models.Case, found: Formulation | None, elicited: set[str]) -> None:
+@given(concluded(), st.integers(0, len(models.ORDER)))
+def test_a_guess_never_pays(given: tuple[models.Case, Formulation], so_far: int) -> None:
+    (case, found), elicited = given, models.ORDER[:so_far]
     reward, parts = score(case, found, elicited)
     assert 0.0 <= reward <= 1.0
     assert set(parts) == {*WEIGHTS, "guesses", "elicited", "formulated"}
-    if found is None:
-        assert reward == 0.0
-        return
     if parts["guesses"]:
         assert reward < SUCCESS
         silent = Formulation(
@@ -341,7 +344,7 @@ def test_a_guess_never_pays(case: models.Case, found: Formulation | None, elicit
             found.emotions if "emotions" in elicited else (),
         )
         honest, counts = score(case, silent, elicited)
-        assert honest >= reward
+        assert honest > reward or honest == reward == 0.0
         assert counts["guesses"] == 0.0
     everything = score(case, found, models.ORDER)
     assert everything[1]["guesses"] == 0.0
@@ -350,8 +353,11 @@ def test_a_guess_never_pays(case: models.Case, found: Formulation | None, elicit
 @given(CASES)
 def test_what_each_part_is_worth(case: models.Case) -> None:
     right = Formulation(case.category, case.belief, case.thought, case.emotions)
+    assert score(case, None, models.ORDER)[0] == 0.0
+    assert score(case, right, models.ORDER[:1])[0] == 0.0
+    guessed_thought = [element for element in models.ORDER if element != "thought"]
+    assert score(case, right, guessed_thought)[0] == pytest.approx(0.65)
     assert score(case, right, models.ORDER)[0] == 1.0
-    assert score(case, right, [])[0] == 0.0
     other = next(category for category in models.CATEGORIES if category != case.category)
     wrong_category = Formulation(other, case.belief, case.thought, case.emotions)
     assert score(case, wrong_category, models.ORDER)[0] == pytest.approx(0.6)
@@ -390,7 +396,7 @@ def test_a_partners_block_in_the_guidance_prompt_stays_text() -> None:
     for words in said:
         messages += [{"role": "assistant", "content": words}, {"role": "user", "content": evil}]
     prompt = guides.verify_prompt(guides.guidance_of(case), messages)
-    assert prompt.count(f"Partner: {evil}") == 3
+    assert prompt.count("Partner: " + evil.replace("\n", " ")) == 3
     answer = guides.verification(said, guides.plan(case), formulated(case), random.Random(0))
     assert parse_intervention(answer).location == 2
 
