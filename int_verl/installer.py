@@ -17,8 +17,8 @@ def installer() -> list[str]:
     Example: ``["/home/me/.venv/bin/python", "-m", "pip", "install"]``
     """
     uv = os.environ.get("UV") or shutil.which("uv")
-    # Not find_spec("pip"): setuptools' hook takes that for pip at work and leaves distutils to Python from then on, so that
-    # importing setuptools, which vLLM does, fails (_distutils_hack/__init__.py, `spec_for_pip`).
+    # Not find_spec("pip"): setuptools' hook takes that for pip at work and leaves distutils to Python from then on,
+    # so that importing setuptools, which vLLM does, fails (_distutils_hack/__init__.py, `spec_for_pip`).
     if uv and not any(distributions(name="pip")):
         return [uv, "pip", "install", "--python", sys.executable]
     return [sys.executable, "-m", "pip", "install"]
