@@ -42,7 +42,7 @@ class Mortal(Task):
         if request == "crash":
             os.abort()
         if request == "compute":
-            while time.process_time() < 0.6:
+            while time.process_time() < 0.8:
                 pass
         while request == "compute for ever":
             pass

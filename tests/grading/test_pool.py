@@ -387,7 +387,7 @@ def test_the_time_without_a_processor_is_not_counted(tmp_path: Path, crowded: in
             os.sched_setaffinity(worker, {crowded})
         start = time.monotonic()
         assert pool.ask("compute") == "compute"
-        assert time.monotonic() - start > 1.2
+        assert time.monotonic() - start > 1.0, "more than its limit"
         with pytest.raises(TimeoutError):
             pool.ask("compute for ever")
         assert time.monotonic() - start < 60
