@@ -15,6 +15,8 @@ HOST_MEMORY = (
     "data.dataloader_num_workers or reward.num_workers in rl.overrides"
 )
 
+PORT_IN_USE = "a port is in use: end the other run on this machine; between nodes choose another MASTER_PORT"
+
 FAILURES = {
     r"UserError: (?P<what>.+)": "bad input",
     r"(?P<what>torch(\.cuda)?\.OutOfMemoryError: .*?GiB|(CUDA|HIP) out of memory|CUDA error: out of memory)": (
@@ -40,7 +42,7 @@ FAILURES = {
     r"No space left on device|inline_container\.cc.*unexpected pos|PytorchStreamWriter failed writing|"
     r"ray\.exceptions\.OutOfDiskError": "no space left on the disk: free some, then run again to resume",
     r"failed to listen on any local network address\. port: (?P<what>\d+)|Address already in use|EADDRINUSE": (
-        "a port is in use: end the other run on this machine; between nodes choose another MASTER_PORT"
+        PORT_IN_USE
     ),
     r"^ModuleNotFoundError: No module named '(?P<what>[^']+)'": (
         "a package is missing: run `int-verl doctor`, which names the command that installs it"

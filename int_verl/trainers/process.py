@@ -19,7 +19,7 @@ from int_verl.errors import TrainerError
 from int_verl.hydra_overrides import hydra_overrides
 from int_verl.supervision.family import descendants
 from int_verl.supervision.supervised import Supervised
-from int_verl.trainers.failures import explain
+from int_verl.trainers.failures import PORT_IN_USE, explain
 from int_verl.trainers.growing_file import GrowingFile
 from int_verl.trainers.hang import HangGuard, Patience
 from int_verl.trainers.not_running import not_running
@@ -43,6 +43,7 @@ OnStep = Callable[[int, dict[str, Any]], None]
 
 OnWait = Callable[[str], None]
 "Called in this thread with what the trainer waits for."
+_STARTS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,16 @@ class TrainerCommand:
         return self.output_dir / METRICS
 
 
+class PortTaken(TrainerError):
+    """Another process has taken the port that the trainer chose for its ranks."""
+
+
 def run_trainer(command: TrainerCommand, on_step: OnStep | None = None, on_wait: OnWait | None = None) -> None:
     """Runs the command to its end; its log is appended to, its metrics go to a fresh file.
+
+    verl looks for a free port and listens on it a moment later (verl/single_controller/base/worker.py,
+    `_get_free_port`): where another process was faster, the trainer is started again, up to `_STARTS` times in all.
+    A port that the environment names (`MASTER_PORT`) stays the user's affair.
 
     Args:
         on_wait: called again and again until the first step, with what is waited for.
@@ -94,6 +103,16 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None, on_wait:
         TrainerError: the trainer failed, hung, or ended short of `expected_step`; everything it started is gone.
         KeyboardInterrupt: passed on after a clean stop.
     """
+    for _ in range(0 if "MASTER_PORT" in os.environ else _STARTS - 1):
+        try:
+            return _run_once(command, on_step, on_wait)
+        except PortTaken:
+            if on_wait is not None:
+                on_wait("a start on another port: the one that verl chose is taken")
+    return _run_once(command, on_step, on_wait)
+
+
+def _run_once(command: TrainerCommand, on_step: OnStep | None, on_wait: OnWait | None) -> None:
     command.metrics_dir.mkdir(parents=True, exist_ok=True)
     mend_tracker(command.output_dir)
     if command.steps_per_epoch is not None:
@@ -116,7 +135,8 @@ def run_trainer(command: TrainerCommand, on_step: OnStep | None = None, on_wait:
     finally:
         log.wait()
     if code != 0:
-        raise TrainerError(explain(command.log_path, start, code))
+        why = explain(command.log_path, start, code)
+        raise (PortTaken if PORT_IN_USE in why else TrainerError)(why)
     reached = checkpointed_step(command.output_dir)
     if reached != command.expected_step:
         raise TrainerError(

@@ -83,6 +83,36 @@ def test_ending_early_is_an_error(tmp_path: Path) -> None:
         run_trainer(command(tmp_path, TRAIN, tmp_path, 2))
 
 
+TAKEN = """
+import sys, pathlib
+starts = pathlib.Path(sys.argv[1]) / "starts"
+starts.write_text(starts.read_text() + "x" if starts.exists() else "x")
+if len(starts.read_text()) <= int(sys.argv[3]):
+    sys.exit("torch.distributed.DistNetworkError: The server socket has failed to listen on any local network address. "
+             "port: 46753, useIpv6: false, code: -98, name: EADDRINUSE, message: address already in use")
+"""
+
+
+@pytest.mark.parametrize(("taken", "named", "starts"), [(2, None, 3), (3, None, 3), (1, "29500", 1)])
+def test_a_port_that_was_taken_meanwhile_is_another_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int, named: str | None, starts: int
+) -> None:
+    """Unless the user has named one, which does not become free."""
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    if named:
+        monkeypatch.setenv("MASTER_PORT", named)
+    said: list[str] = []
+    of_trainer = command(tmp_path, TAKEN + TRAIN, tmp_path, 3, taken)
+    if taken < starts:
+        run_trainer(of_trainer, on_wait=said.append)
+        assert checkpointed_step(tmp_path) == 3
+    else:
+        with pytest.raises(TrainerError, match=r"a port is in use: .*MASTER_PORT \(46753\)"):
+            run_trainer(of_trainer, on_wait=said.append)
+    assert (tmp_path / "starts").read_text() == "x" * starts
+    assert sum("another port" in phrase for phrase in said) == starts - 1
+
+
 def failing(folder: Path, script: str, *arguments: object) -> str:
     """The one line that is said of a trainer that runs this script and fails."""
     with pytest.raises(TrainerError) as caught:
