@@ -87,8 +87,9 @@ def case_rows(
         for start in ("", *filter(None, [(begun or {}).get(case.id)])):
             row = _row(case, solve(case.problem), index)
             told = [{"role": told_as, "content": row["prompt"][0]["content"]}]
-            more = {"case": case.answer, "begun": start}
-            yield {**row, "prompt": told, "ability": "conversation", "extra_info": row["extra_info"] | more}
+            extra_info = row["extra_info"] | {"case": case.answer, "begun": start}
+            of_loop = {"ability": "conversation", "agent_name": "int_turns"}
+            yield {**row, **of_loop, "prompt": told, "extra_info": extra_info}
             index += 1
 
 

@@ -1,6 +1,7 @@
 """verl's agent loop `int_turns`: rollouts that are conversations with an environment.
 
-A row's `extra_info.case` is what the environment is given, as a JSON string; docs/turns.md has the rest.
+A row's `extra_info.case` is what the environment is given, as a JSON string, and `extra_info.begun`, if it is there, a
+conversation to go on with; docs/turns.md has the rest.
 """
 
 from __future__ import annotations
@@ -62,6 +63,7 @@ class TurnsAgentLoop(AgentLoopBase):
     """The policy's turns, sampled, and between them the environment's answers, with `response_mask` 0.
 
     Tokens of the environment are those that SFT reads in `messages` with a `loss_mask`; whatever it says stays text.
+    What has been said of a conversation already begins the response, with mask 0, as `int_prefix` has it.
     The end of a turn that the policy sampled is trained. The reward is the environment's (`reward_score`, so that verl
     asks no reward function). Where the environment fails, the rollout ends there with reward 0, and none of its tokens
     is trained; `extra_fields` say why.
@@ -74,8 +76,8 @@ class TurnsAgentLoop(AgentLoopBase):
         success: the reward from which a rollout counts as right (`acc`).
 
     Raises:
-        UserError: a setting is missing or unknown, the row has no case, or a prompt is longer than
-            `data.max_prompt_length`.
+        UserError: a setting is missing or unknown, the row has no case, or what was said already does not fit into
+            `data.max_prompt_length` and `data.max_response_length`.
     """
 
     def __init__(
@@ -107,15 +109,19 @@ class TurnsAgentLoop(AgentLoopBase):
 
     async def run(self, sampling_params: dict[str, Any], **kwargs: Any) -> AgentLoopOutput:
         """One conversation."""
-        case = _case(kwargs.get("extra_info") or {})
+        extra_info = kwargs.get("extra_info") or {}
+        case, begun = _case(extra_info), extra_info.get("begun")
         rollout = _Rollout([dict(message) for message in kwargs["raw_prompt"]])
         metrics: dict[str, Any] = {}
         detail, parts, reward = "", {}, 0.0
         prompt_ids: list[int] = []
         try:
-            opened, rollout.state = await self._environment.open(case)
-            rollout.messages += opened
-            prompt_ids = self._template.prompt_ids(rollout.messages)
+            if begun:
+                prompt_ids = self._take_up(json.loads(begun), rollout)
+            else:
+                opened, rollout.state = await self._environment.open(case)
+                rollout.messages += opened
+                prompt_ids = self._template.prompt_ids(rollout.messages)
             self._check_prompt(prompt_ids)
             ended = await self._converse(case, prompt_ids, rollout, sampling_params, metrics)
             score = await self._environment.score(rollout.state)
@@ -140,6 +146,7 @@ class TurnsAgentLoop(AgentLoopBase):
                 "turn_scores": [],
                 "tool_rewards": [],
                 "reward_extra_info": {
+                    "case_id": str(extra_info.get("id", "")),
                     "score": reward,
                     "acc": float(reward >= self._success and not detail),
                     "turns": float(rollout.turns),
@@ -191,6 +198,19 @@ class TurnsAgentLoop(AgentLoopBase):
                 return "length"
             rollout.add(between, trained=False)
         return "max_turns"
+
+    def _take_up(self, begun: Mapping[str, Any], rollout: _Rollout) -> list[int]:
+        """Go on with a conversation (`int_verl.generate.conversations.talk`); returns the tokens of its opening."""
+        told, room = len(rollout.messages), self.rollout_config.response_length
+        if len(begun["ids"]) >= room:
+            raise UserError(
+                f"extra_info.begun: {len(begun['ids'])} tokens leave no room in data.max_response_length={room}; raise "
+                "it or leave the row out"
+            )
+        rollout.messages += begun["messages"]
+        rollout.state, rollout.turns = begun["state"], begun["turns"]
+        rollout.add(list(begun["ids"]), trained=False)
+        return self._template.prompt_ids(rollout.messages[: told + begun["opened"]])
 
     def _check_prompt(self, prompt_ids: list[int]) -> None:
         if len(prompt_ids) > (most := self.rollout_config.prompt_length):

@@ -12,6 +12,9 @@ from typing import Any
 from int_verl.errors import UserError
 from int_verl.grading.reward_result import SOLVED_FROM
 
+_CUT = ("length", "turn_tokens")
+"Ends of a conversation (`int_verl.rl.turns_loop`)."
+
 
 @dataclass(frozen=True, slots=True)
 class Dumped:
@@ -27,6 +30,10 @@ class Dumped:
     "What the reward function took for the answer; None where it says none."
     verdict: str | None
     source: str | None
+    case: str | None = None
+    "Of a conversation, the id of its case."
+    is_cut: bool | None = None
+    "Of a conversation, whether the length limit ended it."
 
 
 def dumped_samples(
@@ -55,6 +62,8 @@ def dumped_samples(
                     answer=row.get("pred") or None,
                     verdict=row.get("verdict"),
                     source=row.get("data_source"),
+                    case=row.get("case_id") or None,
+                    is_cut=row["ended_by"] in _CUT if "ended_by" in row else None,
                 )
             except (ValueError, TypeError, LookupError) as error:
                 raise UserError(f"{dump}: row {number} is no sample of verl's; {remedy}") from error
@@ -69,15 +78,16 @@ def problem_scores(
 
     Args:
         dump: ``{step}.jsonl``.
-        keys: decoded prompt -> (problem set, problem id).
-        is_truncated: response text -> whether the length limit cut it off.
+        keys: decoded prompt, of conversations the case's id -> (problem set, problem id).
+        is_truncated: response text -> whether the length limit cut it off, if the dump does not say so.
     """
     samples: dict[tuple[str, str], list[tuple[bool, bool]]] = defaultdict(list)
     for drawn in dumped_samples(dump, "run the stage again with --force"):
-        key = keys.get(drawn.prompt)
+        key = keys.get(drawn.case or drawn.prompt)
         if key is None:
             raise UserError(f"{dump}: row {drawn.row} is not a problem of this run; was the folder used for another?")
-        samples[key].append((drawn.correct, not drawn.correct and is_truncated(drawn.response)))
+        is_cut = is_truncated(drawn.response) if drawn.is_cut is None else drawn.is_cut
+        samples[key].append((drawn.correct, not drawn.correct and is_cut))
     for (problem_set, problem_id), of_problem in samples.items():
         yield {
             "model": model,

@@ -166,6 +166,7 @@ class Stages:
             settings=run.settings.rl,
             online_plan=self._online_plan(),
             evaluation=run.settings.eval,
+            turns=run.settings.turns,
             seed=run.settings.run.seed,
             platform=run.platform,
         )
@@ -196,6 +197,7 @@ class Stages:
             rl=run.settings.rl,
             with_baseline=run.settings.baseline.rl,
             with_controls=bool(run.settings.guide.controls),
+            of_conversations=run.settings.turns.environment is not None,
             seed=run.settings.run.seed,
         )
 
@@ -257,7 +259,8 @@ def _wanted(run: Run, target: str | None) -> set[str]:
         names.add("rl_baseline")
     elif target != "rl_baseline":
         names.discard("rl_baseline")
-    if run.settings.sft.ending_problems and "rl" in names:
+    in_one_piece = run.settings.turns.environment is None
+    if run.settings.sft.ending_problems and "rl" in names and in_one_piece:
         names.add("ending")
     elif target != "ending":
         names.discard("ending")

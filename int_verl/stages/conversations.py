@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.files import text_hash
 from int_verl.generate.conversations.converse import Conversing
-from int_verl.generate.conversations.partner import Partner, environment_version
+from int_verl.generate.conversations.partner import Partner, environment_settings, environment_version
 from int_verl.generate.journal import Journal
 from int_verl.generate.prompts import Prompts
 from int_verl.settings.generation import WITH_HINT, GeneratorSettings
@@ -62,8 +64,11 @@ def check_conversations(turns: TurnsSettings, settings: GeneratorSettings, promp
         )
 
 
-_NOT_YET = ("ending", "rl", "rl_baseline", "eval")
-"Stages that ask for answers in one piece."
+def turns_registry(turns: TurnsSettings) -> list[dict[str, Any]]:
+    """verl's registry of agent loops with `int_turns` as the settings have it."""
+    loop = {"name": "int_turns", "_target_": "int_verl.rl.turns_loop.TurnsAgentLoop"}
+    ends = {"max_turns": turns.max_turns, "turn_tokens": turns.turn_tokens, "success": turns.success}
+    return [loop | {"environment": asdict(environment_settings(turns)), **ends}]
 
 
 def check_schedule(settings: Settings, stages: Sequence[str]) -> None:
@@ -77,8 +82,28 @@ def check_schedule(settings: Settings, stages: Sequence[str]) -> None:
         raise UserError(f"sft.suffix=true with {with_environment}: a conversation's rows have no suffix; set it false")
     if settings.sft_data.is_made and "sft_data" in stages:
         raise UserError(f"sft_data with {with_environment}: conversations are trained on as they are; leave it out")
-    if found := [stage for stage in stages if stage in _NOT_YET]:
-        raise UserError(
-            f"{with_environment}: {found[0]} is not there for conversations; run sft, and RL by verl's own command "
-            "with the agent loop int_turns (docs/turns.md)"
-        )
+    if "ending" in stages:
+        raise UserError(f"{with_environment}: ending asks for answers in one piece; leave it out")
+    if {"rl", "rl_baseline"} & set(stages):
+        rl = settings.rl
+        for meant, setting in ((rl.online.enabled, "rl.online.enabled=true"), (rl.hint_share, "rl.hint_share")):
+            if meant:
+                raise UserError(f"{setting} with {with_environment}: it is for answers in one piece; leave it out")
+    if "eval" in stages:
+        _check_evaluation(settings, with_environment)
+
+
+def _check_evaluation(settings: Settings, with_environment: str) -> None:
+    """All samples of conversations are RL's own validations."""
+    rl = settings.rl
+    for is_so, setting in (
+        (settings.baseline.rl, "baseline.rl=true"),
+        (rl.val_before_train, "rl.val_before_train=true"),
+        (rl.export == "last", "rl.export=last"),
+        (rl.val_samples == settings.eval.samples, f"rl.val_samples={settings.eval.samples}, as eval.samples,"),
+    ):
+        if not is_so:
+            raise UserError(
+                f"eval with {with_environment}: every model's conversations are those of RL's validations; set "
+                f"{setting} or leave eval out"
+            )

@@ -67,6 +67,8 @@ class EvaluationStage(Stage):
     "Whether RL from the base model has run."
     with_controls: bool
     "Whether there are guided rollouts from elsewhere, to compare the interventions with."
+    of_conversations: bool
+    "Whether problems are cases of an environment: all samples are then RL's own validations."
     seed: int
 
     name = "eval"
@@ -155,6 +157,13 @@ class EvaluationStage(Stage):
         keys: dict[str, tuple[str, str]] = {}
         for problem_set, problems in self.problem_sets().items():
             for problem in problems:
+                if self.of_conversations:
+                    if problem.id in keys:
+                        raise UserError(
+                            f"problems.train and problems.heldout both have a case {problem.id}; rename one"
+                        )
+                    keys[problem.id] = (problem_set, problem.id)
+                    continue
                 # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
                 for day in days:
                     prompt_ids = codec.usual_prompt_ids(self.prompts.solve(problem.problem), day)
@@ -199,6 +208,11 @@ class EvaluationStage(Stage):
     async def draw(self, model: _Evaluated, journal: Journal, grader: BaseGrader, progress: StageProgress) -> list[Row]:
         """Scores of a model, by samples through the journal as everything else."""
         policy = self._policy_of(model)
+        if self.of_conversations:
+            raise UserError(
+                f"{model.name}: RL has not validated it with rl.val_samples={self.rl.val_samples} conversations "
+                "of every case; run rl_baseline and rl again with --force"
+            )
         engine = policy.open(journal, progress.warn)
         progress.more = partial(engines_state, [engine])
         sampling = self.settings.sampling(self.rl.max_response_length)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from int_verl.doctor import require_verl
@@ -18,16 +19,26 @@ from int_verl.generate.model import LocalModel
 from int_verl.generate.prompts import Prompt, Prompts
 from int_verl.problems.sets import Problem
 from int_verl.progress import StageProgress
-from int_verl.records import RL, read_rows, write_rows
+from int_verl.records import RL, RL_OF_TURNS, read_rows, write_rows
 from int_verl.rl.alarms import AlarmWatch
 from int_verl.rl.online.plan import Plan
-from int_verl.rl.rows import RL_WITH_PREFIX, guided_prefixes, rl_rows, with_loop, with_online_loop
+from int_verl.rl.rows import (
+    RL_WITH_PREFIX,
+    begun_conversations,
+    case_rows,
+    guided_prefixes,
+    rl_rows,
+    with_loop,
+    with_online_loop,
+)
 from int_verl.run.folder import RunFolder
 from int_verl.run.problem_sets import ProblemSets
 from int_verl.run.stage import Stage
 from int_verl.run_files import ATTEMPTS, GUIDED_ROLLOUTS, KEPT, ONLINE, validation_dump
 from int_verl.settings.evaluation import EvalSettings
 from int_verl.settings.training import RLSettings
+from int_verl.settings.turns import TurnsSettings
+from int_verl.stages.conversations import conversations_version, turns_registry
 from int_verl.stages.sft import sft_model, sft_model_revision
 from int_verl.stages.training import trainer_progress, write_metrics
 from int_verl.trainers.export import BestCheckpoint, export_model
@@ -58,6 +69,7 @@ class RLStage(Stage):
     online_plan: Plan
     "Of interventions while RL samples, if `rl.online.enabled`."
     evaluation: EvalSettings
+    turns: TurnsSettings
     seed: int
     platform: Literal["cpu", "gpu"]
 
@@ -96,6 +108,7 @@ class RLStage(Stage):
             **({"hint": self.hint.version} if settings.hint_share else {}),
             **({"prefixes": file_hash(guided)} if settings.prefix == "intervention" else {}),
             **({"online": self._plan_version()} if settings.online.enabled else {}),
+            **conversations_version(self.turns),
         }
 
     def outputs(self) -> dict[str, str]:
@@ -137,6 +150,8 @@ class RLStage(Stage):
         counts = self._write_data()
         if self.settings.online.enabled:
             write_text(self.home / AGENT_LOOPS, json.dumps(self.online_plan.registry(), indent=1))
+        if self.turns.environment is not None:
+            write_text(self.home / AGENT_LOOPS, json.dumps(turns_registry(self.turns), indent=1))
         checkpoints, home = self.home / "checkpoints", self.home
         base = self.model.folder
         best = BestCheckpoint(checkpoints, home / "best", base) if self.settings.export == "best" else None
@@ -186,13 +201,17 @@ class RLStage(Stage):
             output_dir=home / "checkpoints",
             validation_dir=home / "validation",
             rollout_dir=home / "rollouts",
-            **(self._online() if self.settings.online.enabled else {}),
+            **self._other_loop(),
             seed=self.seed + 1,
             platform=self.platform,
         )
 
-    def _online(self) -> dict[str, Any]:
-        """What the launch is told of `rl.online`."""
+    def _other_loop(self) -> dict[str, Any]:
+        """What the launch is told of conversations or `rl.online`."""
+        if self.turns.environment is not None:
+            return {"agent_loops": self.home / AGENT_LOOPS}
+        if not self.settings.online.enabled:
+            return {}
         settings, propose = self.settings, self.online_plan.propose
         solution = (propose.guided_solution_sampling or propose.sampling).max_tokens if propose.two_turns else 0
         enough = 2 * settings.max_prompt_length + settings.max_response_length + solution + propose.sampling.max_tokens
@@ -215,6 +234,8 @@ class RLStage(Stage):
     def _write_data(self) -> dict[str, int]:
         """verl's rows for training and validation; returns the number of each."""
         hard = self.problems.hard(self.folder / ATTEMPTS, self.evaluation.hard_limit)
+        if self.turns.environment is not None:
+            return self._write_cases(hard)
         sets = {
             "train": self._training_rows(),
             "heldout": rl_rows(self.problems.heldout, self.prompts.solve),
@@ -225,19 +246,38 @@ class RLStage(Stage):
             schema = with_loop(schema)
             shares = {"train": self.settings.online.row_share, "heldout": 0.0, "hard": 0.0}
             sets = {name: with_online_loop(rows, shares[name]) for name, rows in sets.items()}
+        return self._written(schema, sets)
+
+    def _write_cases(self, hard: Iterable[Problem]) -> dict[str, int]:
+        """The same of conversations, for the agent loop `int_turns`."""
+        settings, begun = self.settings, None
+        if settings.prefix == "intervention":
+            begun = begun_conversations(self._guided_file(KEPT), longest=settings.max_response_length - 1)
+        sets = {
+            "train": case_rows(self.training_problems(), self.prompts.solve, self.turns.told_as, begun),
+            "heldout": case_rows(self.problems.heldout, self.prompts.solve, self.turns.told_as),
+            "hard": case_rows(hard, self.prompts.solve, self.turns.told_as),
+        }
+        return self._written(with_loop(RL_OF_TURNS), sets)
+
+    def _written(self, schema: pa.Schema, sets: Mapping[str, Iterable[dict[str, Any]]]) -> dict[str, int]:
         counts = {name: write_rows(self.home / FILES[name], schema, rows) for name, rows in sets.items()}
         if not counts["train"]:
             raise UserError(f"rl.problems={self.settings.problems}: there is no such problem; use rl.problems=all")
         return counts
 
+    def _guided_file(self, name: str) -> Path:
+        file = self.folder / name
+        if not file.is_file():
+            raise UserError(f"rl.prefix=intervention: {file} is not there; run the stage guide first")
+        return file
+
     def _training_rows(self) -> Iterator[dict[str, Any]]:
         """Every training problem, and those with a hint or a guided prefix a second time."""
         settings, prefixes = self.settings, None
         if settings.prefix == "intervention":
-            files = (self.folder / KEPT, self.folder / ATTEMPTS, self.folder / GUIDED_ROLLOUTS)
-            if missing := [file for file in files if not file.is_file()]:
-                raise UserError(f"rl.prefix=intervention: {missing[0]} is not there; run the stage guide first")
-            prefixes = guided_prefixes(*files, longest=settings.max_response_length - 1)
+            kept, attempts, guided = map(self._guided_file, (KEPT, ATTEMPTS, GUIDED_ROLLOUTS))
+            prefixes = guided_prefixes(kept, attempts, guided, longest=settings.max_response_length - 1)
 
         def with_hint(problem: str, hint: str) -> str | None:
             content = self.hint.render(problem=problem, hint=hint)

@@ -63,7 +63,9 @@ def roll_out(make_model: Callable[[bool], Path]) -> Iterator[Roll]:
     config = compose("int_grpo", f"actor_rollout_ref.model.path={make_model(True)}", *sizes)
     tokenizer = AutoTokenizer.from_pretrained(make_model(True))
 
-    def roll(says: list[str], partner: str = "Keeper", case: Any = CASE, ends: bool = True, **settings: Any) -> Any:
+    def roll(
+        says: list[str], partner: str = "Keeper", case: Any = CASE, ends: bool = True, begun: str = "", **settings: Any
+    ) -> Any:
         chosen = {"environment": f"{PARTNERS}:{partner}", "workers": 1, "timeout": 1.0}
         settings = {"environment": chosen, **settings}
 
@@ -78,7 +80,8 @@ def roll_out(make_model: Callable[[bool], Path]) -> Iterator[Roll]:
                 data_config=DictConfigWrap(config.data),
                 **settings,
             )
-            row = {"raw_prompt": SYSTEM, "extra_info": {"index": 7, "case": case if case is None else json.dumps(case)}}
+            of_case = {"case": case if case is None else json.dumps(case), "begun": begun}
+            row = {"raw_prompt": SYSTEM, "extra_info": {"index": 7, "id": "seven", **of_case}}
             return await loop.run({"temperature": 1.0, "logprobs": True}, **row), server
 
         return asyncio.run(one())
@@ -109,6 +112,28 @@ def test_the_policys_tokens_are_trained_and_the_environments_are_not(roll_out: R
     assert output.reward_score == 1.0
     assert output.extra_fields["reward_extra_info"]["acc"] == 1.0
     assert output.extra_fields["int_turns"]["parts"] == {"found": 1.0, "turns": 3.0}
+
+
+def test_a_conversation_that_has_begun_is_gone_on_with(roll_out: Roll) -> None:
+    """The same tokens as of one that was held from the start, the beginning masked."""
+    whole, server = roll_out(["Why?", "Since when?", "Is it work?"])
+    messages = whole.extra_fields["int_turns"]["messages"]
+    length = len(server.requests[1]["prompt_ids"]) - len(whole.prompt_ids)
+    state = {"said": ["Why?"], "secret": "work", "seed": 3}
+    begun = {"ids": whole.response_ids[:length], "messages": messages[1:4], "state": state, "turns": 1, "opened": 1}
+    output, server = roll_out(["Since when?", "Is it work?"], begun=json.dumps(begun))
+    assert (output.prompt_ids, output.response_ids) == (whole.prompt_ids, whole.response_ids)
+    assert output.response_mask == [0] * length + whole.response_mask[length:]
+    assert server.requests[0]["prompt_ids"] == [*whole.prompt_ids, *whole.response_ids[:length]]
+    assert output.extra_fields["int_turns"]["messages"] == messages
+    assert output.reward_score == 1.0
+    told = output.extra_fields["reward_extra_info"]
+    assert (told["case_id"], told["turns"], told["ended_by"]) == ("seven", 3.0, "environment")
+    long = json.dumps(begun | {"ids": [5] * 400})
+    with pytest.raises(
+        UserError, match=r"extra_info\.begun: 400 tokens leave no room in data\.max_response_length=400"
+    ):
+        roll_out(["Since when?"], begun=long)
 
 
 def test_what_the_environment_says_stays_text(roll_out: Roll) -> None:

@@ -16,8 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from int_verl.cli import main
+from int_verl.console import SafeConsole
 from int_verl.records import ATTEMPT_OF_TURNS, GUIDED_OF_TURNS, SFT_OF_TURNS, read_rows
+from int_verl.run.run import Run
 from int_verl.run_files import TABLES
+from int_verl.settings.compose import compose
+from int_verl.settings.turns import TurnsSettings
+from int_verl.stages.assemble import Stages
+from int_verl.stages.conversations import turns_registry
 from tests.generate.conversations import witness
 from tests.sft.chat_models import FAMILIES, save_tokenizer
 
@@ -109,6 +115,51 @@ def test_done_is_done_and_another_threshold_is_another_run(finished: Path) -> No
 )
 def test_a_mistake_is_one_line(tmp_path: Path, setting: str, words: str) -> None:
     assert words in " ".join(call("guide", *settings(tmp_path), setting, code=2).split())
+
+
+@pytest.mark.parametrize("prefix", ["none", "intervention"])
+def test_cases_are_rows_of_the_agent_loop(finished: Path, prefix: str) -> None:
+    """Every case as it is; with `rl.prefix=intervention` also from the environment's answer to its intervention on."""
+    overrides = [*settings(finished.parent), f"rl.prefix={prefix}", "rl.max_response_length=600"]
+    stage = Stages(Run(compose(None, overrides), SafeConsole())).rl
+    stage._write_data()
+    rows = list(read_rows(finished / "rl/train.parquet"))
+    assert {row["agent_name"] for row in rows} == {"int_turns"}
+    assert {one["role"] for row in rows for one in row["prompt"]} == {"system"}
+    plain = [row for row in rows if not row["extra_info"]["begun"]]
+    assert [row["extra_info"]["id"] for row in plain] == [f"case-{number}" for number in range(8)]
+    assert [json.loads(row["extra_info"]["case"])["room"] for row in plain[:3]] == ["kitchen", "library", "cellar"]
+    begun = {row["extra_info"]["id"]: row["extra_info"]["begun"] for row in rows if row["extra_info"]["begun"]}
+    kept = {row["problem_id"]: row for row in read_rows(finished / "guide/sft.parquet") if row["begun"]}
+    assert set(begun) == (set(kept) if prefix == "intervention" else set())
+    for case_id, text in begun.items():
+        said, row = json.loads(text), kept[case_id]
+        assert said["ids"][: len(row["prefix_ids"])] == row["prefix_ids"]
+        assert said["messages"][-1]["role"] == "user"
+        assert row["content"] in [one["content"] for one in said["messages"]]
+    assert stage.inputs()["environment"]
+
+
+def test_the_trainer_is_told_of_the_environment() -> None:
+    (loop,) = turns_registry(TurnsSettings(environment="partners.py:Keeper", options={"turns": 2}, turn_tokens=9))
+    assert loop["environment"]["environment"] == f"{Path.cwd() / 'partners.py'}:Keeper"
+    assert (loop["environment"]["options"], loop["turn_tokens"], loop["max_turns"]) == ({"turns": 2}, 9, 8)
+
+
+@pytest.mark.parametrize(
+    ("command", "setting", "words"),
+    [
+        ("rl", "rl.online.enabled=true", "rl.online.enabled=true with turns.environment="),
+        ("rl", "rl.hint_share=0.5", "rl.hint_share with turns.environment="),
+        ("eval", "baseline.rl=false", "set baseline.rl=true or leave eval out"),
+        ("eval", "rl.val_samples=2", "set rl.val_samples=8, as eval.samples, or leave eval out"),
+        ("eval", "rl.export=best", "set rl.export=last or leave eval out"),
+    ],
+)
+def test_what_rl_on_conversations_has_not(tmp_path: Path, command: str, setting: str, words: str) -> None:
+    enough = ("baseline.rl=true", "eval.samples=8", "rl.val_samples=8")
+    said = " ".join(call(command, *settings(tmp_path), *enough, setting, "--dry-run", code=2).split())
+    assert words in said
 
 
 @pytest.mark.slow
