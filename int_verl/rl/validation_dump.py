@@ -11,9 +11,7 @@ from typing import Any
 
 from int_verl.errors import UserError
 from int_verl.grading.reward_result import SOLVED_FROM
-
-_CUT = ("length", "turn_tokens")
-"Ends of a conversation (`int_verl.rl.turns_loop`)."
+from int_verl.turns.environment import CUT_OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +61,7 @@ def dumped_samples(
                     verdict=row.get("verdict"),
                     source=row.get("data_source"),
                     case=row.get("case_id") or None,
-                    is_cut=row["ended_by"] in _CUT if "ended_by" in row else None,
+                    is_cut=row["ended_by"] in CUT_OFF if "ended_by" in row else None,
                 )
             except (ValueError, TypeError, LookupError) as error:
                 raise UserError(f"{dump}: row {number} is no sample of verl's; {remedy}") from error

@@ -153,27 +153,34 @@ class EvaluationStage(Stage):
 
     def _dumped_scores(self, dumps: Mapping[Path, str]) -> Iterator[Row]:
         codec = self.policy.model.codec
-        days = self._days_printed(dumps)
-        keys: dict[str, tuple[str, str]] = {}
-        for problem_set, problems in self.problem_sets().items():
-            for problem in problems:
-                if self.of_conversations:
-                    if problem.id in keys:
-                        raise UserError(
-                            f"problems.train and problems.heldout both have a case {problem.id}; rename one"
-                        )
-                    keys[problem.id] = (problem_set, problem.id)
-                    continue
-                # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
-                for day in days:
-                    prompt_ids = codec.usual_prompt_ids(self.prompts.solve(problem.problem), day)
-                    keys[codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
+        keys = self._cases() if self.of_conversations else self._printed_prompts(self._days_printed(dumps))
 
         def is_truncated(response: str) -> bool:
             return codec.length(response) >= self.rl.max_response_length - 1
 
         for dump, model in dumps.items():
             yield from problem_scores(dump, model, keys, is_truncated)
+
+    def _cases(self) -> dict[str, tuple[str, str]]:
+        """Id of a case -> problem set and id."""
+        keys: dict[str, tuple[str, str]] = {}
+        for problem_set, cases in self.problem_sets().items():
+            for case in cases:
+                if case.id in keys:
+                    raise UserError(f"problems.train and problems.heldout both have a case {case.id}; rename one")
+                keys[case.id] = (problem_set, case.id)
+        return keys
+
+    def _printed_prompts(self, days: Iterable[date]) -> dict[str, tuple[str, str]]:
+        """Prompt as verl's dumps have it -> problem set and id."""
+        codec, keys = self.policy.model.codec, dict[str, tuple[str, str]]()
+        for problem_set, problems in self.problem_sets().items():
+            for problem in problems:
+                # verl decodes prompts without special tokens (verl/trainer/ppo/v1/trainer_base.py, _validate).
+                for day in days:
+                    prompt_ids = codec.usual_prompt_ids(self.prompts.solve(problem.problem), day)
+                    keys[codec.tokenizer.decode(prompt_ids, skip_special_tokens=True)] = (problem_set, problem.id)
+        return keys
 
     def _days_printed(self, dumps: Iterable[Path]) -> set[date]:
         """The days that verl's prompts may print: it takes them from the clock, and a validation may pass midnight."""

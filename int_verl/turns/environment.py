@@ -15,6 +15,8 @@ Message = Mapping[str, str]
 "``role`` and ``content``; an environment speaks as any role but the assistant's."
 State = Any
 "Plain JSON, whatever the environment needs to go on."
+CUT_OFF = ("turn_tokens", "length")
+"Of the ways in which a conversation ends (`int_verl.rl.turns_loop.ENDS`), those of a limit on tokens."
 
 
 class Environment(Protocol):

@@ -21,6 +21,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from situations import Situation
 from speakers import good_utterance, state_after
 
+from int_verl.generate.conversations.talk import heard_between
+
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "prompts"),
     undefined=StrictUndefined,
@@ -67,15 +69,9 @@ def verify_prompt(situation: Situation, messages: Sequence[Mapping[str, str]]) -
     Args:
         messages: of partner and policy, without what the policy is told.
     """
-    steps, heard = [], [[]]
-    for message in messages:
-        if message["role"] == "assistant":
-            steps.append(message["content"])
-            heard.append([])
-        else:
-            heard[-1].append(message["content"])
+    steps = [message["content"] for message in messages if message["role"] == "assistant"]
     return _templates.get_template("verify.jinja").render(
-        problem=situation.told, reference_solution=guidance(situation), steps=steps, heard=heard
+        problem=situation.told, reference_solution=guidance(situation), steps=steps, heard=heard_between(messages)
     )
 
 

@@ -15,6 +15,8 @@ from cognitive_models import CATEGORY_OF, EMOTIONS, ORDER, THOUGHTS, Case
 from jinja2 import Environment, FileSystemLoader
 from utterances import MANNERS, plain, read_utterance, written
 
+from int_verl.generate.conversations.talk import heard_between
+
 ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh")
 QUESTIONS: dict[str, tuple[str, ...]] = {
     "situation": ("What happened this week?", "What has happened?"),
@@ -123,13 +125,8 @@ def verification(said: Sequence[str], right: Sequence[Turn], formulation: str, r
 
 def verify_prompt(guidance: str, messages: Sequence[dict[str, str]]) -> str:
     """The user message for a verification of a conversation, `messages` behind the system's, as the generator asks."""
-    steps, heard = list[str](), [list[str]()]
-    for message in messages:
-        if message["role"] == "assistant":
-            steps.append(message["content"])
-            heard.append([])
-        else:
-            heard[-1].append(message["content"])
+    steps = [message["content"] for message in messages if message["role"] == "assistant"]
+    heard = heard_between(messages)
     return _templates.get_template("verify.jinja").render(reference_solution=guidance, steps=steps, heard=heard)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from int_verl.steps import Steps
-from int_verl.turns.environment import Message, State
+from int_verl.turns.environment import CUT_OFF, Message, State
 
 BETWEEN = "\n\n"
 
@@ -79,7 +79,7 @@ class Talk:
 
     @property
     def is_cut_off(self) -> bool:
-        return self.ended_by in ("turn_tokens", "length")
+        return self.ended_by in CUT_OFF
 
     @property
     def steps(self) -> Steps:
